@@ -1,0 +1,105 @@
+"""Where reports and inbound messages come in: verify, store the raw bytes, answer at once."""
+
+import logging
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.http import HttpResponse
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from callbacks import inbox
+from callbacks.models import Webhook
+from campaigns.api import answer, read_body
+from lib.group_commit import Overloaded
+from lib.http import HttpRequest
+from providers import auth
+from providers.auth import Door
+from providers.messages import Malformed
+
+logger = logging.getLogger(__name__)
+
+
+class _CallbackView(APIView):
+    source: ClassVar[Webhook.Source]
+    purpose: ClassVar[str]
+
+    def handle(self, request: Request, token: str) -> HttpResponse:
+        try:
+            door = auth.callback_door(self.purpose, token)
+            if door is None:
+                return answer(404, {"message": "There is no such callback URL"})
+            incoming = HttpRequest(
+                request.method or "",
+                request.build_absolute_uri(),
+                headers_of(request.META),
+                read_body(request, settings.WEBHOOK_MAX_BODY),
+            )
+            return self.take(door, incoming)
+        except Malformed as error:
+            return answer(400, {"message": str(error)})
+        except Overloaded:
+            return answer(503, {"message": "Too many requests to process"})
+        except DatabaseError:
+            logger.exception("A callback could not be stored")
+            return answer(500, {"message": "Unable to process the request"})
+
+    def take(self, door: Door, incoming: HttpRequest) -> HttpResponse:
+        inbox.store(door.provider_id, self.source, incoming)
+        return answer(200, {"status": "success"})
+
+
+class DeliveryView(_CallbackView):
+    """Delivery reports in CleverTap's format, for BSPs that already speak it."""
+
+    source = Webhook.Source.DELIVERY
+    purpose = "delivery"
+
+    def post(self, request: Request, token: str) -> HttpResponse:
+        return self.handle(request, token)
+
+
+class InboundView(_CallbackView):
+    """Inbound messages in CleverTap's format, for BSPs that already speak it."""
+
+    source = Webhook.Source.INBOUND
+    purpose = "inbound"
+
+    def post(self, request: Request, token: str) -> HttpResponse:
+        return self.handle(request, token)
+
+
+class WebhookView(_CallbackView):
+    """The BSP's own webhooks, with its handshake and signature where it has them."""
+
+    source = Webhook.Source.NATIVE
+    purpose = "webhook"
+
+    def post(self, request: Request, token: str) -> HttpResponse:
+        return self.handle(request, token)
+
+    def get(self, request: Request, token: str) -> HttpResponse:
+        return self.handle(request, token)
+
+    def take(self, door: Door, incoming: HttpRequest) -> HttpResponse:
+        challenge = door.connector.handshake(incoming, door.config)
+        if challenge is not None:
+            kind = challenge.header("Content-Type") or "text/plain"
+            return HttpResponse(challenge.body, status=challenge.status, content_type=kind)
+        if not door.connector.verify(incoming, door.config):
+            logger.warning("A webhook for provider %s failed its verification", door.nickname)
+            return answer(401, {"message": "Verification failed"})
+        return super().take(door, incoming)
+
+
+def headers_of(environ: dict[str, str]) -> dict[str, str]:
+    """The request's headers by their usual names."""
+    headers = {
+        name[5:].replace("_", "-").title(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_") and name not in ("HTTP_COOKIE",)
+    }
+    if environ.get("CONTENT_TYPE"):
+        headers["Content-Type"] = environ["CONTENT_TYPE"]
+    return headers

@@ -1,0 +1,397 @@
+"""Bringing reports and inbound messages to CleverTap, in its format, at least once, in order.
+
+Each provider has its own queue, worked apart from sending, so that a CleverTap that is down
+slows nothing else. What fails is tried again for days; what CleverTap will never take is
+parked for an operator.
+"""
+
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import uniform
+from time import time
+from typing import Any
+
+import msgspec
+from django.db import transaction
+from django.utils import timezone
+
+from callbacks.models import ForwardCall, Outlet, Reply
+from campaigns.models import Event, Forward
+from lib import sql
+from lib.http import HttpRequest, HttpResponse
+from lib.reading import at as read_at
+from lib.reading import text as read_text
+from lib.transport import NotSent, Result, transport
+from lib.wake import wake
+from providers import leases
+from providers.dialects import clevertap_callbacks
+from providers.dialects.clevertap_callbacks import Report
+from providers.messages import Reply as Inbound
+from providers.models import Provider
+
+logger = logging.getLogger(__name__)
+
+LANES = 16
+TIMEOUT = 20.0
+KEPT_ANSWER = 2000
+GIVE_UP = timedelta(days=3)
+# Seconds between tries of a URL that does not answer, then the last one again and again.
+LADDER = [2, 5, 15, 60, 300, 900, 1800, 3600, 7200]
+# Statuses that are about the content; any other refusal is about the URL and hits everything.
+CONTENT_STATUSES = (400, 413, 422)
+
+
+@dataclass(slots=True)
+class _Item:
+    """One report or inbound message on its way. `lane` keeps what must stay in order together."""
+
+    pk: int
+    lane: int
+    payload: Any
+    msg_id: str = ""
+    status: str = ""
+
+
+@dataclass(slots=True)
+class _Verdict:
+    """What became of an item in this round; `state` None leaves it pending."""
+
+    state: int | None
+    error: str = ""
+    call: int | None = None
+
+
+@dataclass(slots=True)
+class _Round:
+    verdicts: dict[int, _Verdict] = field(default_factory=dict)
+    calls: list[tuple[ForwardCall, list[_Item], str]] = field(default_factory=list)
+    trouble: str = ""
+    answered: bool = False
+
+
+def drain(
+    provider_id: int,
+    *,
+    linger: float = 0.0,
+    stirred: threading.Event | None = None,
+    stop: threading.Event | None = None,
+) -> int:
+    """Forwards everything due for a provider. Returns how many items reached CleverTap."""
+    stirred = stirred or threading.Event()
+    hold = leases.take(f"forward:{provider_id}")
+    if hold is None:
+        return 0
+    done = 0
+    idle_since = time()
+    with hold:
+        while not (stop and stop.is_set()):
+            stirred.clear()
+            hold.renew()
+            provider = Provider.objects.get(pk=provider_id)
+            count, moved = 0, 0
+            for queue in (_Reports(provider), _Replies(provider)):
+                if queue.open():
+                    sent, seen = queue.run()
+                    count, moved = count + sent, moved + seen
+            done += count
+            if moved:
+                idle_since = time()
+            elif time() - idle_since >= linger:
+                break
+            else:
+                stirred.wait(0.05)
+    return done
+
+
+def due(provider: Provider) -> bool:
+    """Whether anything can be forwarded now."""
+    return any(queue.open() and queue.pending().exists() for queue in (_Reports(provider), _Replies(provider)))
+
+
+class _Queue:
+    """What both kinds of forwarding share: lanes, calls, outcomes."""
+
+    kind: Outlet.Kind
+    model: type[Event] | type[Reply]
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+        self.quirks = provider.switches
+
+    @property
+    def url(self) -> str:
+        return self.provider.delivery_url if self.kind == Outlet.Kind.DELIVERY else self.provider.inbound_url
+
+    def open(self) -> bool:
+        """Whether there is a URL, and it is not being left alone after a failure."""
+        if not self.url:
+            return False
+        outlet = Outlet.objects.filter(provider=self.provider, kind=self.kind).first()
+        return outlet is None or outlet.hold_until is None or outlet.hold_until <= timezone.now()
+
+    def pending(self) -> Any:
+        raise NotImplementedError
+
+    def claim(self) -> list[_Item]:
+        raise NotImplementedError
+
+    def body(self, items: Sequence[_Item]) -> Any:
+        raise NotImplementedError
+
+    @property
+    def batch(self) -> int:
+        return 1
+
+    def run(self) -> tuple[int, int]:
+        """One round over the oldest pending items. Returns (forwarded, settled in any way)."""
+        items = self.claim()
+        if not items:
+            return 0, 0
+        lanes: dict[int, list[_Item]] = defaultdict(list)
+        for item in items:
+            lanes[item.lane % LANES].append(item)
+        queues = [_chunks(lane, self.batch) for lane in lanes.values()]
+        round = _Round()
+        while queues and not round.trouble:
+            self._wave(queues, round)
+            queues = [queue for queue in queues if queue]
+        self._record(items, round)
+        sent = sum(verdict.state == Forward.DONE for verdict in round.verdicts.values())
+        return sent, sum(verdict.state is not None for verdict in round.verdicts.values())
+
+    def _wave(self, queues: list[list[list[_Item]]], round: _Round) -> None:
+        """Sends the first chunk of every lane at once and waits for all the answers."""
+        answers: list[Result | None] = [None] * len(queues)
+        left = threading.Semaphore(0)
+        started_at = timezone.now()
+        bodies = [msgspec.json.encode(self.body(queue[0])) for queue in queues]
+
+        def land(position: int, result: Result) -> None:
+            answers[position] = result
+            left.release()
+
+        for position, body in enumerate(bodies):
+            request = HttpRequest("POST", self.url, {"Content-Type": "application/json"}, body)
+            transport.start(request, TIMEOUT, lambda result, position=position: land(position, result))  # type: ignore[misc]
+        for _ in queues:
+            left.acquire()
+        for queue, answer, body in zip(queues, answers, bodies, strict=True):
+            assert answer is not None
+            chunk = queue.pop(0)
+            call = self._call(started_at, body, answer)
+            round.calls.append((call, chunk, self._judge(queue, chunk, answer, round)))
+
+    def _judge(self, queue: list[list[_Item]], chunk: list[_Item], answer: Result, round: _Round) -> str:
+        """Decides about the chunk's items; puts them back one by one to find the bad one."""
+        if not isinstance(answer, HttpResponse):
+            round.trouble = str(answer)
+            doubt = "" if isinstance(answer, NotSent) else "It may have arrived, so a repeat is possible: "
+            self._decide(round, chunk, None, doubt + str(answer))
+            return round.trouble
+        if 200 <= answer.status < 300:
+            round.answered = True
+            refused = unprocessed(answer.body)
+            for item in chunk:
+                reason = next((why for msg_id, status, why in refused if _is(item, msg_id, status)), None)
+                if reason is None:
+                    round.verdicts[item.pk] = _Verdict(Forward.DONE)
+                else:
+                    round.verdicts[item.pk] = _Verdict(Forward.PARKED, reason)
+            return ""
+        words = f"HTTP {answer.status}: {' '.join(answer.text.split())[:200]}"
+        if answer.status not in CONTENT_STATUSES:
+            round.trouble = words
+            self._decide(round, chunk, None, words)
+        elif len(chunk) > 1:
+            queue[:0] = [[item] for item in chunk]
+        else:
+            self._decide(round, chunk, Forward.PARKED, words)
+        return words
+
+    def _decide(self, round: _Round, chunk: list[_Item], state: int | None, error: str) -> None:
+        for item in chunk:
+            round.verdicts[item.pk] = _Verdict(state, error)
+
+    def _call(self, started_at: datetime, body: bytes, answer: Result) -> ForwardCall:
+        response = answer if isinstance(answer, HttpResponse) else None
+        return ForwardCall(
+            provider=self.provider,
+            kind=self.kind,
+            started_at=started_at,
+            milliseconds=response.milliseconds if response else None,
+            url=self.url,
+            body=body.decode(),
+            status=response.status if response else None,
+            answer=response.text[:KEPT_ANSWER].replace("\x00", "") if response else "",
+            error="" if response else str(answer)[:500],
+        )
+
+    def _record(self, items: Sequence[_Item], round: _Round) -> None:
+        now = timezone.now()
+        with transaction.atomic():
+            ForwardCall.objects.bulk_create([call for call, _, _ in round.calls])
+            for call, chunk, _ in round.calls:
+                for item in chunk:
+                    if item.pk in round.verdicts:
+                        round.verdicts[item.pk].call = call.pk
+            rows = [
+                (
+                    pk,
+                    Forward.PENDING.value if verdict.state is None else int(verdict.state),
+                    verdict.error[:300],
+                    now,
+                    verdict.call or 0,
+                )
+                for pk, verdict in sorted(round.verdicts.items())
+            ]
+            sql.update(
+                self.model,
+                ("id", "forward", "error", "at", "call"),
+                rows,
+                "forward = v.forward, forward_error = v.error, forward_attempts = m.forward_attempts + 1, "
+                f"forwarded_at = CASE WHEN v.forward = {Forward.DONE.value} THEN v.at ELSE m.forwarded_at END, "
+                "forward_log = v.call",
+                "m.id = v.id",
+            )
+            self._settle_outlet(round, now)
+
+    def _settle_outlet(self, round: _Round, now: datetime) -> None:
+        outlet, _ = Outlet.objects.get_or_create(provider=self.provider, kind=self.kind)
+        if round.trouble:
+            wait = LADDER[min(outlet.failures, len(LADDER) - 1)] * uniform(0.8, 1.2)
+            outlet.failures += 1
+            outlet.hold_until = now + timedelta(seconds=wait)
+            outlet.last_error = round.trouble[:500]
+        elif round.answered:
+            outlet.failures, outlet.hold_until, outlet.last_success_at = 0, None, now
+        outlet.save()
+
+
+class _Reports(_Queue):
+    kind = Outlet.Kind.DELIVERY
+    model = Event
+
+    def pending(self) -> Any:
+        return Event.objects.filter(provider=self.provider, forward=Forward.PENDING)
+
+    @property
+    def batch(self) -> int:
+        return self.quirks.statuses_per_request
+
+    def claim(self) -> list[_Item]:
+        columns = ("id", "message_id", "kind", "at", "code", "bsp_code", "text", "url", "short_url", "user_agent")
+        rows = list(
+            self.pending().order_by("id").values_list(*columns, "message__msg_id")[: max(LANES, LANES * self.batch)]
+        )
+        rows.sort(key=lambda row: (row[1], row[2], row[0]))  # per message: sent, delivered, read
+        return [
+            _Item(row[0], row[1], _report(row), row[10], Event.Kind(row[2]).name.lower()) for row in rows
+        ]
+
+    def body(self, items: Sequence[_Item]) -> Any:
+        return clevertap_callbacks.write_statuses([item.payload for item in items], self.quirks)
+
+
+def _report(row: tuple[Any, ...]) -> Report:
+    _, _, kind, at, code, bsp_code, text, url, short_url, user_agent, msg_id = row
+    title = f"{text} [{bsp_code}]" if bsp_code and bsp_code not in text else text
+    return Report(
+        msg_id,
+        Event.Kind(kind).name.lower(),  # type: ignore[arg-type]
+        int(at.timestamp()),
+        code or 1009,
+        title or "Not delivered",
+        url,
+        short_url,
+        user_agent,
+    )
+
+
+class _Replies(_Queue):
+    kind = Outlet.Kind.INBOUND
+    model = Reply
+
+    def pending(self) -> Any:
+        return Reply.objects.filter(provider=self.provider, forward=Forward.PENDING)
+
+    def claim(self) -> list[_Item]:
+        items = []
+        dropped = []
+        for reply in self.pending().select_related("answers").order_by("id")[:LANES]:
+            inbound = msgspec.json.decode(reply.content, type=Inbound)
+            if not inbound.timestamp:
+                inbound = msgspec.structs.replace(inbound, timestamp=int(reply.at.timestamp()))
+            answered = reply.answers
+            msg_id = answered.msg_id if answered and not answered.untracked else ""
+            waba_number = self.provider.waba_number.removeprefix("+")
+            payload = clevertap_callbacks.write_inbound(inbound, waba_number, msg_id, self.quirks)
+            if payload is None:
+                dropped.append(reply.pk)
+            else:
+                items.append(_Item(reply.pk, hash(reply.sender), payload))
+        if dropped:
+            self.model.objects.filter(pk__in=dropped).update(
+                forward=Forward.NONE, forward_error="CleverTap has no form for this kind of message."
+            )
+        return items
+
+    def body(self, items: Sequence[_Item]) -> Any:
+        return items[0].payload
+
+
+def _chunks(items: Sequence[_Item], size: int) -> list[list[_Item]]:
+    return [list(items[start : start + size]) for start in range(0, len(items), size)]
+
+
+def _is(item: _Item, msg_id: str, status: str) -> bool:
+    return item.msg_id == msg_id and (not status or item.status == status.lower())
+
+
+def unprocessed(body: bytes) -> list[tuple[str, str, str]]:
+    """(msgId, status, reason) of every record that a 2xx answer says was not processed.
+
+    Shape after CleverTap's other callbacks: `unprocessed: [{status, code, error, record}]`.
+    """
+    try:
+        payload = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []
+    entries = read_at(payload, "unprocessed") or read_at(payload, "UNPROCESSED_EVENTS")
+    found = []
+    for entry in entries if isinstance(entry, list) else []:
+        record = read_at(entry, "record")
+        msg_id = read_text(record, "msgId") or read_text(entry, "msgId")
+        reason = read_text(entry, "error") or read_text(entry, "message") or "unprocessed"
+        code = read_text(entry, "code")
+        found.append((msg_id, read_text(record, "status"), f"CleverTap: {reason}" + (f" [{code}]" if code else "")))
+    return found
+
+
+def park_old(now: datetime) -> int:
+    """Parks what CleverTap has not taken for days. Returns how many."""
+    old = now - GIVE_UP
+    text = f"Given up after {GIVE_UP.days} days."
+    events = Event.objects.filter(forward=Forward.PENDING, owed_since__lt=old)
+    replies = Reply.objects.filter(forward=Forward.PENDING, owed_since__lt=old)
+    return sum(rows.update(forward=Forward.PARKED, forward_error=text) for rows in (events, replies))
+
+
+def retry(events: Iterable[int] = (), replies: Iterable[int] = ()) -> int:
+    """Puts parked items back in the queue and tries their URLs at once. Returns how many."""
+    now = timezone.now()
+    count = 0
+    providers: set[int] = set()
+    for model, ids in ((Event, list(events)), (Reply, list(replies))):
+        rows = model.objects.filter(pk__in=ids, forward__in=(Forward.PARKED, Forward.PENDING))
+        providers.update(rows.values_list("provider_id", flat=True))
+        count += rows.update(forward=Forward.PENDING, forward_error="", owed_since=now)
+    Outlet.objects.filter(provider_id__in=providers).update(hold_until=None)
+    for provider_id in providers:
+        wake("callbacks.forward", provider_id)
+    return count
+
+

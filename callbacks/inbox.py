@@ -1,0 +1,65 @@
+"""Storing callbacks as they arrive, many in one commit."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import msgspec
+from django.db import transaction
+from django.utils import timezone
+
+from callbacks.models import Webhook
+from lib import sql
+from lib.group_commit import GroupCommit
+from lib.http import HttpRequest
+from lib.redact import MASK
+from lib.wake import wake
+
+
+class _Row(NamedTuple):
+    provider_id: int
+    source: str
+    method: str
+    url: str
+    headers: str
+    body: bytes
+    received_at: datetime
+    next_attempt_at: datetime
+    state: int = Webhook.State.PENDING
+    attempts: int = 0
+    summary: str = ""
+
+
+def _write(rows: Sequence[_Row]) -> None:
+    with transaction.atomic():
+        sql.insert(Webhook, _Row._fields, rows)
+
+
+_writer: GroupCommit[_Row] = GroupCommit(_write)
+
+
+def store(provider_id: int, source: str, request: HttpRequest) -> None:
+    """Commits the callback and wakes the parser. Raises Overloaded or a database error."""
+    now = timezone.now()
+    headers = {
+        name: MASK if name in ("Authorization", "Cookie") else value for name, value in request.headers.items()
+    }
+    _writer.submit(
+        _Row(
+            provider_id,
+            source,
+            request.method,
+            request.url,
+            msgspec.json.encode(headers).decode(),
+            request.body,
+            now,
+            now,
+        )
+    )
+    wake("callbacks.ingest")
+
+
+def forget(now: datetime, days: int, limit: int = 5000) -> int:
+    """Deletes the oldest webhooks that were read more than `days` ago. Returns how many."""
+    old = Webhook.objects.filter(state=Webhook.State.DONE, received_at__lt=now - timedelta(days=days))
+    return Webhook.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:limit])).delete()[0]

@@ -1,0 +1,238 @@
+"""Reading stored callbacks: reports go to the ledger, inbound messages become replies."""
+
+import hashlib
+import logging
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from time import time
+
+import msgspec
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from callbacks.models import Reply, Webhook
+from campaigns import ledger
+from campaigns.models import Forward, Message
+from lib import sql
+from lib.http import HttpRequest
+from lib.wake import wake
+from providers import leases
+from providers.dialects import clevertap_callbacks, clevertap_send
+from providers.messages import Malformed, StatusUpdate, WebhookItem
+from providers.messages import Reply as Inbound
+from providers.models import Provider
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+# A report may overtake the record of its own sending; and a BSP may be hours late with ours.
+WAITS = [timedelta(seconds=seconds) for seconds in (1, 2, 5, 15, 60, 300, 900, 3600)]
+
+State = Webhook.State
+
+
+@dataclass(slots=True)
+class _Read:
+    """One webhook, what it holds, and what became of that."""
+
+    webhook: Webhook
+    updates: list[StatusUpdate] = field(default_factory=list)
+    replies: list[Inbound] = field(default_factory=list)
+    found: Counter[str] = field(default_factory=Counter)
+    error: str = ""
+
+
+def drain(
+    *, linger: float = 0.0, stirred: threading.Event | None = None, stop: threading.Event | None = None
+) -> int:
+    """Reads everything stored. Returns how many webhooks; nothing while another worker does it."""
+    stirred = stirred or threading.Event()
+    hold = leases.take("ingest")
+    if hold is None:
+        return 0
+    done = 0
+    idle_since = time()
+    with hold:
+        while not (stop and stop.is_set()):
+            stirred.clear()
+            hold.renew()
+            count = run_batch()
+            done += count
+            if count:
+                idle_since = time()
+            elif time() - idle_since >= linger:
+                break
+            else:
+                stirred.wait(0.05)
+    return done
+
+
+def _due() -> QuerySet[Webhook]:
+    now = timezone.now()
+    return Webhook.objects.filter(state__in=(State.PENDING, State.WAITING), next_attempt_at__lte=now)
+
+
+def due() -> bool:
+    return _due().exists()
+
+
+def run_batch(limit: int = BATCH) -> int:
+    """Reads the oldest webhooks that are due. Returns how many."""
+    webhooks = list(_due().order_by("next_attempt_at", "id")[:limit])
+    by_provider: dict[int, list[Webhook]] = defaultdict(list)
+    for webhook in webhooks:
+        by_provider[webhook.provider_id].append(webhook)
+    providers = Provider.objects.in_bulk(by_provider)
+    for provider_id, mine in by_provider.items():
+        _take_in(providers[provider_id], [_read(providers[provider_id], webhook) for webhook in mine])
+    return len(webhooks)
+
+
+def _read(provider: Provider, webhook: Webhook) -> _Read:
+    read = _Read(webhook)
+    try:
+        items = _parse(provider, webhook)
+    except Malformed as error:
+        read.error = f"Cannot be read: {error}"
+        return read
+    except Exception as error:  # a connector's bug must not stop the queue
+        logger.exception("Webhook %s could not be parsed", webhook.pk)
+        read.error = f"The {provider.connector} connector failed on it: {type(error).__name__}: {error}"
+        return read
+    for item in items:
+        if isinstance(item, StatusUpdate):
+            read.updates.append(item)
+        elif isinstance(item, Inbound):
+            read.replies.append(item)
+        else:
+            read.found[f"unhandled {item.kind}"] += 1
+    return read
+
+
+def _parse(provider: Provider, webhook: Webhook) -> list[WebhookItem]:
+    body = bytes(webhook.body)
+    if webhook.source == Webhook.Source.DELIVERY:
+        return clevertap_callbacks.read_statuses(clevertap_send.decode(body))
+    if webhook.source == Webhook.Source.INBOUND:
+        return clevertap_callbacks.read_inbound(clevertap_send.decode(body))
+    return provider.bsp.parse_webhook(HttpRequest(webhook.method, webhook.url, webhook.headers, body))
+
+
+def _take_in(provider: Provider, reads: Sequence[_Read]) -> None:
+    """Records what was read, and how each webhook ended, in one transaction."""
+    with transaction.atomic():
+        updates = [update for read in reads for update in read.updates]
+        outcomes = ledger.record(provider.pk, updates, provider.switches.forward_sent) if updates else []
+        position = 0
+        waiting: set[int] = set()
+        for read in reads:
+            for update in read.updates:
+                outcome = outcomes[position]
+                position += 1
+                read.found[f"{outcome} {update.kind}"] += 1
+                if outcome == "unmatched":
+                    waiting.add(read.webhook.pk)
+        _store_replies(provider, reads)
+        _settle(reads, waiting)
+    if any(read.updates or read.replies for read in reads):
+        wake("callbacks.forward", provider.pk)
+
+
+def _store_replies(provider: Provider, reads: Sequence[_Read]) -> None:
+    inbound = [(read, reply) for read in reads for reply in read.replies]
+    if not inbound:
+        return
+    answered = _answered(provider.pk, [reply for _, reply in inbound])
+    now = timezone.now()
+    rows = []
+    for read, reply in inbound:
+        at = ledger.moment(reply.timestamp, now)
+        rows.append(
+            (
+                provider.pk,
+                _identity(reply, read.webhook),
+                reply.sender[:64],
+                reply.kind,
+                at,
+                now,
+                reply.text,
+                msgspec.json.encode(reply).decode().replace("\\u0000", ""),
+                answered.get(id(reply)),
+                Forward.PENDING.value,
+                now,
+                0,
+                "",
+            )
+        )
+    columns = (
+        "provider_id", "bsp_id", "sender", "kind", "at", "received_at", "text", "content", "answers_id",
+        "forward", "owed_since", "forward_attempts", "forward_error",
+    )  # fmt: skip
+    stored = sql.insert(Reply, columns, rows, ignore_conflicts=True, returning=("bsp_id",))
+    new = {bsp_id for (bsp_id,) in stored}
+    for (read, _), row in zip(inbound, rows, strict=True):
+        read.found["inbound message" if row[1] in new else "repeated inbound message"] += 1
+
+
+def _identity(reply: Inbound, webhook: Webhook) -> str:
+    """What makes an inbound message the same one: the BSP's id, else everything it says."""
+    if reply.bsp_id:
+        return reply.bsp_id[:255]
+    return "sha256:" + hashlib.sha256(msgspec.json.encode(reply)).hexdigest()
+
+
+def _answered(provider_id: int, replies: Sequence[Inbound]) -> dict[int, int]:
+    """id(reply) → the message it answers: by our reference, the BSP's id, or CleverTap's msgId."""
+    mine = Message.objects.filter(provider_id=provider_id)
+    ours = {id(reply): ledger.parse_reference(reply.context_reference) for reply in replies}
+    by_id = set(mine.filter(id__in=[ref[0] for ref in ours.values() if ref]).values_list("id", flat=True))
+    bsp_ids = [reply.context_bsp_id for reply in replies if reply.context_bsp_id]
+    by_bsp = dict(mine.filter(bsp_id__in=bsp_ids).values_list("bsp_id", "id")) if bsp_ids else {}
+    msg_ids = [reply.context_msg_id for reply in replies if reply.context_msg_id]
+    named = mine.filter(msg_id__in=msg_ids, untracked=False).values_list("msg_id", "to", "id") if msg_ids else []
+    by_msg = {(msg_id, to): pk for msg_id, to, pk in named}
+    found: dict[int, int] = {}
+    for reply in replies:
+        reference = ours[id(reply)]
+        if reference and reference[0] in by_id:
+            found[id(reply)] = reference[0]
+        elif reply.context_bsp_id in by_bsp:
+            found[id(reply)] = by_bsp[reply.context_bsp_id]
+        elif (reply.context_msg_id, reply.sender) in by_msg:
+            found[id(reply)] = by_msg[(reply.context_msg_id, reply.sender)]
+    return found
+
+
+def _settle(reads: Sequence[_Read], waiting: set[int]) -> None:
+    """Writes how each webhook ended: done, waiting for its message, given up, or unreadable."""
+    now = timezone.now()
+    rows = []
+    for read in reads:
+        webhook = read.webhook
+        state, due, summary = State.DONE, now, ", ".join(f"{n} {what}" for what, n in read.found.items())
+        if read.error:
+            state, summary = State.QUARANTINED, read.error
+        elif webhook.pk in waiting and webhook.attempts < len(WAITS):
+            state, due = State.WAITING, now + WAITS[webhook.attempts]
+        elif webhook.pk in waiting:
+            state = State.UNMATCHED
+        rows.append((webhook.pk, state.value, due, webhook.attempts + 1, summary[:500]))
+    sql.update(
+        Webhook,
+        ("id", "state", "next_attempt_at", "attempts", "summary"),
+        rows,
+        "state = v.state, next_attempt_at = v.next_attempt_at, attempts = v.attempts, summary = v.summary",
+        "m.id = v.id",
+    )
+
+
+def replay(webhooks: Sequence[int]) -> int:
+    """Reads quarantined and unmatched webhooks again, after a fix. Returns how many."""
+    again = Webhook.objects.filter(Q(state=State.QUARANTINED) | Q(state=State.UNMATCHED), id__in=webhooks)
+    count = again.update(state=State.PENDING, attempts=0, next_attempt_at=timezone.now())
+    wake("callbacks.ingest")
+    return count

@@ -1,0 +1,119 @@
+"""What comes back from BSPs, and what we owe CleverTap."""
+
+from django.db import models
+from django.db.models import Q
+
+from campaigns.models import Forward, Message
+from providers.models import Provider
+
+
+class Webhook(models.Model):
+    """One incoming callback as it arrived, stored before anybody reads it."""
+
+    class Source(models.TextChoices):
+        NATIVE = "native", "BSP webhook"
+        DELIVERY = "delivery", "CleverTap-format delivery reports"
+        INBOUND = "inbound", "CleverTap-format inbound message"
+
+    class State(models.IntegerChoices):
+        PENDING = 0
+        WAITING = 1, "waiting for its message"
+        DONE = 2
+        UNMATCHED = 3
+        QUARANTINED = 4
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False)
+    source = models.CharField(max_length=10, choices=Source.choices)
+    method = models.CharField(max_length=8)
+    url = models.TextField()
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField()
+    received_at = models.DateTimeField()
+    state = models.SmallIntegerField(choices=State.choices, default=State.PENDING)
+    next_attempt_at = models.DateTimeField()
+    attempts = models.SmallIntegerField(default=0)
+    summary = models.CharField(max_length=500, blank=True, help_text="What was found, or what went wrong.")
+
+    class Meta:
+        indexes = [
+            # ingest.claim: the oldest webhooks to parse.
+            models.Index(
+                fields=["next_attempt_at", "id"], condition=Q(state__in=(0, 1)), name="webhook_queue"
+            ),
+            models.Index(fields=["state", "id"], condition=Q(state__in=(3, 4)), name="webhook_trouble"),
+            models.Index(fields=["provider", "id"], name="webhook_provider"),
+        ]
+
+    def __str__(self) -> str:
+        return f"webhook {self.pk}"
+
+
+class Reply(models.Model):
+    """One inbound message."""
+
+    provider = models.ForeignKey(Provider, on_delete=models.PROTECT, db_index=False)
+    bsp_id = models.CharField(max_length=255)
+    sender = models.CharField(max_length=64, db_index=True)
+    kind = models.CharField(max_length=12)
+    at = models.DateTimeField()
+    received_at = models.DateTimeField()
+    text = models.TextField(blank=True)
+    content = models.TextField(help_text="The whole message, as providers.messages.Reply in JSON.")
+    answers = models.ForeignKey(Message, on_delete=models.SET_NULL, null=True, blank=True)
+    forward = models.SmallIntegerField(choices=Forward.choices, default=Forward.PENDING)
+    owed_since = models.DateTimeField(help_text="When forwarding began: received, or retried by hand.")
+    forward_attempts = models.SmallIntegerField(default=0)
+    forward_error = models.CharField(max_length=300, blank=True)
+    forwarded_at = models.DateTimeField(null=True)
+    forward_log = models.BigIntegerField(null=True, help_text="The last ForwardCall that carried it.")
+
+    class Meta:
+        verbose_name = "inbound message"
+        constraints = [models.UniqueConstraint(fields=["provider", "bsp_id"], name="reply_once")]
+        indexes = [
+            models.Index(fields=["provider", "id"], condition=Q(forward=1), name="reply_pending"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} from {self.sender}"
+
+
+class Outlet(models.Model):
+    """The state of one of CleverTap's URLs: whether it answers, and when it is tried again."""
+
+    class Kind(models.TextChoices):
+        DELIVERY = "delivery", "delivery reports"
+        INBOUND = "inbound", "inbound messages"
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="outlets")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    failures = models.PositiveIntegerField(default=0)
+    hold_until = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=500, blank=True)
+    last_success_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["provider", "kind"], name="one_outlet_per_kind")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} of {self.provider_id}"
+
+
+class ForwardCall(models.Model):
+    """One request to CleverTap and its answer."""
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False)
+    kind = models.CharField(max_length=10, choices=Outlet.Kind.choices)
+    started_at = models.DateTimeField()
+    milliseconds = models.IntegerField(null=True)
+    url = models.TextField()
+    body = models.TextField()
+    status = models.SmallIntegerField(null=True, help_text="Empty when there was no answer.")
+    answer = models.TextField(blank=True)
+    error = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["provider", "id"], name="forward_call_provider")]
+
+    def __str__(self) -> str:
+        return f"call {self.pk} to {self.url}"

@@ -1,0 +1,338 @@
+"""Sending: claim a batch, build requests, send them concurrently, settle the outcomes.
+
+One worker at a time drains a provider (a lease says which), so that its concurrency and rate
+limits hold however many workers there are.
+"""
+
+import logging
+import threading
+from collections import deque
+from datetime import datetime, timedelta
+from random import uniform
+from time import time
+from typing import NamedTuple
+
+import msgspec
+from django.db import connection
+from django.utils import timezone
+
+from campaigns import ledger
+from campaigns.ledger import Tried
+from campaigns.models import Message, Status
+from lib import sql
+from lib.http import HttpRequest, HttpResponse
+from lib.redact import Redactor
+from lib.throttle import Window
+from lib.transport import NotSent, Result, transport
+from providers import leases
+from providers.connectors.base import Connector
+from providers.messages import Content, Outbound, Outcome, Refused, ReportCode, SendResult
+from providers.models import Provider
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT = 30.0
+BATCH = 256
+REREAD = 1.0  # seconds between looks at the provider's settings
+STORED_ANSWER = 4000
+CREDENTIAL_FAILURES = 5
+LONGEST_RETRY = 300.0
+LONGEST_HOLD = 300.0
+
+_decode_content: msgspec.json.Decoder[Content] = msgspec.json.Decoder(Content)
+
+
+class Claimed(NamedTuple):
+    id: int
+    attempt: int
+    msg_id: str
+    to: str
+    content: str
+    custom_props: object
+
+
+class Flight(NamedTuple):
+    """One request under way."""
+
+    claimed: Claimed
+    request: HttpRequest
+    started_at: datetime
+
+
+def claim(provider_id: int, limit: int, now: datetime) -> list[Claimed]:
+    """Takes the next messages to send, freeform first, so that no other worker gets them."""
+    skip = "FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
+    moment = sql.adapted(now)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""UPDATE campaigns_message SET status = {Status.SENDING}, claimed_at = %s, attempt = attempt + 1
+            WHERE id IN (
+                SELECT id FROM campaigns_message
+                WHERE provider_id = %s AND status = {Status.QUEUED} AND next_attempt_at <= %s
+                ORDER BY kind, next_attempt_at LIMIT %s {skip})
+            RETURNING id, attempt, msg_id, "to", content, custom_props, kind, next_attempt_at""",
+            [moment, provider_id, moment, limit],
+        )
+        rows = cursor.fetchall()
+    rows.sort(key=lambda row: (row[6], row[7], row[0]))
+    return [Claimed(*row[:6]) for row in rows]
+
+
+def due(provider_id: int) -> bool:
+    """Whether anything is to be sent now."""
+    queued = Message.objects.filter(provider_id=provider_id, status=Status.QUEUED)
+    return queued.filter(next_attempt_at__lte=timezone.now()).exists()
+
+
+def abandoned(provider_id: int) -> bool:
+    """Whether messages are claimed while nobody holds the queue: their worker died."""
+    if not Message.objects.filter(provider_id=provider_id, status=Status.SENDING).exists():
+        return False
+    return not leases.held(f"send:{provider_id}")
+
+
+def drain(
+    provider_id: int,
+    *,
+    linger: float = 0.0,
+    stirred: threading.Event | None = None,
+    stop: threading.Event | None = None,
+) -> int:
+    """Sends everything due for a provider. Returns how many attempts were made.
+
+    Waits `linger` seconds for more before it gives the queue up; `stirred` shortens the wait;
+    `stop` ends it once the requests under way are answered. Does nothing while another worker
+    holds the queue.
+    """
+    attempts = 0
+    stop = stop or threading.Event()
+    while True:
+        hold = leases.take(f"send:{provider_id}")
+        if hold is None:
+            return attempts
+        with hold:
+            ledger.lose(provider_id)  # what the last holder left behind when it died
+            sender = _Sender(provider_id, hold, stirred or threading.Event(), stop)
+            attempts += sender.run(linger)
+        # What was queued between the last look and the release found nobody to send it.
+        if stop.is_set() or sender.blocked() or not due(provider_id):
+            return attempts
+
+
+class _Sender:
+    """The state of one drain: what is under way, the limits, and the answers not settled yet."""
+
+    def __init__(
+        self, provider_id: int, hold: leases.Hold, stirred: threading.Event, stop: threading.Event
+    ) -> None:
+        self.provider_id = provider_id
+        self.hold = hold
+        self.stirred = stirred
+        self.stop = stop
+        self.answers: deque[tuple[Flight, Result]] = deque()
+        self.flying = 0
+        self.attempts = 0
+        self.allowed = 0.0  # concurrency in use: grows with success, shrinks when throttled
+        self.waited = 0.5  # the last wait chosen for a BSP that throttles without saying how long
+        self.window: Window | None = None
+        self._reread()
+
+    def run(self, linger: float) -> int:
+        idle_since = time()
+        while True:
+            self.stirred.clear()
+            self.hold.renew()
+            if time() - self.read_at > REREAD:
+                self._reread()
+            settled = self._settle()
+            started = 0 if self.stop.is_set() else self._start()
+            if settled or started or self.flying:
+                idle_since = time()
+            if not self.flying and not self.answers:
+                if self.stop.is_set() or time() - idle_since >= linger:
+                    break
+            if not started:
+                self.stirred.wait(self._pause())
+        if self.window is not None:
+            self.hold.save(self.window.dump(time()))
+        return self.attempts
+
+    def _pause(self) -> float:
+        if self.window is not None and not self.flying:
+            return min(0.05, max(0.001, self.window.next_free(time())))
+        return 0.05
+
+    def blocked(self) -> bool:
+        """Whether nothing may be sent now, however much is due."""
+        held = self.provider.hold_until
+        return (
+            self.provider.state != Provider.State.ACTIVE
+            or (held is not None and held > timezone.now())
+            or (self.window is not None and not self.window.free(time()))
+        )
+
+    def _reread(self) -> None:
+        """Takes up what changed in the provider's settings, and fails what grew too old."""
+        self.provider = Provider.objects.get(pk=self.provider_id)
+        self.config = self.provider.config
+        self.connector = self.provider.bsp
+        self.redactor = Redactor(self.provider.secret_values)
+        self.read_at = time()
+        self.allowed = min(self.allowed or self.provider.max_concurrency, self.provider.max_concurrency)
+        if self.provider.rate_count is None:
+            self.window = None
+        elif self.window is None:
+            self.window = Window(self.provider.rate_count, self.provider.rate_period, self.hold.state)
+        else:
+            self.window.count, self.window.seconds = self.provider.rate_count, self.provider.rate_period
+        ledger.fail_expired(self.provider_id, timezone.now(), self.provider.validity)
+
+    def _start(self) -> int:
+        """Claims as many messages as the limits allow and starts their requests."""
+        if self.blocked():
+            return 0
+        now = timezone.now()
+        room = int(self.allowed) - self.flying
+        if self.flying and room < self.allowed / 8:
+            return 0  # a claim costs a statement: let some places gather
+        room = min(room, BATCH)
+        if self.window is not None:
+            room = min(room, self.window.free(time()))
+        if room <= 0:
+            return 0
+        claimed = claim(self.provider_id, room, now)
+        if not claimed:
+            return 0
+        refused = []
+        for message in claimed:
+            try:
+                request = self._request(message)
+            except Refused as error:
+                refused.append(self._refused(message, now, error))
+                continue
+            flight = Flight(message, request, now)
+            self.flying += 1
+            transport.start(request, TIMEOUT, lambda result, flight=flight: self._land(flight, result))  # type: ignore[misc]
+        if self.window is not None:
+            self.window.start(len(claimed) - len(refused))
+            self.hold.save(self.window.dump(time()))
+        if refused:
+            ledger.record_attempts(self.provider_id, refused)
+        self.attempts += len(claimed)
+        return len(claimed)
+
+    def _request(self, message: Claimed) -> HttpRequest:
+        props = message.custom_props
+        outbound = Outbound(
+            reference=ledger.reference(message.id, message.attempt),
+            msg_id=message.msg_id,
+            to=message.to,
+            sender=self.config.waba_number,
+            content=_decode_content.decode(message.content),
+            custom_props=msgspec.json.decode(props) if isinstance(props, str) else props,  # type: ignore[arg-type]
+        )
+        return self.connector.build_request(outbound, self.config)
+
+    def _land(self, flight: Flight, result: Result) -> None:
+        """Called on the transport's thread."""
+        self.answers.append((flight, result))
+        self.stirred.set()
+
+    def _settle(self) -> int:
+        """Records what has been answered since the last time."""
+        tries: list[Tried] = []
+        hold: tuple[float, str] | None = None
+        now = timezone.now()
+        for _ in range(min(len(self.answers), 4 * BATCH)):
+            flight, answer = self.answers.popleft()
+            result = _result(self.connector, answer)
+            if result.outcome == Outcome.THROTTLED:
+                wait = min(result.retry_after or 0.0, 86400.0) or self._backoff()
+                if hold is None or wait > hold[0]:
+                    hold = (wait, result.text)
+            tries.append(self._tried(flight, answer, result, now))
+            self._learn(result)
+        if not tries:
+            return 0
+        self.flying -= len(tries)
+        if self.window is not None:
+            self.window.finish(len(tries), time())
+        ledger.record_attempts(self.provider_id, tries)
+        self._hold_back(hold, now)
+        return len(tries)
+
+    def _learn(self, result: SendResult) -> None:
+        """Fewer requests at once after a throttle or refused credentials, slowly more after success."""
+        if result.credentials:
+            self.provider.credential_failures += 1
+            self.allowed = 1.0
+        elif result.outcome == Outcome.THROTTLED:
+            self.allowed = max(1.0, self.allowed / 2)
+        elif result.outcome == Outcome.ACCEPTED:
+            self.provider.credential_failures = 0
+            self.allowed = min(float(self.provider.max_concurrency), self.allowed + 1)
+
+    def _hold_back(self, hold: tuple[float, str] | None, now: datetime) -> None:
+        """Writes what slows or stops the whole provider."""
+        mine = Provider.objects.filter(pk=self.provider_id)
+        if hold is not None:
+            self.provider.hold_until = now + timedelta(seconds=hold[0])
+            mine.update(hold_until=self.provider.hold_until, hold_reason=hold[1][:500])
+        failures = self.provider.credential_failures
+        if failures >= CREDENTIAL_FAILURES:
+            reason = (
+                f"{failures} requests in a row were refused for their credentials. "
+                "Correct them, use Check connection, then resume."
+            )
+            mine.update(state=Provider.State.PAUSED, paused_reason=reason, credential_failures=0)
+            logger.error("Provider %s paused: %s", self.provider.nickname, reason)
+            self._reread()
+
+    def _backoff(self) -> float:
+        """Seconds to leave a throttling BSP alone when it does not say how long."""
+        held = self.provider.hold_until
+        recent = held is not None and held > timezone.now() - timedelta(seconds=60)
+        self.waited = min(self.waited * 2, LONGEST_HOLD) if recent else 1.0
+        return self.waited * uniform(0.8, 1.2)
+
+    def _tried(self, flight: Flight, answer: Result, result: SendResult, now: datetime) -> Tried:
+        response = answer if isinstance(answer, HttpResponse) else None
+        return Tried(
+            message_id=flight.claimed.id,
+            number=flight.claimed.attempt,
+            started_at=flight.started_at,
+            outcome=result.outcome,
+            milliseconds=response.milliseconds if response else None,
+            bsp_id=result.bsp_id,
+            code=result.code,
+            bsp_code=result.bsp_code,
+            text=self.redactor.text(result.text),
+            retry_at=_retry_at(result, flight.claimed.attempt, now),
+            request=self.redactor.request(flight.request),
+            response_status=response.status if response else None,
+            response_body=self.redactor.text(response.text[:STORED_ANSWER]).replace("\x00", "") if response else "",
+        )
+
+    def _refused(self, message: Claimed, now: datetime, error: Refused) -> Tried:
+        return Tried(
+            message.id, message.attempt, now, Outcome.REJECTED, code=ReportCode.TEMPLATE, text=error.message
+        )
+
+
+def _result(connector: Connector, answer: Result) -> SendResult:
+    """One of the five outcomes, for an answer or for its absence."""
+    if isinstance(answer, HttpResponse):
+        return connector.parse_response(answer)
+    outcome = Outcome.RETRY if isinstance(answer, NotSent) else Outcome.UNKNOWN
+    return SendResult(outcome, text=str(answer))
+
+
+def _retry_at(result: SendResult, attempt: int, now: datetime) -> datetime | None:
+    """Full jitter over a doubling wait; what was throttled waits for the provider alone."""
+    if result.outcome == Outcome.THROTTLED:
+        return now
+    if result.outcome != Outcome.RETRY:
+        return None
+    longest = min(LONGEST_RETRY, 2.0 ** min(attempt, 12))
+    wait = result.retry_after if result.retry_after is not None else uniform(longest / 4, longest)
+    return now + timedelta(seconds=min(wait, 3600.0))

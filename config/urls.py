@@ -1,0 +1,15 @@
+from django.contrib import admin
+from django.urls import path
+
+from callbacks import api as callbacks
+from campaigns.api import MessagesView
+from templates_app.api import TemplatesView
+
+urlpatterns = [
+    path("v1/<str:public_id>/messages", MessagesView.as_view(), name="messages"),
+    path("v1/<str:public_id>/templates", TemplatesView.as_view(), name="templates"),
+    path("callbacks/<str:token>/delivery", callbacks.DeliveryView.as_view(), name="delivery"),
+    path("callbacks/<str:token>/inbound", callbacks.InboundView.as_view(), name="inbound"),
+    path("webhooks/<str:token>", callbacks.WebhookView.as_view(), name="webhook"),
+    path("admin/", admin.site.urls),
+]

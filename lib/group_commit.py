@@ -1,0 +1,104 @@
+"""Group commit: many threads' rows written in one statement and one commit.
+
+Each caller hands over an item and waits until the group that holds it is committed. One
+writer thread a process writes whatever has gathered meanwhile, so a busy server commits once
+for dozens of messages and an idle one at once for one.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Generic, TypeVar
+
+from django.conf import settings
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError, close_old_connections
+
+Item = TypeVar("Item")
+
+
+class Overloaded(Exception):
+    """The writer is behind; nothing was written."""
+
+
+class _Group(Generic[Item]):
+    __slots__ = ("done", "errors", "failure", "items", "started")
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self.done = threading.Event()
+        self.errors: dict[int, Exception] = {}
+        self.failure: Exception | None = None
+        self.started = monotonic()
+
+
+class GroupCommit(Generic[Item]):
+    """`write` gets a group and must commit it before it returns.
+
+    When one item is bad (the database refuses its data) every item of its group is written
+    alone, so that only the bad one fails. While the writer is more than INTAKE_MAX_WAIT seconds
+    behind, new items are turned away.
+    """
+
+    def __init__(self, write: Callable[[Sequence[Item]], None], max_group: int = 400) -> None:
+        self._write = write
+        self._max_group = max_group
+        self._lock = threading.Lock()
+        self._waiting = threading.Condition(self._lock)
+        self._groups: list[_Group[Item]] = []
+        self._writing_since: float | None = None
+        self._thread: threading.Thread | None = None
+
+    def submit(self, item: Item) -> None:
+        """Returns once the item is committed. Raises Overloaded, or what `write` raised."""
+        if not settings.INTAKE_GROUP_COMMIT:  # in tests, inside their transaction
+            self._write([item])
+            return
+        with self._lock:
+            if self._behind() > settings.INTAKE_MAX_WAIT:
+                raise Overloaded
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
+                self._thread.start()
+            if not self._groups or len(self._groups[-1].items) >= self._max_group:
+                self._groups.append(_Group())
+            group = self._groups[-1]
+            position = len(group.items)
+            group.items.append(item)
+            self._waiting.notify()
+        group.done.wait()
+        error = group.failure or group.errors.get(position)
+        if error is not None:
+            raise error
+
+    def _behind(self) -> float:
+        """Seconds that the oldest item not yet committed has waited."""
+        times = [self._writing_since] if self._writing_since else []
+        times += [group.started for group in self._groups[:1]]
+        return monotonic() - min(times) if times else 0.0
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                while not self._groups:
+                    self._waiting.wait()
+                group = self._groups.pop(0)
+                self._writing_since = group.started
+            try:
+                self._write(group.items)
+            except Exception as error:
+                self._salvage(group, error)
+            with self._lock:
+                self._writing_since = None
+            group.done.set()
+
+    def _salvage(self, group: _Group[Item], error: Exception) -> None:
+        if isinstance(error, OperationalError | InterfaceError):
+            close_old_connections()  # a lost connection must not fail the next group too
+        if len(group.items) == 1 or not isinstance(error, DataError | IntegrityError | ValueError):
+            group.failure = error
+            return
+        for position, item in enumerate(group.items):
+            try:
+                self._write([item])
+            except Exception as one:
+                group.errors[position] = one

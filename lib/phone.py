@@ -1,0 +1,31 @@
+"""Phone numbers as international digits without "+", the form used between all our parts."""
+
+import re
+
+_PUNCTUATION = re.compile(r"[\s()\-.]")
+_DIGITS = re.compile(r"\+?[0-9]{7,15}")
+
+
+def digits(raw: str, default_country: str = "") -> str:
+    """The number's digits; an empty string when it cannot be a phone number.
+
+    With a `default_country` ("91"), a number of up to ten digits without "+" is national: its
+    leading zeros go and the country code is put before it.
+    """
+    cleaned = _PUNCTUATION.sub("", raw)
+    if cleaned.startswith("00"):
+        cleaned = "+" + cleaned[2:]
+    if not _DIGITS.fullmatch(cleaned):
+        return ""
+    if cleaned.startswith("+"):
+        return cleaned[1:]
+    national = cleaned.lstrip("0")
+    if default_country and len(national) <= 10:
+        return default_country + national
+    return cleaned
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two spellings name the same number: equal digits, or equal last ten."""
+    a, b = digits(one), digits(other)
+    return bool(a and b) and (a == b or a[-10:] == b[-10:])

@@ -1,0 +1,74 @@
+"""Tolerant readers for JSON that somebody else wrote: they find a value or give an empty one.
+
+Nothing here raises, whatever the JSON holds. A path is object keys and list positions, as in
+`text(payload, "messages", 0, "id")`.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+LAST_SECOND = 253_402_300_799  # the end of the year 9999, the last a datetime can hold
+MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138, as milliseconds 1973
+
+
+def at(value: object, *path: str | int) -> object:
+    """What lies at the path, or None."""
+    for step in path:
+        if isinstance(step, str):
+            value = value.get(step) if isinstance(value, dict) else None
+        else:
+            value = value[step] if isinstance(value, list) and 0 <= step < len(value) else None
+    return value
+
+
+def text(value: object, *path: str | int) -> str:
+    """A string, or a number written out (ids come as either); anything else is empty.
+
+    NUL characters are dropped: JSON may carry them and PostgreSQL stores none.
+    """
+    found = at(value, *path)
+    if isinstance(found, str):
+        return found.replace("\0", "")
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return ""
+    return str(int(found)) if isinstance(found, float) and found.is_integer() else str(found)
+
+
+def first(*texts: str) -> str:
+    """The first text that is not empty."""
+    return next(filter(None, texts), "")
+
+
+def number(value: object, *path: str | int) -> float | None:
+    """A number, or a string that spells one (coordinates come as either)."""
+    found = text(value, *path).strip()
+    try:
+        spelled = float(found)
+    except ValueError:
+        return None
+    return spelled if abs(spelled) < float("inf") else None
+
+
+def objects(value: object, *path: str | int) -> list[dict[str, Any]]:
+    """The objects of a list; whatever else the list holds is left out."""
+    found = at(value, *path)
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def epoch(value: object, *path: str | int) -> int:
+    """A time in epoch seconds, 0 when there is none that can be read.
+
+    Takes seconds or milliseconds, as a number or a string, and ISO 8601 dates. A date without
+    a zone is UTC.
+    """
+    seconds = number(value, *path)
+    if seconds is None:
+        try:
+            moment = datetime.fromisoformat(text(value, *path).strip())
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            seconds = moment.timestamp()
+        except (ValueError, OverflowError):
+            return 0
+    if seconds >= MILLISECONDS_FROM:
+        seconds /= 1000
+    return int(seconds) if 0 < seconds <= LAST_SECOND else 0

@@ -1,0 +1,93 @@
+"""Taking secrets out of what is stored or shown: requests, answers, error texts."""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
+
+from lib.http import HttpRequest
+
+MASK = "•••"
+
+_SECRET_HEADER = re.compile(r"auth|(api|access)[-_]?key|token|secret|passw|credential|cookie", re.IGNORECASE)
+_PERCENT = re.compile(r"%[0-9A-F]{2}")
+_BASE64_RUN = re.compile(r"[A-Za-z0-9+/=_-]+")
+_SHORTEST_PART = 4  # characters of base64 that are telling enough to look for
+
+
+def redact_request(request: HttpRequest, secrets: Iterable[str]) -> HttpRequest:
+    """The request as it may be stored: no secret in its URL, headers or body.
+
+    Headers that carry credentials by their name are masked whole, whatever their value.
+    """
+    secrets = tuple(secrets)
+    headers = {
+        name: MASK if _SECRET_HEADER.search(name) else redact_text(value, secrets)
+        for name, value in request.headers.items()
+    }
+    body = request.body.decode("utf-8", "surrogateescape")
+    return HttpRequest(
+        request.method,
+        redact_text(request.url, secrets),
+        headers,
+        redact_text(body, secrets).encode("utf-8", "surrogateescape"),
+    )
+
+
+def redact_text(text: str, secrets: Iterable[str]) -> str:
+    """The text with every form of every secret masked: as it is, in a URL, in JSON, in base64."""
+    secrets = tuple(filter(None, secrets))
+    # Base64 first: masking a short secret could cut through the base64 of a longer one.
+    parts = {part for secret in secrets for part in _base64_parts(secret) if part in text}
+    if parts:
+        text = _BASE64_RUN.sub(lambda run: MASK if any(part in run[0] for part in parts) else run[0], text)
+    for form in sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True):
+        text = text.replace(form, MASK)
+    return text
+
+
+def _forms(secret: str) -> set[str]:
+    plain = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    encoded = {quote(secret, safe="", errors="replace"), quote(secret, errors="replace")}
+    encoded.add(quote_plus(secret, errors="replace"))
+    encoded |= {_PERCENT.sub(lambda code: code[0].lower(), form) for form in encoded}
+    return plain | encoded
+
+
+def _base64_parts(secret: str) -> set[str]:
+    """What the secret looks like inside base64 of `user:secret`, for a user of any length.
+
+    Base64 writes three bytes as four characters, so there are three ways the secret can lie
+    in it; the characters at either end that also hold bits of its neighbours are left off.
+    """
+    data = secret.encode("utf-8", "surrogatepass")
+    parts = set()
+    for before, shared in ((0, 0), (1, 2), (2, 3)):
+        written = b64encode(bytes(before) + data).decode().rstrip("=")
+        part = written[shared : len(written) - bool((before + len(data)) % 3)]
+        if len(part) >= _SHORTEST_PART:
+            parts |= {part, part.replace("+", "-").replace("/", "_")}
+    return parts
+
+
+class Redactor:
+    """The same for many requests with one set of secrets, their forms worked out once."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = tuple(filter(None, secrets))
+        forms = {form for secret in self._secrets for form in _forms(secret)}
+        self._traces = forms | {part for secret in self._secrets for part in _base64_parts(secret)}
+
+    def text(self, text: str) -> str:
+        return redact_text(text, self._secrets) if any(trace in text for trace in self._traces) else text
+
+    def request(self, request: HttpRequest) -> str:
+        """The request as JSON with method, url, headers and body, fit to be stored."""
+        headers = {
+            name: MASK if _SECRET_HEADER.search(name) else self.text(value)
+            for name, value in request.headers.items()
+        }
+        body = self.text(request.body.decode("utf-8", "replace"))
+        parts = {"method": request.method, "url": self.text(request.url), "headers": headers, "body": body}
+        return json.dumps(parts, ensure_ascii=False).replace("\\u0000", "")

@@ -1,0 +1,36 @@
+"""Proofs of origin on incoming webhooks, checked in constant time against every live secret."""
+
+import hmac
+from collections.abc import Iterable
+from hashlib import sha256
+
+
+def same_secret(given: str, secrets: Iterable[str]) -> bool:
+    """Whether `given` is one of the secrets. False when there is none."""
+    return _any_equal(_bytes(given), [_bytes(secret) for secret in secrets if secret])
+
+
+def signed_sha256(signature: str, body: bytes, secrets: Iterable[str], prefix: str = "sha256=") -> bool:
+    """Whether `signature` is `prefix` and the hex HMAC-SHA256 of the raw body under one of the secrets.
+
+    The body must be the bytes as they arrived: JSON that was parsed and written again differs
+    at the first accent. False when there is no secret.
+    """
+    signature = signature.strip()
+    if not signature.startswith(prefix):
+        return False
+    given = _bytes(signature.removeprefix(prefix).lower())
+    digests = [hmac.new(_bytes(secret), body, sha256).hexdigest() for secret in secrets if secret]
+    return _any_equal(given, [_bytes(digest) for digest in digests])
+
+
+def _any_equal(given: bytes, wanted: list[bytes]) -> bool:
+    found = False
+    for one in wanted:  # to the end: stopping at a match would tell by the time which one it was
+        found |= hmac.compare_digest(given, one)
+    return found
+
+
+def _bytes(value: str) -> bytes:
+    # Headers are decoded leniently, so a hostile one may hold lone surrogates.
+    return value.encode("utf-8", "surrogatepass")

@@ -1,0 +1,107 @@
+"""Who is at the door: the provider behind a URL, and whether the caller may use it.
+
+Looked up at every request, so kept in memory for PROVIDER_CACHE_SECONDS; a change in admin
+takes effect everywhere within that time.
+"""
+
+import threading
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from lib import crypto
+from providers.connectors.base import Config, Connector
+from providers.models import CallbackToken, Provider
+from providers.quirks import Quirks
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What a request handler needs to know of its provider, loaded once."""
+
+    provider_id: int
+    nickname: str
+    waba_number: str
+    connector: Connector
+    config: Config
+    quirks: Quirks
+    credentials: tuple[tuple[Mapping[str, str], datetime | None], ...]
+
+    def admits(self, headers: Mapping[str, str]) -> bool:
+        """Whether the request's headers (WSGI environ) satisfy one live credential."""
+        admitted = False
+        for required, expires_at in self.credentials:
+            if expires_at is not None and expires_at <= timezone.now():
+                continue
+            # Every header of every credential is compared, whatever the first ones said.
+            checks = [crypto.matches(_presented(headers, name), digest) for name, digest in required.items()]
+            admitted |= bool(checks) and all(checks)
+        return admitted
+
+
+def _presented(environ: Mapping[str, str], name: str) -> str:
+    """The header's value; for Authorization: Basic the decoded `username:password`."""
+    value = environ.get("HTTP_" + name.upper().replace("-", "_"), "")
+    if name == "authorization" and value[:6].lower() == "basic ":
+        try:
+            return b64decode(value[6:].strip(), validate=True).decode("utf-8", "surrogateescape")
+        except (Base64Error, ValueError):
+            return ""
+    return value
+
+
+def door(public_id: str) -> Door | None:
+    """The provider whose message and template URLs hold `public_id`."""
+    return _cached(("public", public_id), lambda: _load(Provider.objects.filter(public_id=public_id)))
+
+
+def callback_door(purpose: str, token: str) -> Door | None:
+    """The provider whose callback URL for `purpose` holds `token`, in its grace time too."""
+    live = CallbackToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
+    found = live.filter(purpose=purpose, token=token)
+    return _cached((purpose, token), lambda: _load(Provider.objects.filter(callback_tokens__in=found)))
+
+
+def _load(providers: "object") -> Door | None:
+    provider = providers.prefetch_related("api_credentials").first()  # type: ignore[attr-defined]
+    if provider is None:
+        return None
+    return Door(
+        provider.pk,
+        provider.nickname,
+        provider.waba_number,
+        provider.bsp,
+        provider.config,
+        provider.switches,
+        tuple((row.headers, row.expires_at) for row in provider.api_credentials.all()),
+    )
+
+
+_lock = threading.Lock()
+_known: dict[tuple[str, str], tuple[float, Door | None]] = {}
+MOST_KNOWN = 10_000
+
+
+def _cached(key: tuple[str, str], load: "object") -> Door | None:
+    now = monotonic()
+    entry = _known.get(key)
+    if entry is not None and entry[0] > now:
+        return entry[1]
+    found: Door | None = load()  # type: ignore[operator]
+    with _lock:
+        if len(_known) >= MOST_KNOWN:  # guessed URLs must not fill the memory
+            _known.clear()
+        _known[key] = (now + settings.PROVIDER_CACHE_SECONDS, found)
+    return found
+
+
+def forget() -> None:
+    """Drops what is in memory, so that the next request looks anew."""
+    _known.clear()

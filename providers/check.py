@@ -1,0 +1,72 @@
+"""Check connection: the payload CleverTap validates a provider with, sent to the BSP."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from lib.redact import Redactor
+from lib.transport import TransportError, transport
+from providers.dialects.clevertap_send import VERIFY_NAMESPACE
+from providers.messages import Outbound, Outcome, Refused, TemplateContent, Value
+from providers.models import Provider
+
+TIMEOUT = 15.0
+
+VALIDATION = Outbound(
+    reference="wp-0-0",
+    msg_id="0|0|0|0",
+    to="919999999999",
+    sender="",
+    content=TemplateContent(
+        name=VERIFY_NAMESPACE,
+        namespace=VERIFY_NAMESPACE,
+        language="en",
+        body=(Value("1"), Value("2"), Value("3")),
+        body_text="1 code: 2.Valid for 3 minutes.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was sent, what came back, and what it means for the operator. Redacted."""
+
+    ok: bool
+    verdict: str
+    request: dict[str, Any]
+    status: int | None
+    response: str
+    milliseconds: int | None
+
+
+def check(provider: Provider) -> Checked:
+    """Sends the validation payload through the provider's connector and judges the answer.
+
+    A BSP other than one in CleverTap's format knows no such template: refusing it, while
+    taking our credentials, is what a working connection looks like.
+    """
+    redactor = Redactor(provider.secret_values)
+    outbound = msgspec.structs.replace(VALIDATION, sender=provider.config.waba_number)
+    try:
+        request = provider.bsp.build_request(outbound, provider.config)
+    except Refused as error:
+        return Checked(False, error.message, {}, None, "", None)
+    shown = msgspec.json.decode(redactor.request(request))
+    try:
+        response = transport.send(request, TIMEOUT)
+    except TransportError as error:
+        return Checked(False, redactor.text(str(error)), shown, None, "", None)
+    result = provider.bsp.parse_response(response)
+    answer = redactor.text(response.text[:4000])
+    text = redactor.text(result.text)
+    if result.outcome == Outcome.ACCEPTED:
+        ok, verdict = True, "The BSP accepted the validation message."
+    elif result.outcome == Outcome.REJECTED and not result.credentials and not provider.bsp.takes_endpoint:
+        ok = True
+        verdict = f"Connected: the BSP took the credentials and refused only the dummy message ({text})."
+    elif result.credentials:
+        ok, verdict = False, f"The BSP refused the credentials: {text}"
+    else:
+        ok, verdict = False, f"{result.outcome.value}: {text}"
+    return Checked(ok, verdict, shown, response.status, answer, response.milliseconds)

@@ -1,0 +1,116 @@
+"""Meta's WhatsApp Cloud API, called directly.
+
+Source: developers.facebook.com, "WhatsApp Cloud API": Messages, Webhooks, Error codes.
+"""
+
+from urllib.parse import quote
+
+import msgspec
+
+from lib.http import HttpRequest, HttpResponse
+from lib.signatures import same_secret, signed_sha256
+from providers.connectors.base import Config, Field
+from providers.dialects.cloud_api import message_body
+from providers.dialects.cloud_api_errors import send_result
+from providers.dialects.cloud_api_webhook import MESSAGES, STATUSES, webhook_items
+from providers.messages import Malformed, Outbound, SendResult, WebhookItem
+from providers.outcomes import json_object
+
+BASE_URL = "https://graph.facebook.com"
+API_VERSION = "v25.0"
+
+
+class Meta:
+    slug = "meta"
+    label = "Meta Cloud API"
+    takes_endpoint = False
+    credentials: tuple[Field, ...] = (
+        Field(
+            "access_token",
+            "Access token",
+            "Business settings > Users > System users > Generate token, with the permissions "
+            "whatsapp_business_messaging and whatsapp_business_management. A token from the app's "
+            "API Setup page expires within a day.",
+            secret=True,
+            required=True,
+        ),
+        Field(
+            "phone_number_id",
+            "Phone number ID",
+            "App dashboard > WhatsApp > API Setup, below the From number. It is not the number itself.",
+            required=True,
+        ),
+        Field(
+            "waba_id",
+            "WhatsApp Business Account ID",
+            "App dashboard > WhatsApp > API Setup, or WhatsApp Manager > Settings. "
+            "Needed to import templates.",
+        ),
+        Field(
+            "app_secret",
+            "App secret",
+            "App dashboard > App settings > Basic > App secret. Every webhook is checked against it.",
+            secret=True,
+            required=True,
+        ),
+        Field(
+            "verify_token",
+            "Verify token",
+            "Any text of your own: enter the same here and in the app dashboard > WhatsApp > "
+            "Configuration > Webhook > Verify token.",
+            secret=True,
+            required=True,
+        ),
+    )
+    options: tuple[Field, ...] = (
+        Field("base_url", "Base URL", "Another host that answers as Meta does.", default=BASE_URL),
+        Field(
+            "api_version",
+            "Graph API version",
+            "App dashboard > App settings > Advanced > Upgrade API version shows which ones are offered.",
+            default=API_VERSION,
+        ),
+    )
+    default_rate: tuple[int, int] | None = (80, 1)
+    mapped_statuses = frozenset(STATUSES) | MESSAGES
+
+    def build_request(self, outbound: Outbound, config: Config) -> HttpRequest:
+        base = (config.options.get("base_url") or BASE_URL).rstrip("/")
+        version = config.options.get("api_version") or API_VERSION
+        number_id = quote(config.credentials.get("phone_number_id", ""), safe="")
+        return HttpRequest(
+            "POST",
+            f"{base}/{version}/{number_id}/messages",
+            {
+                "Authorization": f"Bearer {config.credentials.get('access_token', '')}",
+                "Content-Type": "application/json",
+            },
+            msgspec.json.encode(message_body(outbound)),
+        )
+
+    def parse_response(self, response: HttpResponse) -> SendResult:
+        return send_result(response)
+
+    def handshake(self, request: HttpRequest, config: Config) -> HttpResponse | None:
+        """`GET ?hub.mode=subscribe&hub.verify_token=…&hub.challenge=…` is answered with the challenge."""
+        query = request.query
+        if request.method != "GET" or "hub.mode" not in query:
+            return None
+        known = same_secret(query.get("hub.verify_token", ""), config.secrets("verify_token"))
+        headers = {"Content-Type": "text/plain"}
+        if query["hub.mode"] != "subscribe" or not known:
+            return HttpResponse(403, headers)
+        return HttpResponse(200, headers, query.get("hub.challenge", "").encode())
+
+    def verify(self, request: HttpRequest, config: Config) -> bool:
+        signature = request.header("X-Hub-Signature-256")
+        return signed_sha256(signature, request.body, config.secrets("app_secret"))
+
+    def parse_webhook(self, request: HttpRequest) -> list[WebhookItem]:
+        payload = json_object(request.body)
+        if payload is None:
+            raise Malformed("the body is not a JSON object")
+        return webhook_items(payload)
+
+
+meta = Meta()

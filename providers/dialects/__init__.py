@@ -1,0 +1,1 @@
+"""Pure wire formats that several connectors share."""

@@ -1,0 +1,180 @@
+import json
+from argparse import ArgumentParser
+from dataclasses import asdict
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+
+from providers import check, quirks, setup
+from providers.connectors import CONNECTORS
+from providers.models import Provider
+
+PERIODS = {label: value for value, label in Provider.Period.choices}
+
+
+class Command(BaseCommand):
+    help = "Adds, changes, lists, checks, pauses and resumes providers."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True)
+        add = actions.add_parser("add", help="Create a provider and print its URLs and credentials.")
+        add.add_argument("--nickname", required=True)
+        add.add_argument("--connector", required=True, choices=sorted(CONNECTORS))
+        add.add_argument("--waba-number", required=True)
+        change = actions.add_parser("set", help="Change a provider.")
+        change.add_argument("nickname")
+        change.add_argument("--waba-number")
+        for sub in (add, change):
+            _settings(sub)
+        for action, text in (
+            ("check", "Send the validation payload and show request, response and time."),
+            ("pause", "Stop sending; messages are still accepted and kept."),
+            ("resume", "Send again."),
+            ("credentials", "Generate new credentials for CleverTap; the former work for a week."),
+        ):
+            sub = actions.add_parser(action, help=text)
+            sub.add_argument("nickname")
+            sub.add_argument("--json", action="store_true")
+            if action == "pause":
+                sub.add_argument("--reason", default="Paused from the command line.")
+            if action == "credentials":
+                sub.add_argument("--header", action="append", default=[], metavar="NAME")
+        for action, text in (("list", "All providers."), ("connectors", "What each connector wants.")):
+            actions.add_parser(action, help=text).add_argument("--json", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            result = getattr(self, "do_" + options["action"])(options)
+        except ValidationError as error:
+            raise CommandError("\n".join(_messages(error))) from error
+        if isinstance(result, list | dict) and (options.get("json") or not isinstance(result, list)):
+            self.stdout.write(json.dumps(result, indent=None if options.get("json") else 2))
+        elif isinstance(result, list):
+            for row in result:
+                self.stdout.write("  ".join(str(value) for value in row.values()))
+
+    def do_add(self, options: dict[str, Any]) -> dict[str, Any]:
+        provider = Provider(
+            nickname=options["nickname"], connector=options["connector"], waba_number=options["waba_number"]
+        )
+        _apply(provider, options)
+        login = setup.create(provider)
+        return setup.describe(provider) | {"username": login.username, "password": login.password}
+
+    def do_set(self, options: dict[str, Any]) -> dict[str, Any]:
+        provider = _get(options["nickname"])
+        if options["waba_number"]:
+            provider.waba_number = options["waba_number"]
+        _apply(provider, options)
+        provider.full_clean()
+        setup.validate(provider)
+        provider.save()
+        return setup.describe(provider)
+
+    def do_list(self, options: dict[str, Any]) -> list[dict[str, Any]]:
+        rows = [setup.describe(provider) for provider in Provider.objects.prefetch_related("callback_tokens")]
+        brief = ("nickname", "connector", "waba_number", "state", "messages_url")
+        return rows if options["json"] else [{key: row[key] for key in brief} for row in rows]
+
+    def do_check(self, options: dict[str, Any]) -> dict[str, Any]:
+        checked = asdict(check.check(_get(options["nickname"])))
+        if not checked["ok"]:
+            self.stdout.write(json.dumps(checked))
+            raise CommandError(checked["verdict"])
+        return checked
+
+    def do_pause(self, options: dict[str, Any]) -> dict[str, Any]:
+        setup.pause(_get(options["nickname"]), options["reason"])
+        return setup.describe(_get(options["nickname"]))
+
+    def do_resume(self, options: dict[str, Any]) -> dict[str, Any]:
+        setup.resume(_get(options["nickname"]))
+        return setup.describe(_get(options["nickname"]))
+
+    def do_credentials(self, options: dict[str, Any]) -> dict[str, Any]:
+        login = setup.new_login(_get(options["nickname"]), tuple(options["header"]))
+        if options["header"]:
+            return {"headers": dict(login.headers)}
+        return {"username": login.username, "password": login.password}
+
+    def do_connectors(self, options: dict[str, Any]) -> list[dict[str, Any]]:
+        if not options["json"]:
+            return [{"slug": c.slug, "label": c.label} for c in CONNECTORS.values()]
+        return [
+            {
+                "slug": connector.slug,
+                "label": connector.label,
+                "takes_endpoint": connector.takes_endpoint,
+                "credentials": [asdict(field) for field in connector.credentials],
+                "options": [asdict(field) for field in connector.options],
+            }
+            for connector in CONNECTORS.values()
+        ]
+
+
+def _settings(parser: ArgumentParser) -> None:
+    pairs = {"action": "append", "default": [], "metavar": "KEY=VALUE"}
+    parser.add_argument("--endpoint")
+    parser.add_argument("--credential", **pairs)  # type: ignore[arg-type]
+    parser.add_argument("--option", **pairs)  # type: ignore[arg-type]
+    parser.add_argument("--quirk", **pairs)  # type: ignore[arg-type]
+    parser.add_argument("--delivery-url")
+    parser.add_argument("--inbound-url")
+    parser.add_argument("--max-concurrency", type=int)
+    parser.add_argument("--rate", metavar="COUNT/PERIOD", help="For example 40/minute; none removes it.")
+    parser.add_argument("--validity", type=int, metavar="SECONDS")
+    parser.add_argument("--default", action="store_true", dest="is_default")
+    parser.add_argument("--json", action="store_true")
+
+
+def _apply(provider: Provider, options: dict[str, Any]) -> None:
+    for name in ("endpoint", "delivery_url", "inbound_url", "max_concurrency"):
+        if options[name] is not None:
+            setattr(provider, name, options[name])
+    if options["validity"] is not None:
+        provider.validity = type(provider.validity)(seconds=options["validity"])
+    if options["is_default"]:
+        provider.is_default = True
+    if options["rate"]:
+        provider.rate_count, provider.rate_period = _rate(options["rate"], provider)
+    setup.set_credentials(provider, _pairs(options["credential"], "--credential"))
+    provider.options = provider.options | _pairs(options["option"], "--option")
+    for name, value in _pairs(options["quirk"], "--quirk").items():
+        try:
+            provider.quirks = provider.quirks | {name: quirks.parse(name, value)}
+        except ValueError as error:
+            raise CommandError(f"--quirk {error}") from error
+
+
+def _rate(text: str, provider: Provider) -> tuple[int | None, int]:
+    if text == "none":
+        return None, provider.rate_period
+    count, _, period = text.partition("/")
+    if not count.isdigit() or int(count) < 1 or period not in PERIODS:
+        raise CommandError(f"--rate {text}: write COUNT/PERIOD with a period of {', '.join(PERIODS)}")
+    return int(count), PERIODS[period]
+
+
+def _pairs(items: list[str], flag: str) -> dict[str, str]:
+    pairs = {}
+    for item in items:
+        key, separator, value = item.partition("=")
+        if not separator or not key:
+            raise CommandError(f"{flag} {item}: write KEY=VALUE")
+        pairs[key] = value
+    return pairs
+
+
+def _get(nickname: str) -> Provider:
+    try:
+        return Provider.objects.get(nickname=nickname)
+    except Provider.DoesNotExist as error:
+        names = ", ".join(Provider.objects.values_list("nickname", flat=True)) or "none"
+        raise CommandError(f"There is no provider {nickname!r}; there are: {names}") from error
+
+
+def _messages(error: ValidationError) -> list[str]:
+    if hasattr(error, "error_dict"):
+        return [f"{name}: {text}" for name, texts in error.message_dict.items() for text in texts]
+    return list(error.messages)

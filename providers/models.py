@@ -1,0 +1,170 @@
+"""Who we send through, how CleverTap proves itself to us, and where reports come back."""
+
+from datetime import timedelta
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from lib.crypto import token
+from providers.quirks import Quirks, load
+from providers.connectors import CONNECTORS
+from providers.connectors.base import Config, Connector
+from providers.fields import EncryptedJSONField
+
+ROTATION_GRACE = timedelta(days=7)
+
+
+class Provider(models.Model):
+    """One WABA number at one BSP, as CleverTap's provider page has it."""
+
+    class State(models.TextChoices):
+        ACTIVE = "active"
+        PAUSED = "paused"
+
+    class Period(models.IntegerChoices):
+        SECOND = 1, "second"
+        MINUTE = 60, "minute"
+        HOUR = 3600, "hour"
+        DAY = 86400, "day"
+
+    nickname = models.CharField(max_length=100, unique=True)
+    waba_number = models.CharField(
+        "WABA number",
+        max_length=20,
+        validators=[RegexValidator(r"^\+?[0-9]{7,15}$", "International digits, with or without +.")],
+        help_text="The WhatsApp Business number with its country code.",
+    )
+    connector = models.CharField(max_length=40)
+    endpoint = models.URLField("HTTP endpoint", max_length=500, blank=True)
+    credentials = EncryptedJSONField(default=dict, blank=True)
+    previous_credentials = EncryptedJSONField(default=dict, blank=True)
+    previous_until = models.DateTimeField(null=True, blank=True)
+    options = models.JSONField(default=dict, blank=True)
+    quirks = models.JSONField(default=dict, blank=True)
+    is_default = models.BooleanField("mark as default", default=False)
+    auto_reply = models.BooleanField("auto-reply to users not tracked on CleverTap", default=False)
+    auto_reply_text = models.TextField(blank=True, max_length=4096)
+    max_concurrency = models.PositiveIntegerField(
+        "maximum concurrent requests",
+        default=100,
+        validators=[MinValueValidator(30), MaxValueValidator(1000)],
+    )
+    rate_count = models.PositiveIntegerField(
+        "rate limit", null=True, blank=True, help_text="Most requests in each period; empty: none."
+    )
+    rate_period = models.PositiveIntegerField(choices=Period.choices, default=Period.MINUTE)
+    validity = models.DurationField(
+        default=timedelta(hours=24), help_text="A message still unsent after this long fails instead."
+    )
+    delivery_url = models.URLField("CleverTap delivery report URL", max_length=1000, blank=True)
+    inbound_url = models.URLField("CleverTap inbound message URL", max_length=1000, blank=True)
+    public_id = models.CharField(max_length=64, unique=True, default=token, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
+    paused_reason = models.CharField(max_length=500, blank=True)
+    hold_until = models.DateTimeField(null=True, blank=True, editable=False)
+    hold_reason = models.CharField(max_length=500, blank=True, editable=False)
+    credential_failures = models.PositiveIntegerField(default=0, editable=False)
+
+    class Meta:
+        ordering = ["nickname"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["is_default"], condition=Q(is_default=True), name="one_default_provider"
+            ),
+            models.CheckConstraint(
+                condition=Q(max_concurrency__gte=30, max_concurrency__lte=1000), name="max_concurrency_30_to_1000"
+            ),
+            models.CheckConstraint(
+                condition=Q(rate_count__isnull=True) | Q(rate_count__gte=1), name="rate_count_positive"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.nickname
+
+    @property
+    def bsp(self) -> Connector:
+        return CONNECTORS[self.connector]
+
+    @property
+    def switches(self) -> Quirks:
+        return load(self.quirks)
+
+    @property
+    def config(self) -> Config:
+        """The set-up as the connector sees it, replaced credentials included while they count."""
+        in_grace = self.previous_until is not None and self.previous_until > timezone.now()
+        return Config(
+            waba_number=self.waba_number.removeprefix("+"),
+            endpoint=self.endpoint,
+            credentials=self.credentials,
+            options={field.name: field.default for field in self.bsp.options if field.default} | self.options,
+            previous=self.previous_credentials if in_grace else {},
+        )
+
+    @property
+    def secret_values(self) -> list[str]:
+        """Every credential that must not appear in a log, whichever its field."""
+        plain = {field.name for field in self.bsp.credentials if not field.secret}
+        stored = [*self.credentials.items(), *self.previous_credentials.items()]
+        return [value for name, value in stored if name not in plain]
+
+
+class ApiCredential(models.Model):
+    """What CleverTap must present: every header of `headers` with a value of that digest.
+
+    Basic credentials are the header "authorization" whose value is `username:password`.
+    Two may be live at once, so that a rotation loses no message.
+    """
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="api_credentials")
+    label = models.CharField(max_length=200, help_text="The username, or the header names.")
+    headers = models.JSONField(default=dict, help_text="Lower-case header name to SHA-256 digest.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class CallbackToken(models.Model):
+    """The unguessable part of a callback URL. A rotated one stays valid for a grace time."""
+
+    class Purpose(models.TextChoices):
+        DELIVERY = "delivery", "Delivery Report Callback URL"
+        INBOUND = "inbound", "Inbound Message Callback URL"
+        WEBHOOK = "webhook", "BSP webhook URL"
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="callback_tokens")
+    purpose = models.CharField(max_length=10, choices=Purpose.choices)
+    token = models.CharField(max_length=64, unique=True, default=token)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider", "purpose"],
+                condition=Q(expires_at__isnull=True),
+                name="one_current_token_per_purpose",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_purpose_display()} of {self.provider_id}"
+
+
+class Lease(models.Model):
+    """Who works a queue right now. One holder at a time; an expired one may be taken over."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    holder = models.CharField(max_length=64, blank=True)
+    expires_at = models.DateTimeField()
+    state = models.TextField(blank=True, help_text="A note for the next holder, as JSON.")
+
+    def __str__(self) -> str:
+        return self.name

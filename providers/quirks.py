@@ -1,0 +1,83 @@
+"""Per-provider switches for what CleverTap's documents leave open, with their defaults.
+
+The first group concerns what CleverTap sends to us, the second what we send to CleverTap.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+
+class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
+    unwrap_body: Annotated[bool, Meta(description="Accept payloads wrapped in a top-level `body`.")] = True
+    waba_match: Annotated[
+        Literal["lenient", "strict"],
+        Meta(description="lenient: note a foreign wabaNumber; strict: refuse it with 2004."),
+    ] = "lenient"
+    default_country: Annotated[
+        str, Meta(pattern="^[0-9]{0,3}$", description="Country code put before national numbers; empty: none.")
+    ] = ""
+    trust_callback_headers: Annotated[
+        bool,
+        Meta(description="Use the callback URLs CleverTap's request carries as headers (Kaleyra's set-up)."),
+    ] = False
+    bad_credentials_answer: Annotated[
+        Literal["200", "401"],
+        Meta(description="200: failure with code 2000, as documented; 401: the plain HTTP status."),
+    ] = "200"
+    dispatch_tests: Annotated[
+        Literal["always", "listed", "never"],
+        Meta(description="Whether messages with the id 0|0|0|0 (test sends, template checks) are sent on."),
+    ] = "always"
+    test_numbers: Annotated[
+        str, Meta(description="Numbers that test sends may go to when `dispatch_tests` is listed, by comma.")
+    ] = ""
+
+    payload_version: Annotated[
+        Literal["string", "number"], Meta(description="How payloadVersion 0.1 is written in callbacks.")
+    ] = "string"
+    clicked_spelling: Annotated[
+        Literal["clicked", "Clicked"], Meta(description="The status word of a click.")
+    ] = "clicked"
+    click_ts: Annotated[bool, Meta(description="Add the integer `ts` to clicks.")] = True
+    forward_sent: Annotated[bool, Meta(description="Forward `sent` reports.")] = True
+    statuses_per_request: Annotated[
+        int, Meta(ge=1, le=1000, description="Most delivery reports in one request to CleverTap.")
+    ] = 20
+    error_code_type: Annotated[
+        Literal["integer", "string"], Meta(description="How error.code is written in failed reports.")
+    ] = "integer"
+    from_plus: Annotated[bool, Meta(description="Write `from` with a leading +.")] = False
+    duplicate_document: Annotated[
+        bool, Meta(description="Add a `document` object beside `file` in inbound documents.")
+    ] = False
+    audio_type: Annotated[
+        Literal["audio", "voice"], Meta(description="The `type` of an inbound audio message.")
+    ] = "audio"
+    mime_style: Annotated[
+        Literal["mime", "extension"], Meta(description="mimeType as image/jpeg or as .jpeg.")
+    ] = "mime"
+    quick_reply_type: Annotated[
+        Literal["button", "text"], Meta(description="How a tapped quick reply is forwarded.")
+    ] = "button"
+    unsupported_replies: Annotated[
+        Literal["drop", "text"],
+        Meta(description="Inbound kinds CleverTap has no form for: keep here only, or forward as text."),
+    ] = "drop"
+
+
+def load(stored: dict[str, object]) -> Quirks:
+    """The switches with defaults for those not stored. Raises msgspec.ValidationError."""
+    return msgspec.convert(stored, Quirks)
+
+
+def parse(name: str, value: str) -> object:
+    """A switch's value from text, as typed on a command line. Raises ValueError with the reason."""
+    if name not in Quirks.__struct_fields__:
+        raise ValueError(f"there is no switch {name!r}; there are: {', '.join(Quirks.__struct_fields__)}")
+    try:
+        loaded = msgspec.convert({name: value}, Quirks, strict=False)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{name}: {error}") from error
+    return getattr(loaded, name)

@@ -1,0 +1,189 @@
+"""Creating and changing providers: what the command line and the admin have in common."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.text import slugify
+
+from lib import crypto, targets
+from lib.wake import wake
+from providers.connectors import CONNECTORS
+from providers.connectors.base import Field
+from providers.models import ROTATION_GRACE, ApiCredential, CallbackToken, Provider
+from providers.quirks import load
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Generated credentials, shown once. `headers` is what CleverTap is to send."""
+
+    label: str
+    headers: Mapping[str, str]
+    username: str = ""
+    password: str = ""
+
+
+def check_target(url: str) -> None:
+    """Raises ValidationError for a URL we would refuse to call."""
+    if url and not settings.ALLOW_PRIVATE_TARGETS:
+        try:
+            targets.check(url)
+        except targets.TargetRefused as error:
+            raise ValidationError(str(error)) from error
+
+
+def validate(provider: Provider) -> None:
+    """Everything the model cannot know alone. Raises ValidationError by field."""
+    errors: dict[str, list[str]] = {}
+    connector = CONNECTORS.get(provider.connector)
+    if connector is None:
+        raise ValidationError({"connector": f"No such connector; there are: {', '.join(CONNECTORS)}."})
+    for kind, fields, given in (
+        ("credentials", connector.credentials, provider.credentials),
+        ("options", connector.options, provider.options),
+    ):
+        errors[kind] = _unknown(fields, given) + [
+            f"{field.name}: required ({field.label})." for field in fields if field.required and not given.get(field.name)
+        ]
+    if connector.takes_endpoint and not provider.endpoint:
+        errors["endpoint"] = [f"The {connector.label} connector needs an HTTP endpoint."]
+    for name in ("endpoint", "delivery_url", "inbound_url"):
+        try:
+            check_target(getattr(provider, name))
+        except ValidationError as error:
+            errors.setdefault(name, []).extend(error.messages)
+    try:
+        check_target(provider.options.get("base_url", ""))
+    except ValidationError as error:
+        errors["options"] += error.messages
+    try:
+        load(provider.quirks)
+    except Exception as error:
+        errors["quirks"] = [str(error)]
+    if found := {name: messages for name, messages in errors.items() if messages}:
+        raise ValidationError(found)
+
+
+def _unknown(fields: tuple[Field, ...], given: Mapping[str, str]) -> list[str]:
+    known = {field.name for field in fields}
+    prefixes = tuple(name for name in known if name.endswith(":"))
+    strangers = [name for name in given if name not in known and not (prefixes and name.startswith(prefixes))]
+    names = ", ".join(sorted(known)) or "none"
+    return [f"{name}: not one of this connector's ({names})." for name in strangers]
+
+
+@transaction.atomic
+def create(provider: Provider) -> Login:
+    """Saves a new provider with its callback URLs and its login for CleverTap."""
+    default_rate = provider.bsp.default_rate
+    if provider.rate_count is None and default_rate is not None:
+        provider.rate_count, provider.rate_period = default_rate
+    provider.full_clean()
+    validate(provider)
+    provider.save()
+    for purpose in CallbackToken.Purpose:
+        CallbackToken.objects.create(provider=provider, purpose=purpose)
+    return new_login(provider)
+
+
+def new_login(provider: Provider, header_names: tuple[str, ...] = ()) -> Login:
+    """Generates Basic credentials, or values for the given headers. The former ones keep
+    working for a grace time; of older ones none does."""
+    if header_names:
+        headers = {name: crypto.token() for name in header_names}
+        login = Login(", ".join(header_names), headers)
+        digests = {name.lower(): crypto.digest(value) for name, value in headers.items()}
+    else:
+        username = f"{slugify(provider.nickname)[:40] or 'waypost'}-{crypto.token(4)}"
+        password = crypto.token()
+        login = Login(username, {"Authorization": "Basic …"}, username, password)
+        digests = {"authorization": crypto.digest(f"{username}:{password}")}
+    with transaction.atomic():
+        provider.api_credentials.filter(expires_at__isnull=False).delete()
+        provider.api_credentials.update(expires_at=timezone.now() + ROTATION_GRACE)
+        ApiCredential.objects.create(provider=provider, label=login.label, headers=digests)
+    return login
+
+
+@transaction.atomic
+def rotate_callback(provider: Provider, purpose: str, grace: timedelta = ROTATION_GRACE) -> str:
+    """A new callback URL; the old one works until the grace time ends."""
+    current = provider.callback_tokens.filter(purpose=purpose, expires_at__isnull=True)
+    current.update(expires_at=timezone.now() + grace)
+    CallbackToken.objects.create(provider=provider, purpose=purpose)
+    return urls(provider)[f"{'webhook' if purpose == 'webhook' else purpose + '_callback'}_url"]
+
+
+def set_credentials(provider: Provider, values: Mapping[str, str]) -> None:
+    """Replaces the given credentials. Replaced ones still verify webhooks for a grace time."""
+    replaced = {
+        name: provider.credentials[name]
+        for name, value in values.items()
+        if provider.credentials.get(name) not in (None, "", value)
+    }
+    provider.credentials = {name: value for name, value in (provider.credentials | values).items() if value}
+    if replaced:
+        provider.previous_credentials = provider.previous_credentials | replaced
+        provider.previous_until = timezone.now() + ROTATION_GRACE
+
+
+def pause(provider: Provider, reason: str) -> None:
+    """Stops sending; what CleverTap posts meanwhile is kept."""
+    Provider.objects.filter(pk=provider.pk).update(state=Provider.State.PAUSED, paused_reason=reason[:500])
+
+
+def resume(provider: Provider) -> None:
+    """Sends again, at once."""
+    Provider.objects.filter(pk=provider.pk).update(
+        state=Provider.State.ACTIVE, paused_reason="", hold_until=None, hold_reason="", credential_failures=0
+    )
+    wake("campaigns.send", provider.pk)
+
+
+def urls(provider: Provider) -> dict[str, str]:
+    """The URLs an operator copies into CleverTap and into the BSP."""
+    tokens = {
+        row.purpose: row.token for row in provider.callback_tokens.all() if row.expires_at is None
+    }
+
+    def url(name: str, value: str) -> str:
+        return settings.PUBLIC_BASE_URL + reverse(name, args=[value])
+
+    return {
+        "messages_url": url("messages", provider.public_id),
+        "templates_url": url("templates", provider.public_id),
+        "delivery_callback_url": url("delivery", tokens["delivery"]),
+        "inbound_callback_url": url("inbound", tokens["inbound"]),
+        "webhook_url": url("webhook", tokens["webhook"]),
+    }
+
+
+def describe(provider: Provider) -> dict[str, Any]:
+    """A provider as JSON, without any secret."""
+    return {
+        "id": provider.pk,
+        "nickname": provider.nickname,
+        "connector": provider.connector,
+        "waba_number": provider.waba_number,
+        "state": provider.state,
+        "paused_reason": provider.paused_reason,
+        "hold_until": provider.hold_until.isoformat() if provider.hold_until else None,
+        "hold_reason": provider.hold_reason,
+        "is_default": provider.is_default,
+        "endpoint": provider.endpoint,
+        "credentials": sorted(provider.credentials),
+        "options": provider.options,
+        "quirks": provider.quirks,
+        "max_concurrency": provider.max_concurrency,
+        "rate": f"{provider.rate_count}/{provider.get_rate_period_display()}" if provider.rate_count else None,
+        "validity_seconds": int(provider.validity.total_seconds()),
+        "delivery_url": provider.delivery_url,
+        "inbound_url": provider.inbound_url,
+    } | urls(provider)

@@ -1,0 +1,27 @@
+"""The simulator as a program: its options, and running it until a signal comes."""
+
+import argparse
+from pathlib import Path
+
+import msgspec
+
+from simulator.accounts import Account
+from simulator.behaviour import Behaviour
+from simulator.server import Simulator
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8100)
+    parser.add_argument("--delay", type=float, default=0.05, help="seconds before a send is answered")
+    parser.add_argument("--accounts", type=Path, help="a JSON file, as for /_control/accounts")
+    parser.add_argument("--no-record", action="store_true", help="keep counts only, for load tests")
+
+
+def run(host: str, port: int, delay: float, accounts: Path | None, no_record: bool) -> None:
+    simulator = Simulator(host, port, Behaviour(answer_delay=delay, record=not no_record))
+    if accounts is not None:
+        for account in msgspec.json.decode(accounts.read_bytes(), type=list[Account]):
+            simulator.add_account(account)
+    import gc; gc.collect(); gc.freeze(); gc.set_threshold(100_000, 50, 100)
+    simulator.run(lambda url: print(f"Simulator on {url}; open it in a browser to watch.", flush=True))
