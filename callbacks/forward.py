@@ -21,10 +21,8 @@ from django.utils import timezone
 
 from callbacks.models import ForwardCall, Outlet, Reply
 from campaigns.models import Event, Forward
-from lib import sql
+from lib import reading, sql
 from lib.http import HttpRequest, HttpResponse
-from lib.reading import at as read_at
-from lib.reading import text as read_text
 from lib.transport import NotSent, Result, transport
 from lib.wake import wake
 from providers import leases
@@ -109,7 +107,9 @@ def drain(
 
 def due(provider: Provider) -> bool:
     """Whether anything can be forwarded now."""
-    return any(queue.open() and queue.pending().exists() for queue in (_Reports(provider), _Replies(provider)))
+    return any(
+        queue.open() and queue.pending().exists() for queue in (_Reports(provider), _Replies(provider))
+    )
 
 
 class _Queue:
@@ -283,14 +283,25 @@ class _Reports(_Queue):
         return self.quirks.statuses_per_request
 
     def claim(self) -> list[_Item]:
-        columns = ("id", "message_id", "kind", "at", "code", "bsp_code", "text", "url", "short_url", "user_agent")
+        columns = (
+            "id",
+            "message_id",
+            "kind",
+            "at",
+            "code",
+            "bsp_code",
+            "text",
+            "url",
+            "short_url",
+            "user_agent",
+        )
         rows = list(
-            self.pending().order_by("id").values_list(*columns, "message__msg_id")[: max(LANES, LANES * self.batch)]
+            self.pending()
+            .order_by("id")
+            .values_list(*columns, "message__msg_id")[: max(LANES, LANES * self.batch)]
         )
         rows.sort(key=lambda row: (row[1], row[2], row[0]))  # per message: sent, delivered, read
-        return [
-            _Item(row[0], row[1], _report(row), row[10], Event.Kind(row[2]).name.lower()) for row in rows
-        ]
+        return [_Item(row[0], row[1], _report(row), row[10], Event.Kind(row[2]).name.lower()) for row in rows]
 
     def body(self, items: Sequence[_Item]) -> Any:
         return clevertap_callbacks.write_statuses([item.payload for item in items], self.quirks)
@@ -357,17 +368,19 @@ def unprocessed(body: bytes) -> list[tuple[str, str, str]]:
     Shape after CleverTap's other callbacks: `unprocessed: [{status, code, error, record}]`.
     """
     try:
-        payload = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        payload = reading.decode(body)
+    except ValueError:
         return []
-    entries = read_at(payload, "unprocessed") or read_at(payload, "UNPROCESSED_EVENTS")
-    found = []
-    for entry in entries if isinstance(entry, list) else []:
-        record = read_at(entry, "record")
-        msg_id = read_text(record, "msgId") or read_text(entry, "msgId")
-        reason = read_text(entry, "error") or read_text(entry, "message") or "unprocessed"
-        code = read_text(entry, "code")
-        found.append((msg_id, read_text(record, "status"), f"CleverTap: {reason}" + (f" [{code}]" if code else "")))
+    entries = reading.at(payload, "unprocessed") or reading.at(payload, "UNPROCESSED_EVENTS")
+    found: list[tuple[str, str, str]] = []
+    for entry in reading.objects(entries):
+        record = reading.at(entry, "record")
+        msg_id = reading.text(record, "msgId") or reading.text(entry, "msgId")
+        reason = reading.text(entry, "error") or reading.text(entry, "message") or "unprocessed"
+        code = reading.text(entry, "code")
+        found.append(
+            (msg_id, reading.text(record, "status"), f"CleverTap: {reason}" + (f" [{code}]" if code else ""))
+        )
     return found
 
 
@@ -393,5 +406,3 @@ def retry(events: Iterable[int] = (), replies: Iterable[int] = ()) -> int:
     for provider_id in providers:
         wake("callbacks.forward", provider_id)
     return count
-
-

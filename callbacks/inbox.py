@@ -42,7 +42,8 @@ def store(provider_id: int, source: str, request: HttpRequest) -> None:
     """Commits the callback and wakes the parser. Raises Overloaded or a database error."""
     now = timezone.now()
     headers = {
-        name: MASK if name in ("Authorization", "Cookie") else value for name, value in request.headers.items()
+        name: MASK if name in ("Authorization", "Cookie") else value
+        for name, value in request.headers.items()
     }
     _writer.submit(
         _Row(

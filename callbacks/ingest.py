@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from callbacks.models import Reply, Webhook
-from campaigns import ledger
+from campaigns import events, ledger, matching
 from campaigns.models import Forward, Message
 from lib import sql
 from lib.http import HttpRequest
@@ -150,7 +150,7 @@ def _store_replies(provider: Provider, reads: Sequence[_Read]) -> None:
     now = timezone.now()
     rows = []
     for read, reply in inbound:
-        at = ledger.moment(reply.timestamp, now)
+        at = events.moment(reply.timestamp, now)
         rows.append(
             (
                 provider.pk,
@@ -188,12 +188,14 @@ def _identity(reply: Inbound, webhook: Webhook) -> str:
 def _answered(provider_id: int, replies: Sequence[Inbound]) -> dict[int, int]:
     """id(reply) → the message it answers: by our reference, the BSP's id, or CleverTap's msgId."""
     mine = Message.objects.filter(provider_id=provider_id)
-    ours = {id(reply): ledger.parse_reference(reply.context_reference) for reply in replies}
+    ours = {id(reply): matching.parse_reference(reply.context_reference) for reply in replies}
     by_id = set(mine.filter(id__in=[ref[0] for ref in ours.values() if ref]).values_list("id", flat=True))
     bsp_ids = [reply.context_bsp_id for reply in replies if reply.context_bsp_id]
     by_bsp = dict(mine.filter(bsp_id__in=bsp_ids).values_list("bsp_id", "id")) if bsp_ids else {}
     msg_ids = [reply.context_msg_id for reply in replies if reply.context_msg_id]
-    named = mine.filter(msg_id__in=msg_ids, untracked=False).values_list("msg_id", "to", "id") if msg_ids else []
+    named = (
+        mine.filter(msg_id__in=msg_ids, untracked=False).values_list("msg_id", "to", "id") if msg_ids else []
+    )
     by_msg = {(msg_id, to): pk for msg_id, to, pk in named}
     found: dict[int, int] = {}
     for reply in replies:

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from callbacks import forward, ingest, inbox
+from callbacks import forward, inbox, ingest
 from lib.wake import wake
 from providers.models import Provider
 

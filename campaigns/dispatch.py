@@ -16,7 +16,7 @@ import msgspec
 from django.db import connection
 from django.utils import timezone
 
-from campaigns import ledger
+from campaigns import ledger, matching
 from campaigns.ledger import Tried
 from campaigns.models import Message, Status
 from lib import sql
@@ -224,7 +224,7 @@ class _Sender:
     def _request(self, message: Claimed) -> HttpRequest:
         props = message.custom_props
         outbound = Outbound(
-            reference=ledger.reference(message.id, message.attempt),
+            reference=matching.reference(message.id, message.attempt),
             msg_id=message.msg_id,
             to=message.to,
             sender=self.config.waba_number,
@@ -310,7 +310,9 @@ class _Sender:
             retry_at=_retry_at(result, flight.claimed.attempt, now),
             request=self.redactor.request(flight.request),
             response_status=response.status if response else None,
-            response_body=self.redactor.text(response.text[:STORED_ANSWER]).replace("\x00", "") if response else "",
+            response_body=self.redactor.text(response.text[:STORED_ANSWER]).replace("\x00", "")
+            if response
+            else "",
         )
 
     def _refused(self, message: Claimed, now: datetime, error: Refused) -> Tried:

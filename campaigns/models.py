@@ -144,12 +144,17 @@ class Event(models.Model):
     url = models.TextField(blank=True)
     short_url = models.TextField(blank=True)
     user_agent = models.TextField(blank=True)
+    not_sent = models.BooleanField(
+        default=False, help_text="A failure that never reached WhatsApp: refused by the BSP, or expired."
+    )
     forward = models.SmallIntegerField(choices=Forward.choices, default=Forward.NONE)
     owed_since = models.DateTimeField(help_text="When forwarding began: received, or retried by hand.")
     forward_attempts = models.SmallIntegerField(default=0)
     forward_error = models.CharField(max_length=300, blank=True)
     forwarded_at = models.DateTimeField(null=True)
-    forward_log = models.BigIntegerField(null=True, help_text="The last callbacks.ForwardCall that carried it.")
+    forward_log = models.BigIntegerField(
+        null=True, help_text="The last callbacks.ForwardCall that carried it."
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["message", "kind", "key"], name="event_once")]

@@ -31,5 +31,3 @@ def upkeep() -> None:
         while ledger.fail_expired(provider.pk, now, provider.validity):
             pass
     counts.squash()
-
-

@@ -104,7 +104,9 @@ if _database["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
     }
     # A file, because threads share no in-memory database.
-    _database["TEST"] = {"NAME": str(DATA_DIR / f"test-{env.str('PYTEST_XDIST_WORKER', default='main')}.sqlite3")}
+    _database["TEST"] = {
+        "NAME": str(DATA_DIR / f"test-{env.str('PYTEST_XDIST_WORKER', default='main')}.sqlite3")
+    }
     _database["CONN_MAX_AGE"] = None
 else:
     _database["OPTIONS"] = {

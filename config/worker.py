@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections
@@ -24,7 +25,7 @@ UPKEEP = 60
 class _Role:
     """One queue being worked by a thread that ends when the queue stays empty."""
 
-    def __init__(self, name: str, work: Callable[[threading.Event], object]) -> None:
+    def __init__(self, name: str, work: Callable[..., object]) -> None:
         self.stirred = threading.Event()
         self._work = work
         self.thread = threading.Thread(target=self._run, name=name)
@@ -32,7 +33,7 @@ class _Role:
 
     def _run(self) -> None:
         try:
-            self._work(self.stirred)
+            self._work(stirred=self.stirred)
         except Exception:
             logger.exception("%s stopped; it is taken up again", self.thread.name)
         finally:
@@ -71,18 +72,27 @@ class Worker:
         """Starts a thread for every queue that has work and none yet."""
         self._roles = {name: role for name, role in self._roles.items() if role.thread.is_alive()}
         if "callbacks.ingest" not in self._roles and ingest.due():
-            self._begin("callbacks.ingest", lambda e: ingest.drain(linger=LINGER, stirred=e, stop=self.stop))
+            self._begin("callbacks.ingest", partial(ingest.drain, linger=LINGER, stop=self.stop))
         for provider in Provider.objects.all():
             pk = provider.pk
             name = f"campaigns.send:{pk}"
             if name not in self._roles and (dispatch.due(pk) or dispatch.abandoned(pk)):
-                self._begin(name, lambda e, pk=pk: dispatch.drain(pk, linger=LINGER, stirred=e, stop=self.stop))
+                self._begin(
+                    name, lambda e, pk=pk: dispatch.drain(pk, linger=LINGER, stirred=e, stop=self.stop)
+                )
             name = f"callbacks.forward:{pk}"
             if name not in self._roles and forward.due(provider):
-                self._begin(name, lambda e, pk=pk: forward.drain(pk, linger=LINGER, stirred=e, stop=self.stop))
+                self._begin(
+                    name, lambda e, pk=pk: forward.drain(pk, linger=LINGER, stirred=e, stop=self.stop)
+                )
         self._ticks += 1
         if self._ticks % UPKEEP == 1 and "upkeep" not in self._roles:
-            self._begin("upkeep", lambda _: (campaigns_tasks.upkeep(), callbacks_tasks.upkeep()))
+            self._begin("upkeep", _upkeep)
 
-    def _begin(self, name: str, work: Callable[[threading.Event], object]) -> None:
+    def _begin(self, name: str, work: Callable[..., object]) -> None:
         self._roles[name] = _Role(name, work)
+
+
+def _upkeep(stirred: threading.Event) -> None:
+    campaigns_tasks.upkeep()
+    callbacks_tasks.upkeep()

@@ -4,11 +4,39 @@ Nothing here raises, whatever the JSON holds. A path is object keys and list pos
 `text(payload, "messages", 0, "id")`.
 """
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 LAST_SECOND = 253_402_300_799  # the end of the year 9999, the last a datetime can hold
 MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138, as milliseconds 1973
+
+
+def decode(body: bytes) -> Any:
+    """The JSON value in the body, UTF-8 with or without a mark. Raises ValueError, nothing else.
+
+    Half a surrogate pair ("\\ud800", cut from an emoji) becomes "?" instead of costing the whole body.
+    """
+    body = body.removeprefix(b"\xef\xbb\xbf")
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if b"\\ud" not in body.lower():
+            raise ValueError(str(error)) from error
+    try:
+        return _whole(json.loads(body.decode()))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_whole(key): _whole(item) for key, item in value.items()}
+    return [_whole(item) for item in value] if isinstance(value, list) else value
 
 
 def at(value: object, *path: str | int) -> object:

@@ -31,9 +31,7 @@ def insert(
     with connection.cursor() as cursor:
         for chunk in _chunks(rows):
             values = ", ".join([row_sql] * len(chunk))
-            cursor.execute(
-                f"INSERT INTO {model._meta.db_table} ({names}) VALUES {values}{tail}", flat(chunk)
-            )
+            cursor.execute(f"INSERT INTO {model._meta.db_table} ({names}) VALUES {values}{tail}", flat(chunk))
             if returning:
                 result += cursor.fetchall()
     return result

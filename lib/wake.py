@@ -54,7 +54,9 @@ def _publish() -> None:
             except Exception as error:
                 if monotonic() - complained > 60:
                     complained = monotonic()
-                    logger.warning("The broker takes no wake-up (%s); workers will find the rows later.", error)
+                    logger.warning(
+                        "The broker takes no wake-up (%s); workers will find the rows later.", error
+                    )
         sleep(PAUSE)  # one task for all that gathers meanwhile
 
 

@@ -8,10 +8,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from lib.crypto import token
-from providers.quirks import Quirks, load
 from providers.connectors import CONNECTORS
 from providers.connectors.base import Config, Connector
 from providers.fields import EncryptedJSONField
+from providers.quirks import Quirks, load
 
 ROTATION_GRACE = timedelta(days=7)
 
@@ -76,7 +76,8 @@ class Provider(models.Model):
                 fields=["is_default"], condition=Q(is_default=True), name="one_default_provider"
             ),
             models.CheckConstraint(
-                condition=Q(max_concurrency__gte=30, max_concurrency__lte=1000), name="max_concurrency_30_to_1000"
+                condition=Q(max_concurrency__gte=30, max_concurrency__lte=1000),
+                name="max_concurrency_30_to_1000",
             ),
             models.CheckConstraint(
                 condition=Q(rate_count__isnull=True) | Q(rate_count__gte=1), name="rate_count_positive"

@@ -3,12 +3,12 @@
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import msgspec
-
+from lib import reading
 from lib.http import HttpResponse
 from providers.messages import Outcome, ReportCode, SendResult
 
 EXCERPT = 300
+LONGEST_WAIT = 86_400.0
 
 
 def by_status(response: HttpResponse, text: str = "", bsp_code: str = "") -> SendResult:
@@ -22,26 +22,20 @@ def by_status(response: HttpResponse, text: str = "", bsp_code: str = "") -> Sen
     text = text or f"HTTP {status}: {excerpt(response)}"
     bsp_code = bsp_code or str(status)
     if status == 429:
-        return SendResult(
-            Outcome.THROTTLED, bsp_code=bsp_code, text=text, retry_after=retry_after(response)
-        )
+        return SendResult(Outcome.THROTTLED, bsp_code=bsp_code, text=text, retry_after=retry_after(response))
     if status in (401, 403):
         return rejected(ReportCode.CREDENTIALS, bsp_code, text, credentials=True)
     if status == 504 or 200 <= status < 300:
         return SendResult(Outcome.UNKNOWN, bsp_code=bsp_code, text=text)
     if status >= 500 or status == 408:
-        return SendResult(
-            Outcome.RETRY, bsp_code=bsp_code, text=text, retry_after=retry_after(response)
-        )
+        return SendResult(Outcome.RETRY, bsp_code=bsp_code, text=text, retry_after=retry_after(response))
     return rejected(ReportCode.OTHER, bsp_code, text)
 
 
 def rejected(
     code: ReportCode, bsp_code: str = "", text: str = "", *, credentials: bool = False
 ) -> SendResult:
-    return SendResult(
-        Outcome.REJECTED, code=code, bsp_code=bsp_code, text=text, credentials=credentials
-    )
+    return SendResult(Outcome.REJECTED, code=code, bsp_code=bsp_code, text=text, credentials=credentials)
 
 
 def accepted(bsp_id: str) -> SendResult:
@@ -51,8 +45,8 @@ def accepted(bsp_id: str) -> SendResult:
 def json_object(body: bytes) -> dict[str, Any] | None:
     """The body as a JSON object; None when it is anything else."""
     try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        value = reading.decode(body)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None
 
@@ -66,11 +60,11 @@ def retry_after(response: HttpResponse) -> float | None:
     value = response.header("Retry-After").strip()
     if not value:
         return None
-    if value.replace(".", "", 1).isdigit():
-        return float(value)
+    if value.isascii() and value.replace(".", "", 1).isdecimal():
+        return min(float(value), LONGEST_WAIT)
     try:
         until = parsedate_to_datetime(value)
         answered = parsedate_to_datetime(response.header("Date"))
-        return max(0.0, (until - answered).total_seconds())
+        return min(max(0.0, (until - answered).total_seconds()), LONGEST_WAIT)
     except (TypeError, ValueError):
         return None

@@ -16,7 +16,8 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="lenient: note a foreign wabaNumber; strict: refuse it with 2004."),
     ] = "lenient"
     default_country: Annotated[
-        str, Meta(pattern="^[0-9]{0,3}$", description="Country code put before national numbers; empty: none.")
+        str,
+        Meta(pattern="^[0-9]{0,3}$", description="Country code put before national numbers; empty: none."),
     ] = ""
     trust_callback_headers: Annotated[
         bool,

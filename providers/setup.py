@@ -50,7 +50,9 @@ def validate(provider: Provider) -> None:
         ("options", connector.options, provider.options),
     ):
         errors[kind] = _unknown(fields, given) + [
-            f"{field.name}: required ({field.label})." for field in fields if field.required and not given.get(field.name)
+            f"{field.name}: required ({field.label})."
+            for field in fields
+            if field.required and not given.get(field.name)
         ]
     if connector.takes_endpoint and not provider.endpoint:
         errors["endpoint"] = [f"The {connector.label} connector needs an HTTP endpoint."]
@@ -149,12 +151,10 @@ def resume(provider: Provider) -> None:
 
 def urls(provider: Provider) -> dict[str, str]:
     """The URLs an operator copies into CleverTap and into the BSP."""
-    tokens = {
-        row.purpose: row.token for row in provider.callback_tokens.all() if row.expires_at is None
-    }
+    tokens = {row.purpose: row.token for row in provider.callback_tokens.all() if row.expires_at is None}
 
     def url(name: str, value: str) -> str:
-        return settings.PUBLIC_BASE_URL + reverse(name, args=[value])
+        return f"{settings.PUBLIC_BASE_URL}{reverse(name, args=[value])}"
 
     return {
         "messages_url": url("messages", provider.public_id),
@@ -182,7 +182,9 @@ def describe(provider: Provider) -> dict[str, Any]:
         "options": provider.options,
         "quirks": provider.quirks,
         "max_concurrency": provider.max_concurrency,
-        "rate": f"{provider.rate_count}/{provider.get_rate_period_display()}" if provider.rate_count else None,
+        "rate": f"{provider.rate_count}/{provider.get_rate_period_display()}"
+        if provider.rate_count
+        else None,
         "validity_seconds": int(provider.validity.total_seconds()),
         "delivery_url": provider.delivery_url,
         "inbound_url": provider.inbound_url,

@@ -41,7 +41,9 @@ class Behaviour(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     sink_delay: float = 5.0  # of the slow mode
     sink_unprocessed: set[str] = set()  # msgIds of the unprocessed mode; empty means all
 
+    # records
     record: bool = True  # off keeps only counts, so that memory stays flat under load
+    kept: int = 50_000  # records of each kind; the oldest tenth makes room
 
     def update(self, changes: object) -> None:
         """Apply named settings; nothing changes when one of them is unknown or of the wrong type."""

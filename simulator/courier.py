@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from simulator.accounts import Account
 from simulator.behaviour import Behaviour
 from simulator.dialects.base import Dialect, Inbound, Post, Status
-from simulator.journal import Journal, Reported, SendRecord, WebhookRecord, keep
+from simulator.journal import Journal, Reported, SendRecord, WebhookRecord
 from simulator.journeys import Step
 
 _TRY_AGAIN = {408, 425, 429}
@@ -51,7 +51,7 @@ class Courier:
         self._behaviour = behaviour
         self._journal = journal
         self._ready: deque[Parcel] = deque()
-        self._batches: dict[str, Parcel] = {}
+        self._batches: dict[str, tuple[Parcel, asyncio.TimerHandle]] = {}
         self._timers: set[asyncio.TimerHandle] = set()
         self._workers: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
@@ -89,13 +89,14 @@ class Courier:
     ) -> None:
         self._next(Journey(dialect, account, deque(steps), self._loop.time(), record))
 
-    def _after(self, seconds: float, what: Callable[[], None]) -> None:
+    def _after(self, seconds: float, what: Callable[[], None]) -> asyncio.TimerHandle:
         def run() -> None:
             what()
             self._timers.discard(timer)  # last, so that `pending` never drops to 0 in between
 
         timer = self._loop.call_later(max(0.0, seconds), run)
         self._timers.add(timer)
+        return timer
 
     def _next(self, journey: Journey) -> None:
         if journey.steps:
@@ -116,19 +117,19 @@ class Courier:
     def _batch(self, parcel: Parcel) -> None:
         """Let the parcel travel with others of the same account."""
         name = parcel.account.name
-        open_batch = self._batches.get(name)
-        if open_batch is None:
-            open_batch = self._batches[name] = parcel
-            self._after(self._behaviour.batch_wait, lambda: self._close_batch(name, parcel))
+        if name in self._batches:
+            self._batches[name][0].steps += parcel.steps
         else:
-            open_batch.steps += parcel.steps
-        if len(open_batch.steps) >= self._behaviour.batch:
-            self._close_batch(name, open_batch)
+            timer = self._after(self._behaviour.batch_wait, lambda: self._close_batch(name))
+            self._batches[name] = (parcel, timer)
+        if len(self._batches[name][0].steps) >= self._behaviour.batch:
+            self._close_batch(name)
 
-    def _close_batch(self, name: str, parcel: Parcel) -> None:
-        if self._batches.get(name) is parcel:
-            del self._batches[name]
-            self._hand_over(parcel)
+    def _close_batch(self, name: str) -> None:
+        parcel, timer = self._batches.pop(name)
+        self._hand_over(parcel)
+        timer.cancel()
+        self._timers.discard(timer)
 
     def _hand_over(self, parcel: Parcel) -> None:
         self._ready.append(parcel)
@@ -219,7 +220,7 @@ class Courier:
                 http_status=status,
                 error=error,
             )
-            keep(self._journal.webhooks, record)
+            self._journal.keep(self._journal.webhooks, record)
 
     def _go_on(self, parcel: Parcel) -> None:
         moved: set[int] = set()

@@ -12,7 +12,7 @@ from simulator.accounts import Account, Accounts
 from simulator.behaviour import USUAL, Behaviour, Reaction, Script, script_for
 from simulator.courier import Courier
 from simulator.dialects.base import Answer, Call, Dialect, Failure, Inbound, Message, Refusal, Send
-from simulator.journal import Journal, SendRecord, keep
+from simulator.journal import Journal, SendRecord
 from simulator.journeys import Step, plan
 from simulator.templates import Catalogue
 
@@ -200,7 +200,7 @@ class Engine:
             headers=dict(call.headers),
             body=send.content if send else call.body.decode("utf-8", "replace"),
         )
-        keep(self._journal.requests, record)
+        self._journal.keep(self._journal.requests, record)
         return record
 
 

@@ -13,8 +13,6 @@ from typing import Any, TypeVar
 from simulator.behaviour import Behaviour
 from simulator.dialects.base import Message
 
-KEPT = 200_000  # records of each kind; the oldest tenth makes room
-
 
 @dataclass(slots=True)
 class Reported:
@@ -98,10 +96,15 @@ class Journal:
         self.times.setdefault(f"first_{name}", now)
         self.times[f"last_{name}"] = now
 
+    def keep(self, records: list[_T], record: _T) -> None:
+        records.append(record)
+        if len(records) > self._behaviour.kept:
+            del records[: 1 + self._behaviour.kept // 10]
+
     def remember(self, message: Message) -> None:
         """Keep a taken message, so that a user can reply to it."""
         if self.recording:
-            keep(self._messages, message)
+            self.keep(self._messages, message)
 
     def find(self, account: str, name: str) -> Message | None:
         """The account's newest message with this id or reference."""
@@ -121,9 +124,3 @@ class Journal:
         self._messages.clear()
         self.counts.clear()
         self.times.clear()
-
-
-def keep(records: list[_T], record: _T) -> None:
-    records.append(record)
-    if len(records) > KEPT:
-        del records[: KEPT // 10]

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from simulator.behaviour import Behaviour
 from simulator.engine import hang_up
-from simulator.journal import Journal, SinkRecord, keep
+from simulator.journal import Journal, SinkRecord
 
 _STATUSES = {"sent", "delivered", "read", "failed", "clicked"}
 _TYPES = {"text", "image", "video", "audio", "file", "location", "button"}
@@ -77,12 +77,14 @@ class Sink:
         for record in records:
             self._journal.count(f"sink.{kind}.{str(record.get(word, '')).lower()}")
         if self._journal.recording:
-            keep(self._journal.sink, self._record(account, kind, payload, 200, unprocessed))
+            record = self._record(account, kind, payload, 200, unprocessed)
+            self._journal.keep(self._journal.sink, record)
 
     def _refuse(self, account: str, kind: str, payload: Any, http_status: int) -> None:
         self._journal.count("sink.refused")
         if self._journal.recording:
-            keep(self._journal.sink_refused, self._record(account, kind, payload, http_status, []))
+            record = self._record(account, kind, payload, http_status, [])
+            self._journal.keep(self._journal.sink_refused, record)
 
     def _record(
         self, account: str, kind: str, payload: Any, http_status: int, unprocessed: list[str]

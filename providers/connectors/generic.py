@@ -28,11 +28,11 @@ class Generic:
     slug = "generic"
     label = "Generic (CleverTap format)"
     takes_endpoint = True
-    default_rate = None
+    default_rate: tuple[int, int] | None = None
     options: tuple[Field, ...] = (
         Field("base_url", "Base URL", "Replaces scheme and host of the HTTP endpoint, for testing."),
     )
-    credentials = (
+    credentials: tuple[Field, ...] = (
         Field("username", "Username", "For Basic authentication; leave empty for none or headers."),
         Field("password", "Password", "For Basic authentication.", secret=True),
         Field("header:", "Custom header", "A header the endpoint asks for, as header:NAME.", secret=True),

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from lib import phone
+from lib import phone, reading
 from providers.messages import (
     InboundMedia,
     Location,
@@ -82,7 +82,7 @@ def _read_status(entry: object) -> WebhookItem:
     raw_code = _text(error, "code")
     return StatusUpdate(
         kind,
-        timestamp=seconds(entry.get("timestamp") or entry.get("ts")),
+        timestamp=reading.epoch(entry, "timestamp") or reading.epoch(entry, "ts"),
         msg_id=msg_id,
         to=phone.digits(_text(entry, "to", "recipient")),
         code=report_code(raw_code) if kind == "failed" else None,
@@ -111,14 +111,14 @@ def read_inbound(payload: Json) -> list[WebhookItem]:
     common: Json = {
         "sender": sender,
         "to": phone.digits(_text(payload, "wabaNumber")),
-        "timestamp": seconds(payload.get("timestamp")),
+        "timestamp": reading.epoch(payload, "timestamp"),
         "bsp_id": _text(payload, "id", "messageId"),
         "context_msg_id": _text(context, "id") if isinstance(context, dict) else "",
     }
     # The page's sample names the document's object `document`, its table `file`.
     child = next((payload[key] for key in (raw, "file", "document", "audio") if key in payload), None)
     if raw == "text":
-        text = _text(child, "body", "text") if isinstance(child, dict) else _plain(child)
+        text = _text(child, "body", "text") if isinstance(child, dict) else reading.text(child).strip()
         return [Reply("text", text=text, **common)]
     if not isinstance(child, dict):
         return [Reply("other", text=f"({raw or 'message'})", **common)]
@@ -138,17 +138,16 @@ def read_inbound(payload: Json) -> list[WebhookItem]:
 
 
 def _read_location(child: Json, common: Json) -> Reply:
-    numbers = {}
-    for key, value in child.items():
-        try:
-            numbers[key.lower()[:3]] = float(_plain(value))
-        except ValueError:
-            continue
-    if "lat" not in numbers or "lon" not in numbers:
+    # The page spells "lattitude" and "Longitude" too.
+    numbers = {key.lower()[:3]: reading.number(value) for key, value in child.items()}
+    latitude, longitude = numbers.get("lat"), numbers.get("lon")
+    if latitude is None or longitude is None:
         return Reply("other", text="(location)", **common)
     name, address = _text(child, "name"), _text(child, "address")
-    location = Location(numbers["lat"], numbers["lon"], name, address)
-    return Reply("location", text=name or address, location=location, location_url=_text(child, "url"), **common)
+    location = Location(latitude, longitude, name, address)
+    return Reply(
+        "location", text=name or address, location=location, location_url=_text(child, "url"), **common
+    )
 
 
 def write_statuses(reports: Sequence[Report], quirks: Quirks) -> Json:
@@ -218,7 +217,9 @@ def _write_media(kind: ReplyKind, media: InboundMedia, quirks: Quirks) -> Json:
         body["filename"] = media.filename
     mime = media.mime_type.partition(";")[0].strip()
     if mime:
-        body["mimeType"] = (mimetypes.guess_extension(mime) or mime) if quirks.mime_style == "extension" else mime
+        body["mimeType"] = (
+            (mimetypes.guess_extension(mime) or mime) if quirks.mime_style == "extension" else mime
+        )
     if kind == "audio":
         return {"type": quirks.audio_type, "audio": body}
     if kind == "document":
@@ -238,24 +239,5 @@ def _version(quirks: Quirks) -> str | float:
     return "0.1" if quirks.payload_version == "string" else 0.1
 
 
-def seconds(value: object) -> int:
-    """Epoch seconds from a number or its text, milliseconds recognised; 0 when there is none."""
-    try:
-        number = float(_plain(value))
-    except ValueError:
-        return 0
-    if number > 100_000_000_000:  # the year 5138 in seconds: these are milliseconds
-        number /= 1000
-    return int(number) if 0 < number < 32_503_680_000 else 0
-
-
 def _text(source: object, *keys: str) -> str:
-    if not isinstance(source, dict):
-        return ""
-    return next(filter(None, (_plain(source.get(key)) for key in keys)), "")
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return ""
-    return str(value).replace("\x00", "").strip()
+    return reading.first(*(reading.text(source, key).strip() for key in keys))

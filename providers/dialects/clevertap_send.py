@@ -10,10 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
-from lib import phone
+from lib import phone, reading
 from providers.messages import (
     AnswerCode,
     Button,
@@ -79,8 +78,8 @@ class Send(Struct, frozen=True):
 def decode(body: bytes) -> Json:
     """The request's JSON object. The charset is UTF-8 whatever the headers say."""
     try:
-        value = msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        value = reading.decode(body)
+    except ValueError as error:
         raise Malformed(f"the body is not JSON in UTF-8: {error}") from error
     if not isinstance(value, dict):
         raise Malformed("the body is not a JSON object")
@@ -94,8 +93,8 @@ def unwrap(payload: Json) -> Json:
         return payload
     if isinstance(inner, str):
         try:
-            inner = msgspec.json.decode(inner)
-        except (msgspec.DecodeError, RecursionError):
+            inner = reading.decode(inner.encode())
+        except ValueError:
             return payload
     return inner if isinstance(inner, dict) and ("to" in inner or "template" in inner) else payload
 
@@ -114,9 +113,7 @@ def read(payload: Json, default_country: str = "") -> Send:
     to_raw = _scalar(payload.get("to"))
     to = phone.digits(to_raw, default_country)
     if not to:
-        raise Refused(
-            AnswerCode.PHONE, f"to: {to_raw!r} is not a phone number" if to_raw else "to: missing"
-        )
+        raise Refused(AnswerCode.PHONE, f"to: {to_raw!r} is not a phone number" if to_raw else "to: missing")
     props: dict[str, str] = {}
     _collect_props(payload.get("customProps"), props)
     content: Content

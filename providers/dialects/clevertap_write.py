@@ -75,9 +75,7 @@ def _write_parts(header: Header | None, body: tuple[Value, ...], body_text: str)
 
 
 def _write_values(values: tuple[Value, ...]) -> list[Json]:
-    return [
-        {"type": "text", "text": v.text} | ({"parameter_name": v.name} if v.name else {}) for v in values
-    ]
+    return [{"type": "text", "text": v.text} | ({"parameter_name": v.name} if v.name else {}) for v in values]
 
 
 def _write_media(media: Media | None) -> Json:

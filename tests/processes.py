@@ -1,0 +1,200 @@
+"""Real processes on databases of their own: started on free ports, stopped without a trace.
+
+    with fresh_environment(tmp_path) as env:
+        manage(env, "migrate")
+        with running(["manage.py", "serve", "--port", str(port)], env) as server:
+            wait_until(lambda: answers(port))
+            assert server.stop() == 0
+
+The environment is SQLite without a broker, or PostgreSQL with Redis when the suite runs on
+PostgreSQL. Nothing here touches the databases of the suite itself.
+"""
+
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import redis
+
+ROOT = Path(__file__).resolve().parent.parent
+# What must not leak from the suite's own environment into the processes.
+_OURS = ("DATABASE_URL", "CELERY_BROKER_URL", "PUBLIC_BASE_URL", "PORT", "PYTEST_CURRENT_TEST")
+_CLAIM = "claimed-by-a-test"
+
+T = TypeVar("T")
+
+
+def free_port(width: int = 1) -> int:
+    """A port nobody listens at, nor at the `width - 1` above it."""
+    while True:
+        with contextlib.ExitStack() as sockets, contextlib.suppress(OSError):
+            first = sockets.enter_context(_bound(0)).getsockname()[1]
+            for port in range(first + 1, first + width):
+                sockets.enter_context(_bound(port))
+            return int(first)
+
+
+def _bound(port: int) -> socket.socket:
+    made = socket.socket()
+    try:
+        made.bind(("127.0.0.1", port))
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def wait_until(condition: Callable[[], T], timeout: float = 10.0, pause: float = 0.05) -> T:
+    """The condition's value as soon as it is true, or TimeoutError. An OSError counts as not yet."""
+    end = time.monotonic() + timeout
+    while True:
+        with contextlib.suppress(OSError):
+            if value := condition():
+                return value
+        if time.monotonic() > end:
+            raise TimeoutError(f"not true within {timeout:g} s")
+        time.sleep(pause)
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens at the port. For `wait_until`."""
+    with socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+
+
+@contextlib.contextmanager
+def fresh_environment(data_dir: Path) -> Iterator[dict[str, str]]:
+    """The environment of an installation that keeps everything under `data_dir`, empty yet.
+
+    On PostgreSQL it has a new database, dropped at the end, and a Redis database of its own.
+    """
+    env = {name: value for name, value in os.environ.items() if name not in _OURS}
+    env |= {
+        "DATA_DIR": str(data_dir),
+        "DATABASE_URL": f"sqlite:///{data_dir / 'waypost.sqlite3'}",
+        "CELERY_BROKER_URL": "",
+        "ALLOW_PRIVATE_TARGETS": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+    url = os.environ.get("DATABASE_URL", "")
+    if not url.startswith("postgres"):
+        yield env
+        return
+    broker = os.environ.get("CELERY_BROKER_URL") or "redis://127.0.0.1:6379"
+    with _postgres_database(url) as database, _redis_database(broker) as broker:
+        yield env | {"DATABASE_URL": database, "CELERY_BROKER_URL": broker}
+
+
+@contextlib.contextmanager
+def _postgres_database(url: str) -> Iterator[str]:
+    name = f"waypost_process_{secrets.token_hex(6)}"
+    with psycopg.connect(_at(url, "postgres"), autocommit=True) as server:
+        server.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield _at(url, name)
+        finally:
+            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextlib.contextmanager
+def _redis_database(url: str) -> Iterator[str]:
+    """One of Redis' numbered databases that no other test uses; never 0."""
+    for number in range(1, 16):
+        with redis.Redis.from_url(_at(url, str(number))) as database:
+            if not database.set(_CLAIM, os.getpid(), nx=True, ex=600):
+                continue
+            try:
+                yield _at(url, str(number))
+            finally:
+                database.flushdb()
+            return
+    raise RuntimeError("Every Redis database from 1 to 15 is claimed by a test.")
+
+
+def _at(url: str, database: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+
+
+class Running:
+    """A started process. What it and its children print goes to one file."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, env: Mapping[str, str]) -> None:
+        self.process = process
+        self.log = log
+        self.env = env
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def stop(self, number: signal.Signals = signal.SIGINT, timeout: float = 20.0) -> int:
+        """Sends the signal and waits. Returns the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(timeout)
+
+    def family(self) -> dict[int, str]:
+        """Process id → command line of everything alive in this environment, children included."""
+        return alive(self.env)
+
+
+def alive(env: Mapping[str, str]) -> dict[int, str]:
+    """Process id → command line of every process whose DATA_DIR is that of `env`."""
+    mark = f"DATA_DIR={env['DATA_DIR']}".encode()
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark in (entry / "environ").read_bytes().split(b"\0"):
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                if command:  # a zombie has none
+                    found[int(entry.name)] = command
+    return found
+
+
+@contextlib.contextmanager
+def running(argv: Sequence[str], env: Mapping[str, str], name: str = "") -> Iterator[Running]:
+    """Starts `python <argv>` in the project. Nothing that it started outlives the block."""
+    log = Path(env["DATA_DIR"]) / f"{name or secrets.token_hex(4)}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, *argv], cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+    before = set(alive(env)) - {process.pid}
+    try:
+        yield Running(process, log, env)
+    finally:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            if process.poll() is None:
+                process.terminate()
+            process.wait(20)
+        for pid in set(alive(env)) - before:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
+
+
+def manage(env: Mapping[str, str], *argv: str) -> str:
+    """Runs `manage.py <argv>` to its end and returns what it printed."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", *argv], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
