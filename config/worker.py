@@ -77,14 +77,10 @@ class Worker:
             pk = provider.pk
             name = f"campaigns.send:{pk}"
             if name not in self._roles and (dispatch.due(pk) or dispatch.abandoned(pk)):
-                self._begin(
-                    name, lambda e, pk=pk: dispatch.drain(pk, linger=LINGER, stirred=e, stop=self.stop)
-                )
+                self._begin(name, partial(dispatch.drain, pk, linger=LINGER, stop=self.stop))
             name = f"callbacks.forward:{pk}"
             if name not in self._roles and forward.due(provider):
-                self._begin(
-                    name, lambda e, pk=pk: forward.drain(pk, linger=LINGER, stirred=e, stop=self.stop)
-                )
+                self._begin(name, partial(forward.drain, pk, linger=LINGER, stop=self.stop))
         self._ticks += 1
         if self._ticks % UPKEEP == 1 and "upkeep" not in self._roles:
             self._begin("upkeep", _upkeep)

@@ -77,8 +77,8 @@ class Sink:
         for record in records:
             self._journal.count(f"sink.{kind}.{str(record.get(word, '')).lower()}")
         if self._journal.recording:
-            record = self._record(account, kind, payload, 200, unprocessed)
-            self._journal.keep(self._journal.sink, record)
+            taken = self._record(account, kind, payload, 200, unprocessed)
+            self._journal.keep(self._journal.sink, taken)
 
     def _refuse(self, account: str, kind: str, payload: Any, http_status: int) -> None:
         self._journal.count("sink.refused")

@@ -173,11 +173,11 @@ def running(argv: Sequence[str], env: Mapping[str, str], name: str = "") -> Iter
     """Starts `python <argv>` in the project. Nothing that it started outlives the block."""
     log = Path(env["DATA_DIR"]) / f"{name or secrets.token_hex(4)}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
+    others = set(alive(env))
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, *argv], cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
-    before = set(alive(env)) - {process.pid}
     try:
         yield Running(process, log, env)
     finally:
@@ -185,7 +185,7 @@ def running(argv: Sequence[str], env: Mapping[str, str], name: str = "") -> Iter
             if process.poll() is None:
                 process.terminate()
             process.wait(20)
-        for pid in set(alive(env)) - before:
+        for pid in set(alive(env)) - others:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait()

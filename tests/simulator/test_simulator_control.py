@@ -96,10 +96,11 @@ def test_page(sim):
     answer = requests.get(sim.url + "/", timeout=5)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/html")
-    for ending, script in MAGIC.items():
+    for ending, _script in MAGIC.items():
         assert ending in answer.text
     assert "not on WhatsApp" in answer.text
-    assert "http://" not in answer.text.replace(sim.url, "") and "https://" not in answer.text
+    assert "http://" not in answer.text.replace(sim.url, "")
+    assert "https://" not in answer.text
 
 
 def test_port_in_use_is_said(sim):
@@ -113,7 +114,8 @@ def test_foreground_stops_cleanly(tmp_path, number):
     accounts.write_text('[{"dialect": "interakt", "key": "k2"}]')
     command = [sys.executable, "-m", "simulator", "--port", "0", "--delay", "0", "--accounts", str(accounts)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         url = process.stdout.readline().split()[2].rstrip(";")
         body = {"fullPhoneNumber": "919812300001", "type": "Text", "data": {"message": "hi"}}
         assert (

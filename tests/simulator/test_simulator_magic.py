@@ -32,7 +32,8 @@ def test_9002_and_9003_fail(send_interakt, webhooks, ending, code):
     (one,) = webhooks(1)
     message = one.json["data"]["message"]
     assert (one.json["type"], message["message_status"]) == ("message_api_failed", "Failed")
-    assert message["channel_error_code"] == code and message["channel_failure_reason"]
+    assert message["channel_error_code"] == code
+    assert message["channel_failure_reason"]
 
 
 def test_9002_fails_at_meta(send_meta, webhooks):
@@ -68,7 +69,8 @@ def test_9007_is_taken_but_never_answered(sim, send_interakt, webhooks):
     with pytest.raises(requests.ConnectionError):
         send_interakt(number(9007))
     webhooks(3)
-    assert sim.requests[0].answer == "held" and sim.requests[0].message_id
+    assert sim.requests[0].answer == "held"
+    assert sim.requests[0].message_id
 
 
 def test_9007_lets_go_when_the_simulator_stops(sim, send_interakt):

@@ -21,8 +21,8 @@ def test_webhooks_can_be_switched_off(sim, send_interakt, webhooks):
 def test_delays_keep_webhooks_back(sim, send_interakt, receiver):
     sim.behaviour.delays = (0, 60, 90)
     send_interakt()
-    sim.wait_until(lambda: len(receiver.got) == 1)
-    assert kinds(receiver.got) == ["sent"] and sim.pending == 1
+    sim.wait_until(lambda: receiver.got and sim.pending == 1)
+    assert kinds(receiver.got) == ["sent"]
 
 
 def test_all_may_fail(sim, send_interakt, webhooks):
@@ -105,7 +105,8 @@ def test_counts_stay_when_nothing_is_recorded(sim, send_interakt, webhooks):
     for _ in range(3):
         send_interakt()
     webhooks(9)
-    assert sim.requests == [] and sim.webhooks == []
+    assert sim.requests == []
+    assert sim.webhooks == []
     assert sim.journal.counts["taken"] == 3
     assert sim.journal.counts["webhooks.taken.read"] == 3
 
