@@ -7,13 +7,13 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.http import HttpResponse
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from callbacks import inbox
 from callbacks.models import Webhook
 from campaigns.api import answer, read_body
 from lib.group_commit import Overloaded
 from lib.http import HttpRequest
+from lib.plain_api import PlainView
 from providers import auth
 from providers.auth import Door
 from providers.messages import Malformed
@@ -21,7 +21,7 @@ from providers.messages import Malformed
 logger = logging.getLogger(__name__)
 
 
-class _CallbackView(APIView):
+class _CallbackView(PlainView):
     source: ClassVar[Webhook.Source]
     purpose: ClassVar[str]
 

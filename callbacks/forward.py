@@ -250,11 +250,11 @@ class _Queue:
             ]
             sql.update(
                 self.model,
-                ("id", "forward", "error", "at", "call"),
+                ("id", "forward", "forward_error", "forwarded_at", "forward_log"),
                 rows,
-                "forward = v.forward, forward_error = v.error, forward_attempts = m.forward_attempts + 1, "
-                f"forwarded_at = CASE WHEN v.forward = {Forward.DONE.value} THEN v.at ELSE m.forwarded_at END, "
-                "forward_log = v.call",
+                "forward = v.forward, forward_error = v.forward_error, forward_log = v.forward_log, "
+                "forward_attempts = m.forward_attempts + 1, forwarded_at = "
+                f"CASE v.forward WHEN {Forward.DONE.value} THEN v.forwarded_at ELSE m.forwarded_at END",
                 "m.id = v.id",
             )
             self._settle_outlet(round, now)

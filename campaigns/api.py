@@ -12,10 +12,10 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.http import HttpResponse
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from campaigns import intake
 from lib.group_commit import Overloaded
+from lib.plain_api import PlainView
 from providers import auth
 from providers.messages import AnswerCode, Malformed, Refused
 
@@ -32,7 +32,7 @@ def failure(code: int, message: str) -> HttpResponse:
     return answer(200, {"status": "failure", "error": {"code": int(code), "message": message}})
 
 
-class MessagesView(APIView):
+class MessagesView(PlainView):
     """POST one template or freeform message in CleverTap's format."""
 
     def post(self, request: Request, public_id: str) -> HttpResponse:

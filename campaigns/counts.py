@@ -57,6 +57,6 @@ def squash(limit: int = 20_000) -> int:
         sums: Counter[Key] = Counter()
         for *key, count in deleted:
             provider_id, at, *rest = key
-            sums[Key(provider_id, sql.datetimes(at), *rest)] += count  # type: ignore[arg-type]
+            sums[Key(provider_id, sql.datetimes(at), *rest)] += count
         add(sums)
     return len(deleted) - len(sums)

@@ -148,9 +148,9 @@ class _Sender:
             started = 0 if self.stop.is_set() else self._start()
             if settled or started or self.flying:
                 idle_since = time()
-            if not self.flying and not self.answers:
-                if self.stop.is_set() or time() - idle_since >= linger:
-                    break
+            idle = not self.flying and not self.answers
+            if idle and (self.stop.is_set() or time() - idle_since >= linger):
+                break
             if not started:
                 self.stirred.wait(self._pause())
         if self.window is not None:

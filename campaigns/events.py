@@ -15,7 +15,8 @@ from providers.messages import ReportCode, StatusUpdate
 _METRIC = {"sent": Metric.SENT, "delivered": Metric.DELIVERED, "read": Metric.READ}
 _EVENT_COLUMNS = (
     "message_id", "provider_id", "kind", "key", "at", "received_at", "code", "bsp_code", "text",
-    "url", "short_url", "user_agent", "not_sent", "forward", "owed_since", "forward_attempts", "forward_error",
+    "url", "short_url", "user_agent", "not_sent",
+    "forward", "owed_since", "forward_attempts", "forward_error",
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """From a request body to a committed message, or to a refusal that names what is wrong."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from time import time
 
@@ -10,7 +11,7 @@ from django.db import DatabaseError
 from campaigns import ledger
 from campaigns.ledger import Accepted
 from campaigns.models import Message
-from lib import phone
+from lib import phone, sql
 from lib.group_commit import GroupCommit
 from lib.wake import wake
 from providers.auth import Door
@@ -58,9 +59,9 @@ def _check(door: Door, send: Send, now: float) -> list[str]:
             raise Refused(AnswerCode.OTHER, note)
         notes.append(note)
     content = send.content
-    if isinstance(content, TemplateContent) and content.offer and not send.is_test:
-        if 0 < content.offer.expires_ms <= now * 1000:
-            raise Refused(AnswerCode.TEMPLATE, "limited_time_offer: expiration_time_ms is in the past")
+    offer = content.offer if isinstance(content, TemplateContent) and not send.is_test else None
+    if offer and 0 < offer.expires_ms <= now * 1000:
+        raise Refused(AnswerCode.TEMPLATE, "limited_time_offer: expiration_time_ms is in the past")
     # Building the BSP's request here tells CleverTap at once what the BSP cannot express.
     outbound = Outbound("wp-0-0", send.msg_id, send.to, door.waba_number, content, send.custom_props)
     door.connector.build_request(outbound, door.config)
@@ -138,9 +139,7 @@ _writer: GroupCommit[Entry] = GroupCommit(_write)
 
 def _note_late(door: Door, send: Send, took: float) -> None:
     """CleverTap gives up after a second: what we accept later, it books as an error."""
-    try:
-        Message.objects.filter(provider_id=door.provider_id, msg_id=send.msg_id, to=send.to).update(
-            answer_ms=round(took * 1000)
-        )
-    except DatabaseError:
-        return  # the message is committed, which is what the answer is about
+    mine = Message.objects.filter(provider_id=door.provider_id, msg_id=send.msg_id, to=send.to)
+    # The message is committed, which is what the answer is about.
+    with suppress(DatabaseError), sql.borrowed():
+        mine.update(answer_ms=round(took * 1000))

@@ -82,7 +82,7 @@ def accept(entries: Sequence[Accepted | Refused]) -> None:
             )
             for untracked, provider_id, at, campaign, variant, template in stored:
                 if not untracked:
-                    minute = counts.minute(sql.datetimes(at))  # type: ignore[arg-type]
+                    minute = counts.minute(sql.datetimes(at))
                     deltas[Key(provider_id, minute, campaign, variant, template, Metric.ACCEPTED)] += 1
         if refusals:
             sql.insert(Refusal, Refused._fields, refusals)
@@ -127,7 +127,7 @@ _SETTLE = f"""
     bsp_id = CASE WHEN v.bsp_id = '' THEN m.bsp_id ELSE v.bsp_id END,
     next_attempt_at = v.next_attempt_at,
     error_code = CASE WHEN v.status > m.status OR v.status = {Status.QUEUED}
-        THEN CAST(v.error_code AS smallint) ELSE m.error_code END,
+        THEN v.error_code ELSE m.error_code END,
     bsp_code = v.bsp_code,
     error_text = v.error_text"""
 
@@ -291,7 +291,7 @@ def _raise_statuses(entries: Sequence[Entry]) -> None:
             Message,
             ("id", "status", "error_code", "bsp_code", "error_text", "bsp_id"),
             raised,
-            "status = v.status, error_code = CAST(v.error_code AS smallint), bsp_code = v.bsp_code, "
+            "status = v.status, error_code = v.error_code, bsp_code = v.bsp_code, "
             "error_text = v.error_text, "
             "bsp_id = CASE WHEN m.bsp_id = '' THEN v.bsp_id ELSE m.bsp_id END",
             "m.id = v.id AND m.status < v.status",

@@ -4,32 +4,44 @@ With no environment at all Waypost runs embedded: SQLite, no broker, and everyth
 generates under `var/`.
 """
 
+import contextlib
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 env.read_env(BASE_DIR / ".env")
 
-DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+# A relative one starts at the project, wherever the command is run from.
+DATA_DIR = (BASE_DIR / env.str("DATA_DIR", default="var")).resolve()
+with contextlib.suppress(OSError):  # `manage.py check` names a directory that cannot be written
+    DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 
-def generated(name: str, make: "type[str] | object") -> str:
+def generated(name: str, make: Callable[[], str]) -> str:
     """The environment's value, or one made once and kept in DATA_DIR for the embedded default."""
     value = env.str(name, default="")
     if value:
         return value
     path = DATA_DIR / f"{name.lower()}.key"
+    draft = path.with_suffix(f".{secrets.token_hex(4)}")
     try:
-        with path.open("x") as file:
-            file.write(make())  # type: ignore[operator]
-        path.chmod(0o600)
-    except FileExistsError:
-        pass
-    return path.read_text().strip()
+        if not path.exists():
+            draft.touch(0o600)
+            draft.write_text(make())
+            # A link appears whole or not at all, and once: processes that start together agree.
+            with contextlib.suppress(FileExistsError):
+                path.hardlink_to(draft)
+            draft.unlink()
+        return path.read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{name} is not set, and none can be kept in {DATA_DIR}: {error}"
+        ) from error
 
 
 def fernet_key() -> str:
@@ -67,6 +79,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -110,7 +123,7 @@ if _database["ENGINE"].endswith("sqlite3"):
     _database["CONN_MAX_AGE"] = None
 else:
     _database["OPTIONS"] = {
-        "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=20), "timeout": 10},
+        "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=20), "timeout": 3},
         "connect_timeout": 5,
     }
     _database["CONN_HEALTH_CHECKS"] = False
@@ -134,6 +147,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_PUBLISH_RETRY = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # LOGGING below holds for workers too
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 2}
 
 # Limits at the door
@@ -159,6 +173,8 @@ USE_TZ = True
 
 STATIC_URL = "/static/"
 STATIC_ROOT = env.str("STATIC_ROOT", default=str(DATA_DIR / "static"))
+with contextlib.suppress(OSError):  # whitenoise warns of a missing directory
+    Path(STATIC_ROOT).mkdir(parents=True, exist_ok=True)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
@@ -172,6 +188,8 @@ SESSION_COOKIE_SECURE = _https
 CSRF_COOKIE_SECURE = _https
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
 X_FRAME_OPTIONS = "DENY"
+# HSTS and the redirect to https are the reverse proxy's; DEBUG has a check of our own with a hint.
+SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W018"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -183,6 +201,8 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # Two lines for every wake-up would bury the rest.
+    "loggers": {name: {"level": "WARNING"} for name in ("celery.worker.strategy", "celery.app.trace")},
 }
 
 UNFOLD = {"SITE_TITLE": "Waypost", "SITE_HEADER": "Waypost", "SITE_SYMBOL": "signpost"}

@@ -7,16 +7,16 @@ takes effect everywhere within that time.
 import threading
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from lib import crypto
+from lib import crypto, sql
 from providers.connectors.base import Config, Connector
 from providers.models import CallbackToken, Provider
 from providers.quirks import Quirks
@@ -59,18 +59,18 @@ def _presented(environ: Mapping[str, str], name: str) -> str:
 
 def door(public_id: str) -> Door | None:
     """The provider whose message and template URLs hold `public_id`."""
-    return _cached(("public", public_id), lambda: _load(Provider.objects.filter(public_id=public_id)))
+    return _cached(("public", public_id), lambda: Provider.objects.filter(public_id=public_id))
 
 
 def callback_door(purpose: str, token: str) -> Door | None:
     """The provider whose callback URL for `purpose` holds `token`, in its grace time too."""
     live = CallbackToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
     found = live.filter(purpose=purpose, token=token)
-    return _cached((purpose, token), lambda: _load(Provider.objects.filter(callback_tokens__in=found)))
+    return _cached((purpose, token), lambda: Provider.objects.filter(callback_tokens__in=found))
 
 
-def _load(providers: "object") -> Door | None:
-    provider = providers.prefetch_related("api_credentials").first()  # type: ignore[attr-defined]
+def _load(providers: QuerySet[Provider]) -> Door | None:
+    provider = providers.prefetch_related("api_credentials").first()
     if provider is None:
         return None
     return Door(
@@ -89,17 +89,26 @@ _known: dict[tuple[str, str], tuple[float, Door | None]] = {}
 MOST_KNOWN = 10_000
 
 
-def _cached(key: tuple[str, str], load: "object") -> Door | None:
-    now = monotonic()
+def _cached(key: tuple[str, str], providers: Callable[[], QuerySet[Provider]]) -> Door | None:
+    """One thread looks anew when the time is up; the others go on with what is known."""
     entry = _known.get(key)
-    if entry is not None and entry[0] > now:
+    if entry is not None and entry[0] > monotonic():
         return entry[1]
-    found: Door | None = load()  # type: ignore[operator]
-    with _lock:
+    if not _lock.acquire(blocking=entry is None):
+        assert entry is not None
+        return entry[1]
+    try:
+        entry = _known.get(key)
+        if entry is not None and entry[0] > monotonic():
+            return entry[1]
+        with sql.borrowed():
+            found = _load(providers())
         if len(_known) >= MOST_KNOWN:  # guessed URLs must not fill the memory
             _known.clear()
-        _known[key] = (now + settings.PROVIDER_CACHE_SECONDS, found)
-    return found
+        _known[key] = (monotonic() + settings.PROVIDER_CACHE_SECONDS, found)
+        return found
+    finally:
+        _lock.release()
 
 
 def forget() -> None:

@@ -179,7 +179,7 @@ class Courier:
                 post.method,
                 post.url,
                 data=post.body,
-                headers=post.headers,
+                headers=dict(post.headers),
                 timeout=timeout,
                 allow_redirects=False,
             ) as response:
@@ -214,7 +214,7 @@ class Courier:
                 account=parcel.account.name,
                 kinds=parcel.kinds,
                 url=post.url,
-                headers=post.headers,
+                headers=dict(post.headers),
                 body=post.body.decode("utf-8", "replace"),
                 attempt=parcel.attempt,
                 http_status=status,

@@ -20,10 +20,8 @@ _HTML = b"<html><head><title>Gateway</title></head><body><h1>%s</h1></body></htm
 _OUTAGE = Answer(503, _HTML % b"503 Service Unavailable", "text/html")
 _ODD_SUCCESS = Answer(200, _HTML % b"OK", "text/html")
 _EMPTY = Answer(200, b"")
-_REFUSED = {
-    Reaction.REFUSE_TEMPLATE: Refusal(Failure.TEMPLATE, "no approved template with this name and language"),
-    Reaction.REFUSE_CREDENTIALS: Refusal(Failure.CREDENTIALS, "the credentials are not valid"),
-}
+_NO_TEMPLATE = "no approved template with this name and language"
+_NO_CREDENTIALS = "the credentials are not valid"
 _WEBHOOK_LEAD = 0.3  # seconds from taking a message to its late answer
 _LOOK_AGAIN = 0.05  # seconds between looks whether a held connection is still open
 
@@ -70,10 +68,10 @@ class Engine:
             return await self._answer(dialect.stranger(call))
         try:
             if not dialect.trusts(account, call):
-                raise _REFUSED[Reaction.REFUSE_CREDENTIALS]
+                raise Refusal(Failure.CREDENTIALS, _NO_CREDENTIALS)
             send = dialect.read(call)
         except Refusal as refusal:
-            self._note(dialect, call, account.name, "refused", detail=refusal.detail)
+            self._note(dialect, call, account.name, _word(refusal), detail=refusal.detail)
             return await self._answer(dialect.refuse(refusal))
         return await self._react(_Arrival(dialect, call, request, account, send))
 
@@ -87,10 +85,9 @@ class Engine:
         script = script_for(send.to, self._behaviour)
         attempt = self._attempt(account, send, script)
         reaction = script.reaction
-        refusal = _REFUSED.get(reaction) or self._misfit(account, send)
+        refusal = self._refusal(account, send, reaction)
         if refusal is not None:
-            kind = reaction.value if reaction is Reaction.REFUSE_CREDENTIALS else "refused"
-            self._note_send(arrival, kind, attempt=attempt, detail=refusal.detail)
+            self._note_send(arrival, _word(refusal), attempt=attempt, detail=refusal.detail)
             return await self._answer(dialect.refuse(refusal))
         if reaction is Reaction.CLOSE:
             self._note_send(arrival, reaction.value, attempt=attempt)
@@ -138,7 +135,8 @@ class Engine:
 
     def inbound(self, dialect: Dialect, account: Account, event: Inbound) -> None:
         """The user writes without being prompted by a script."""
-        self._courier.send_off(dialect, account, [Step(0.0, event)], None)
+        steps = [Step(0.0, told) for told in dialect.tells(event)]
+        self._courier.send_off(dialect, account, steps, None)
 
     def _attempt(self, account: Account, send: Send, script: Script) -> int:
         if not self._journal.recording and script is USUAL:
@@ -147,7 +145,11 @@ class Engine:
         self._attempts[key] += 1
         return self._attempts[key]
 
-    def _misfit(self, account: Account, send: Send) -> Refusal | None:
+    def _refusal(self, account: Account, send: Send, reaction: Reaction) -> Refusal | None:
+        if reaction is Reaction.REFUSE_TEMPLATE:
+            return Refusal(Failure.TEMPLATE, _NO_TEMPLATE)
+        if reaction is Reaction.REFUSE_CREDENTIALS:
+            return Refusal(Failure.CREDENTIALS, _NO_CREDENTIALS)
         if not self._behaviour.check_templates or send.template is None:
             return None
         problem = self._catalogue.problem(account.name, send.template)
@@ -202,6 +204,10 @@ class Engine:
         )
         self._journal.keep(self._journal.requests, record)
         return record
+
+
+def _word(refusal: Refusal) -> str:
+    return "unauthorised" if refusal.failure is Failure.CREDENTIALS else "refused"
 
 
 async def read_call(request: web.Request) -> Call:

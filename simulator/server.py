@@ -85,7 +85,7 @@ class Simulator:
     def set_templates(self, account: str, templates: list[Template]) -> None:
         self.catalogue.set(account, templates)
 
-    def inbound(self, account: str, sender: str, **content: str) -> str:
+    def inbound(self, account: str, sender: str, **content: object) -> str:
         """The user writes to the account; the fields are those of `control.InboundRequest`."""
         wanted = msgspec.convert({"account": account, "from": sender, **content}, control.InboundRequest)
         return self._call(lambda: self.write(wanted))
@@ -154,6 +154,7 @@ class Simulator:
 
     def start(self) -> None:
         self._failure = None
+        self._running.clear()
         self._thread = threading.Thread(target=self._run_in_thread, name="simulator", daemon=True)
         self._thread.start()
         if not self._running.wait(_STARTED_WITHIN) or self._failure:
@@ -196,8 +197,8 @@ class Simulator:
         finally:
             self._running.clear()
             self.engine.closing = True
-            await self._courier.stop()
             await runner.cleanup()
+            await self._courier.stop()
 
     def _call(self, work: Callable[[], T]) -> T:
         """Run on the simulator's loop, where all its state lives."""

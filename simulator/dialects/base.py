@@ -172,6 +172,10 @@ class Dialect(ABC):
     @abstractmethod
     def inbound(self, account: Account, event: Inbound) -> Post: ...
 
+    def tells(self, event: Inbound) -> Sequence[Inbound]:
+        """The webhooks one act of the user leads to; most BSPs tell it once."""
+        return (event,)
+
     def handshake(self, account: Account, challenge: str) -> str | None:
         """The URL that proves the webhook is the account's own, where the BSP asks for such a proof."""
         return None

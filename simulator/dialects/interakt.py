@@ -2,13 +2,14 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from simulator.accounts import Account, Accounts
-from simulator.dialects import interakt_templates, reading, signing
+from simulator.dialects import interakt_messages, interakt_templates, reading, signing
 from simulator.dialects.base import (
     Answer,
     Call,
@@ -22,9 +23,9 @@ from simulator.dialects.base import (
     Send,
     Status,
 )
-from simulator.templates import Catalogue, TemplateUse
+from simulator.templates import Catalogue
 
-_FREEFORM = {"Text", "Image", "Video", "Audio", "Document", "Sticker"}
+_TAP = "tap"
 _HTTP_STATUS = {Failure.CREDENTIALS: 401, Failure.THROTTLED: 429}
 _REASONS = {
     131026: "Message undeliverable",
@@ -53,19 +54,10 @@ class Interakt(Dialect):
 
     def read(self, call: Call) -> Send:
         body = reading.json_object(call)
-        to = _recipient(body)
+        to = interakt_messages.recipient(body)
         reference = reading.optional_text(body, "callbackData", limit=512)
-        kind = body.get("type")
-        if kind == "Template":
-            use = _template(reading.child(body, "template"))
-            return Send(to, reference, use.name, body, use)
-        if kind not in _FREEFORM:
-            raise Refusal(Failure.PAYLOAD, f"type is not supported: {kind!r}")
-        data = reading.child(body, "data")
-        if kind == "Text":
-            return Send(to, reference, reading.text(data, "message"), body)
-        label = f"{kind}: {reading.link(data, 'mediaUrl')}"
-        return Send(to, reference, label, body)
+        label, use = interakt_messages.read(body)
+        return Send(to, reference, label, body, use)
 
     def new_id(self, send: Send) -> str:
         return str(uuid.uuid4())
@@ -117,7 +109,13 @@ class Interakt(Dialect):
             }
         return self._post(account, f"message_api_{status}", event.at, data)
 
+    def tells(self, event: Inbound) -> Sequence[Inbound]:
+        """The quick reply of a template is told twice: as a click and as a message."""
+        return (replace(event, type=_TAP), event) if event.type == "button" and event.reply_to else (event,)
+
     def inbound(self, account: Account, event: Inbound) -> Post:
+        if event.type == _TAP and event.reply_to:
+            return self._tapped(account, event, event.reply_to)
         message: dict[str, Any] = {
             "id": event.id,
             "chat_message_type": "CustomerMessage",
@@ -131,35 +129,37 @@ class Interakt(Dialect):
             "message": event.text or "None",
             "meta_data": {},
         }
-        data = {"customer": _customer(event.sender, name=event.name), "message": message}
-        if event.type == "button" and event.reply_to:
-            return self._quick_reply(account, event, event.reply_to, data)
-        if event.type in ("button", "button_reply"):
+        if event.type == "button":
+            message["message_content_type"] = "Text"
+            message["meta_data"] = {"button_payload": _button_payload(event)}
+        if event.type == "button_reply":
             reply = {"id": event.payload or event.text, "title": event.text}
             message["message_content_type"] = "InteractiveButtonReply"
             message["message"] = _text({"type": "button_reply", "button_reply": reply})
         if event.type == "location":
             message["location"] = {"latitude": event.latitude, "longitude": event.longitude}
+        data = {"customer": _customer(event.sender, name=event.name), "message": message}
         return self._post(account, "message_received", event.at, data)
 
-    def _quick_reply(self, account: Account, event: Inbound, to: Message, data: dict[str, Any]) -> Post:
-        """A template's quick reply comes as a click that carries the tapped message's own data."""
-        data["message"] |= {
-            "id": to.id,
+    def _tapped(self, account: Account, event: Inbound, message: Message) -> Post:
+        """The click carries the tapped message's own data."""
+        record = {
+            "id": message.id,
             "chat_message_type": "PublicApiMessage",
             "message_status": "Read",
-            "is_template_message": True,
+            "is_template_message": message.send.template is not None,
             "message_content_type": "Template",
-            "message": _content(to.send.content),
-            "meta_data": _meta_data(to)
+            "message": _content(message.send.content),
+            "meta_data": _meta_data(message)
             | {
                 "click_type": "QR",
                 "button_text": event.text,
                 "button_link": "",
                 "click_timestamp": _moment(event.at).replace("T", " "),
-                "button_payload": {"payload": {"type": "QUICK_REPLY", "text": event.payload or event.text}},
+                "button_payload": _button_payload(event),
             },
         }
+        data = {"customer": _customer(event.sender, name=event.name), "message": record}
         return self._post(account, "message_api_clicked", event.at, data)
 
     def _post(self, account: Account, kind: str, at: float, data: dict[str, Any]) -> Post:
@@ -177,58 +177,6 @@ class Interakt(Dialect):
         return Answer.json(200, interakt_templates.page(catalogue.of(account.name), call.query))
 
 
-def _recipient(body: dict[str, Any]) -> str:
-    if "fullPhoneNumber" in body:
-        if "phoneNumber" in body or "countryCode" in body:
-            raise Refusal(Failure.NUMBER, "give fullPhoneNumber or countryCode and phoneNumber, not both")
-        return reading.digits(body["fullPhoneNumber"], "fullPhoneNumber")
-    country, national = body.get("countryCode"), body.get("phoneNumber")
-    if not isinstance(country, str) or not country.startswith("+"):
-        raise Refusal(Failure.NUMBER, "countryCode must start with +")
-    if not isinstance(national, str) or national.startswith("0"):
-        raise Refusal(Failure.NUMBER, "phoneNumber must be given without a leading zero")
-    return reading.digits(country + national, "phoneNumber")
-
-
-def _template(template: dict[str, Any]) -> TemplateUse:
-    name, language = reading.text(template, "name"), reading.text(template, "languageCode")
-    header = _values(template.get("headerValues", []), "headerValues")
-    body = _values(template.get("bodyValues", []), "bodyValues")
-    links = _indexed(template.get("buttonValues", {}), "buttonValues")
-    payloads = _indexed(template.get("buttonPayload", {}), "buttonPayload")
-    if any(len(payload) > 128 for payload in payloads.values()):
-        raise Refusal(Failure.TEMPLATE, "buttonPayload is longer than 128 characters")
-    cards = None
-    if "carouselCards" in template:
-        rows = reading.objects(template["carouselCards"], "carouselCards")
-        for card in rows:
-            _values(card.get("headerValues", []), "carouselCards.headerValues")
-            _values(card.get("bodyValues", []), "carouselCards.bodyValues")
-            _indexed(card.get("buttonValues", {}), "carouselCards.buttonValues")
-        cards = len(rows)
-    return TemplateUse(name, language, header, body, frozenset(links | payloads), cards)
-
-
-def _values(values: object, name: str) -> int:
-    if not isinstance(values, list):
-        raise Refusal(Failure.TEMPLATE, f"{name} must be a list")
-    for n, value in enumerate(values, 1):
-        reading.parameter(value, f"{name}[{n}]")
-    return len(values)
-
-
-def _indexed(values: object, name: str) -> dict[int, str]:
-    """Values by button index, the index being a string and the value a list of one."""
-    if not isinstance(values, dict):
-        raise Refusal(Failure.TEMPLATE, f"{name} must be an object")
-    found = {}
-    for index, value in values.items():
-        if not index.isdigit() or not isinstance(value, list) or len(value) != 1:
-            raise Refusal(Failure.TEMPLATE, f"{name} maps a button's index to a list of one value")
-        found[int(index)] = reading.parameter(value[0], f"{name}[{index}]")
-    return found
-
-
 def _moment(at: float) -> str:
     """UTC with microseconds and no zone."""
     return datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
@@ -244,6 +192,11 @@ def _customer(number: str, country: str = "", name: str = "Asha") -> dict[str, A
         code = country.removeprefix("+")
         customer |= {"phone_number": number.removeprefix(code), "country_code": country}
     return customer
+
+
+def _button_payload(event: Inbound) -> dict[str, Any]:
+    payload = {"type": "QUICK_REPLY", "text": event.text}
+    return {"payload": payload | {"payload": event.payload} if event.payload else payload}
 
 
 def _meta_data(message: Message) -> dict[str, Any]:

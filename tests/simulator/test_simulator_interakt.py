@@ -133,15 +133,27 @@ def test_inbound_messages(sim, send_interakt, webhooks):
     assert reply == {"type": "button_reply", "button_reply": {"id": "y-1", "title": "Yes"}}
 
 
-def test_quick_reply_of_a_template_is_a_click(sim, send_interakt, webhooks):
+def test_quick_reply_of_a_template_is_told_as_click_and_message(sim, send_interakt, webhooks):
     message_id = send_interakt("919812309004").json()["id"]
-    sim.inbound("interakt", "919812309004", type="button", text="Stop", payload="optout", reply_to=message_id)
-    (click,) = [one.json for one in webhooks(1)]
-    assert click["type"] == "message_api_clicked"
+    tap = {"type": "button", "text": "Stop", "payload": "optout", "reply_to": message_id}
+    sim.inbound("interakt", "919812309004", **tap)
+    click, message = (one.json for one in webhooks(2))
+    assert (click["type"], message["type"]) == ("message_api_clicked", "message_received")
     meta = click["data"]["message"]["meta_data"]
     assert (meta["click_type"], meta["button_text"]) == ("QR", "Stop")
     assert meta["source_data"]["callback_data"] == "712|1767225600|20260105|712"
     assert click["data"]["message"]["id"] == message_id
+    assert message["data"]["message"]["message"] == "Stop"
+    payload = message["data"]["message"]["meta_data"]["button_payload"]["payload"]
+    assert payload == {"type": "QUICK_REPLY", "text": "Stop", "payload": "optout"}
+
+
+@pytest.mark.parametrize(("country", "status"), [("+91", 400), ("+225", 201)])
+def test_leading_zero_is_refused_where_it_is_a_trunk_prefix(sim, country, status):
+    number = {"countryCode": country, "phoneNumber": "0701234567"}
+    body = number | {"type": "Text", "data": {"message": "hello"}}
+    answer = requests.post(sim.url + "/v1/public/message/", json=body, headers=KEY, timeout=5)
+    assert answer.status_code == status
 
 
 def test_templates_come_in_pages_of_a_hundred(sim):

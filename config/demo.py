@@ -1,0 +1,191 @@
+"""The demo: three providers on the simulator's fake BSPs, with everything filled in.
+
+What it generates is kept in DATA_DIR/demo.json, so that the next run shows the same logins.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import transaction
+
+from lib import crypto
+from providers import setup
+from providers.models import Provider
+from simulator.accounts import Account
+from simulator.templates import default as demo_templates
+from templates_app.models import Template
+
+ADMIN = "admin"
+
+
+class Login(msgspec.Struct):
+    username: str
+    password: str
+
+
+class Kept(msgspec.Struct):
+    """demo.json. `keys` are what the fake BSPs know us by, two for each provider."""
+
+    admin: Login
+    keys: dict[str, tuple[str, str]] = {}
+    logins: dict[str, Login] = {}
+
+
+Values = dict[str, Any]
+
+
+def _generic(simulator: str, key: str, secret: str) -> tuple[Values, Values]:
+    """What the provider needs to know of the fake BSP, and what that one needs to know of us."""
+    return (
+        {
+            "endpoint": f"{simulator}/clevertap/demo-generic/messages",
+            "credentials": {"username": "waypost", "password": key},
+        },
+        {"dialect": "clevertap", "username": "waypost", "password": key},
+    )
+
+
+def _interakt(simulator: str, key: str, secret: str) -> tuple[Values, Values]:
+    return (
+        {"credentials": {"api_key": key, "webhook_secret": secret}, "options": {"base_url": simulator}},
+        {"dialect": "interakt", "key": key, "secret": secret},
+    )
+
+
+def _meta(simulator: str, key: str, secret: str) -> tuple[Values, Values]:
+    ids = {"phone_number_id": "106540352240003", "waba_id": "102290129340003", "verify_token": "demo"}
+    return (
+        {
+            "credentials": {"access_token": key, "app_secret": secret, **ids},
+            "options": {"base_url": simulator},
+        },
+        {"dialect": "meta", "key": key, "secret": secret, **ids},
+    )
+
+
+# Nickname, connector, number, and how both sides are set up.
+BSPS = (
+    ("Demo Generic", "generic", "15550100001", _generic),
+    ("Demo Interakt", "interakt", "15550100002", _interakt),
+    ("Demo Meta", "meta", "15550100003", _meta),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the person who runs the demo needs of one provider."""
+
+    nickname: str
+    number: str
+    messages_url: str
+    login: Login
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    admin: Login
+    admin_changed: bool
+    providers: tuple[Shown, ...]
+    accounts: list[Account]
+
+
+def path() -> Path:
+    return Path(settings.DATA_DIR) / "demo.json"
+
+
+def seed(simulator: str) -> Demo:
+    """Creates what is missing and points everything at `simulator`, a URL. Repeatable."""
+    kept = _load()
+    shown, accounts = [], []
+    with transaction.atomic():
+        changed = _admin(kept.admin)
+        for nickname, connector, number, both_sides in BSPS:
+            name = f"demo-{connector}"
+            keys = kept.keys.setdefault(nickname, (crypto.token(), crypto.token()))
+            ours, theirs = both_sides(simulator, *keys)
+            ours["delivery_url"] = f"{simulator}/sink/{name}/delivery"
+            ours["inbound_url"] = f"{simulator}/sink/{name}/inbound"
+            provider, login = _provider(nickname, connector, number, ours, kept)
+            urls = setup.urls(provider)
+            shown.append(Shown(nickname, number, urls["messages_url"], login))
+            accounts.append(
+                Account(
+                    name=name,
+                    number=number,
+                    webhook_url=urls["webhook_url"],
+                    delivery_url=urls["delivery_callback_url"],
+                    inbound_url=urls["inbound_callback_url"],
+                    **theirs,
+                )
+            )
+        _save(kept)  # before the commit: the database must not hold a login that nobody knows
+    return Demo(kept.admin, changed, tuple(shown), accounts)
+
+
+def _load() -> Kept:
+    if path().exists():
+        return msgspec.json.decode(path().read_bytes(), type=Kept)
+    return Kept(Login(ADMIN, crypto.token(12)))
+
+
+def _save(kept: Kept) -> None:
+    write_private(path(), msgspec.json.format(msgspec.json.encode(kept), indent=2))
+
+
+def write_private(target: Path, content: bytes) -> None:
+    """Replaces the file in one step, readable by its owner only."""
+    draft = target.with_suffix(".draft")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+    draft.replace(target)
+
+
+def _admin(login: Login) -> bool:
+    """Creates the administrator. Returns whether its password has been changed since."""
+    users = get_user_model()._default_manager
+    user = users.filter(username=login.username).first()
+    if user is None:
+        users.create_superuser(login.username, password=login.password)
+        return False
+    return not user.check_password(login.password)
+
+
+def _provider(
+    nickname: str, connector: str, number: str, values: Values, kept: Kept
+) -> tuple[Provider, Login]:
+    """The provider, created or brought up to date."""
+    provider = Provider.objects.filter(nickname=nickname).first()
+    if provider is None:
+        provider = Provider(nickname=nickname, connector=connector, waba_number=f"+{number}", **values)
+        login = setup.create(provider)
+        _add_templates(provider)
+    else:
+        for field, value in values.items():
+            setattr(provider, field, value)
+        provider.save(update_fields=list(values))
+        if nickname in kept.logins:
+            return provider, kept.logins[nickname]
+        login = setup.new_login(provider)
+    return provider, kept.logins.setdefault(nickname, Login(login.username, login.password))
+
+
+def _add_templates(provider: Provider) -> None:
+    Template.objects.bulk_create(
+        Template(
+            provider=provider,
+            name=row["name"],
+            language=row["language"],
+            category=row["category"],
+            status=row["status"],
+            parameter_format=row.get("parameter_format", "POSITIONAL"),
+            components=row["components"],
+            bsp_id=row["id"],
+        )
+        for row in demo_templates()
+    )
