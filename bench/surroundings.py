@@ -4,6 +4,7 @@ import json
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -75,7 +76,7 @@ def add_provider(env: Mapping[str, str], *arguments: str) -> dict:
 @contextmanager
 def running(argv: Sequence[str], env: Mapping[str, str], ready: str = "") -> Iterator[subprocess.Popen]:
     """A process, once `ready` (a URL) answers anything; stopped at the end."""
-    process = subprocess.Popen(argv, cwd=ROOT, env=os.environ | env)
+    process = subprocess.Popen(argv, cwd=ROOT, env=os.environ | env, start_new_session=True)
     try:
         if ready:
             wait_for(ready)
@@ -83,9 +84,10 @@ def running(argv: Sequence[str], env: Mapping[str, str], ready: str = "") -> Ite
     finally:
         process.terminate()
         try:
-            process.wait(30)
+            process.wait(15)
         except subprocess.TimeoutExpired:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def wait_for(url: str, seconds: float = 30.0) -> None:
@@ -110,6 +112,29 @@ def granian(application: str, port: int, *, workers: int, threads: int, interfac
     ]  # fmt: skip
 
 
+def simulator(port: int, delay: float = 0.0) -> tuple[list[str], dict[str, str], str]:
+    """The arguments of `running` for a simulator that keeps only counts."""
+    argv = [PYTHON, "-m", "simulator", "--port", str(port), "--delay", str(delay), "--no-record"]
+    return argv, {}, f"http://127.0.0.1:{port}/_control/summary"
+
+
+def control(port: int, what: str, content: object = None) -> dict:
+    """A call of the simulator's control API: a GET without content."""
+    data = None if content is None else json.dumps(content).encode()
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/_control/{what}", data, timeout=10) as answer:
+        return json.load(answer)
+
+
+def inside(env: Mapping[str, str], *arguments: str) -> dict:
+    """A command of bench.inside in a process of its own."""
+    result = subprocess.run(
+        [PYTHON, "-m", "bench.inside", *arguments], cwd=ROOT, env=os.environ | env, capture_output=True, text=True
+    )
+    if result.returncode:
+        raise SystemExit(result.stderr)
+    return json.loads(result.stdout.splitlines()[-1])
+
+
 def wrk(url: str, script: Path, *, connections: int, seconds: int, env: Mapping[str, str] | None = None) -> dict:
     """Load by wrk: requests, rate, p50 and p99 in seconds, answers other than 200, socket errors."""
     result = subprocess.run(
@@ -132,6 +157,19 @@ def cpu_seconds(pid: int) -> float:
             continue
         total += (int(fields[11]) + int(fields[12])) / ticks
     return total
+
+
+def postgres_cpu() -> float:
+    """CPU time of all PostgreSQL processes that run now."""
+    pids = subprocess.run(["pgrep", "-x", "postgres"], capture_output=True, text=True).stdout.split()
+    return sum(cpu_seconds(int(pid)) for pid in pids if _parent(int(pid)) == 1) if pids else 0.0
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    except FileNotFoundError:
+        return 0
 
 
 def _descendants(pid: int) -> list[int]:

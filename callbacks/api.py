@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import Error as DatabaseError
+from django.http import HttpRequest as DjangoRequest
 from django.http import HttpResponse
-from rest_framework.request import Request
 
 from callbacks import inbox
 from callbacks.models import Webhook
@@ -25,7 +25,7 @@ class _CallbackView(PlainView):
     source: ClassVar[Webhook.Source]
     purpose: ClassVar[str]
 
-    def handle(self, request: Request, token: str) -> HttpResponse:
+    def handle(self, request: DjangoRequest, token: str) -> HttpResponse:
         try:
             door = auth.callback_door(self.purpose, token)
             if door is None:
@@ -56,7 +56,7 @@ class DeliveryView(_CallbackView):
     source = Webhook.Source.DELIVERY
     purpose = "delivery"
 
-    def post(self, request: Request, token: str) -> HttpResponse:
+    def post(self, request: DjangoRequest, token: str) -> HttpResponse:
         return self.handle(request, token)
 
 
@@ -66,7 +66,7 @@ class InboundView(_CallbackView):
     source = Webhook.Source.INBOUND
     purpose = "inbound"
 
-    def post(self, request: Request, token: str) -> HttpResponse:
+    def post(self, request: DjangoRequest, token: str) -> HttpResponse:
         return self.handle(request, token)
 
 
@@ -76,10 +76,10 @@ class WebhookView(_CallbackView):
     source = Webhook.Source.NATIVE
     purpose = "webhook"
 
-    def post(self, request: Request, token: str) -> HttpResponse:
+    def post(self, request: DjangoRequest, token: str) -> HttpResponse:
         return self.handle(request, token)
 
-    def get(self, request: Request, token: str) -> HttpResponse:
+    def get(self, request: DjangoRequest, token: str) -> HttpResponse:
         return self.handle(request, token)
 
     def take(self, door: Door, incoming: HttpRequest) -> HttpResponse:
@@ -87,6 +87,8 @@ class WebhookView(_CallbackView):
         if challenge is not None:
             kind = challenge.header("Content-Type") or "text/plain"
             return HttpResponse(challenge.body, status=challenge.status, content_type=kind)
+        if incoming.method != "POST":
+            return answer(405, {"message": "Webhooks are posted"})
         if not door.connector.verify(incoming, door.config):
             logger.warning("A webhook for provider %s failed its verification", door.nickname)
             return answer(401, {"message": "Verification failed"})

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from random import uniform
 from time import time
 from typing import Any
@@ -34,11 +35,14 @@ from providers.models import Provider
 logger = logging.getLogger(__name__)
 
 LANES = 16
+WINDOW = 500  # pending reports looked at together, and put in order
 TIMEOUT = 20.0
+PATIENCE = 1.0  # between looks at the lease while waiting for answers
 KEPT_ANSWER = 2000
 GIVE_UP = timedelta(days=3)
 # Seconds between tries of a URL that does not answer, then the last one again and again.
 LADDER = [2, 5, 15, 60, 300, 900, 1800, 3600, 7200]
+RETRIED_AT_ONCE = 1000
 # Statuses that are about the content; any other refusal is about the URL and hits everything.
 CONTENT_STATUSES = (400, 413, 422)
 
@@ -56,19 +60,24 @@ class _Item:
 
 @dataclass(slots=True)
 class _Verdict:
-    """What became of an item in this round; `state` None leaves it pending."""
+    """What became of an item in this wave; `state` None leaves it pending."""
 
     state: int | None
     error: str = ""
-    call: int | None = None
 
 
 @dataclass(slots=True)
-class _Round:
+class _Wave:
+    """Calls made at the same time, one a lane, and what they came to."""
+
     verdicts: dict[int, _Verdict] = field(default_factory=dict)
-    calls: list[tuple[ForwardCall, list[_Item], str]] = field(default_factory=list)
+    calls: list[tuple[ForwardCall, list[_Item]]] = field(default_factory=list)
     trouble: str = ""
     answered: bool = False
+
+    def decide(self, items: Iterable[_Item], state: int | None, error: str) -> None:
+        for item in items:
+            self.verdicts[item.pk] = _Verdict(state, error)
 
 
 def drain(
@@ -91,7 +100,7 @@ def drain(
             hold.renew()
             provider = Provider.objects.get(pk=provider_id)
             count, moved = 0, 0
-            for queue in (_Reports(provider), _Replies(provider)):
+            for queue in (_Reports(provider, hold, stop), _Replies(provider, hold, stop)):
                 if queue.open():
                     sent, seen = queue.run()
                     count, moved = count + sent, moved + seen
@@ -118,9 +127,14 @@ class _Queue:
     kind: Outlet.Kind
     model: type[Event] | type[Reply]
 
-    def __init__(self, provider: Provider) -> None:
+    def __init__(
+        self, provider: Provider, hold: leases.Hold | None = None, stop: threading.Event | None = None
+    ) -> None:
         self.provider = provider
         self.quirks = provider.switches
+        self.hold = hold
+        self.stop = stop or threading.Event()
+        self.dropped = 0
 
     @property
     def url(self) -> str:
@@ -147,23 +161,29 @@ class _Queue:
         return 1
 
     def run(self) -> tuple[int, int]:
-        """One round over the oldest pending items. Returns (forwarded, settled in any way)."""
+        """One round over the oldest pending items, recorded wave by wave.
+
+        Returns (forwarded, settled in any way).
+        """
         items = self.claim()
-        if not items:
-            return 0, 0
+        sent, settled = 0, self.dropped
         lanes: dict[int, list[_Item]] = defaultdict(list)
         for item in items:
             lanes[item.lane % LANES].append(item)
         queues = [_chunks(lane, self.batch) for lane in lanes.values()]
-        round = _Round()
-        while queues and not round.trouble:
-            self._wave(queues, round)
+        while queues and not self.stop.is_set():
+            wave = _Wave()
+            self._send(queues, wave)
+            self._record(wave)
+            states = [verdict.state for verdict in wave.verdicts.values()]
+            sent += states.count(Forward.DONE)
+            settled += len(states) - states.count(None)
+            if wave.trouble:
+                break
             queues = [queue for queue in queues if queue]
-        self._record(items, round)
-        sent = sum(verdict.state == Forward.DONE for verdict in round.verdicts.values())
-        return sent, sum(verdict.state is not None for verdict in round.verdicts.values())
+        return sent, settled
 
-    def _wave(self, queues: list[list[list[_Item]]], round: _Round) -> None:
+    def _send(self, queues: list[list[list[_Item]]], wave: _Wave) -> None:
         """Sends the first chunk of every lane at once and waits for all the answers."""
         answers: list[Result | None] = [None] * len(queues)
         left = threading.Semaphore(0)
@@ -174,47 +194,50 @@ class _Queue:
             answers[position] = result
             left.release()
 
-        for position, body in enumerate(bodies):
-            request = HttpRequest("POST", self.url, {"Content-Type": "application/json"}, body)
-            transport.start(request, TIMEOUT, lambda result, position=position: land(position, result))  # type: ignore[misc]
+        headers = {"Content-Type": "application/json"}
+        requests = [HttpRequest("POST", self.url, headers, body) for body in bodies]
+        transport.start([(request, partial(land, n)) for n, request in enumerate(requests)], TIMEOUT)
         for _ in queues:
-            left.acquire()
+            while not left.acquire(timeout=PATIENCE):
+                self._keep_hold()
+        self._keep_hold()
         for queue, answer, body in zip(queues, answers, bodies, strict=True):
             assert answer is not None
             chunk = queue.pop(0)
             call = self._call(started_at, body, answer)
-            round.calls.append((call, chunk, self._judge(queue, chunk, answer, round)))
+            self._judge(queue, chunk, answer, wave)
+            wave.calls.append((call, chunk))
 
-    def _judge(self, queue: list[list[_Item]], chunk: list[_Item], answer: Result, round: _Round) -> str:
+    def _keep_hold(self) -> None:
+        """A slow CleverTap must not cost us the lease: another worker would tell it all again."""
+        if self.hold is not None:
+            self.hold.renew()
+
+    def _judge(self, queue: list[list[_Item]], chunk: list[_Item], answer: Result, wave: _Wave) -> None:
         """Decides about the chunk's items; puts them back one by one to find the bad one."""
         if not isinstance(answer, HttpResponse):
-            round.trouble = str(answer)
+            wave.trouble = str(answer)
             doubt = "" if isinstance(answer, NotSent) else "It may have arrived, so a repeat is possible: "
-            self._decide(round, chunk, None, doubt + str(answer))
-            return round.trouble
+            wave.decide(chunk, None, doubt + str(answer))
+            return
         if 200 <= answer.status < 300:
-            round.answered = True
+            wave.answered = True
             refused = unprocessed(answer.body)
             for item in chunk:
-                reason = next((why for msg_id, status, why in refused if _is(item, msg_id, status)), None)
-                if reason is None:
-                    round.verdicts[item.pk] = _Verdict(Forward.DONE)
-                else:
-                    round.verdicts[item.pk] = _Verdict(Forward.PARKED, reason)
-            return ""
+                alone = len(chunk) == 1
+                reason = next(
+                    (why for msg_id, status, why in refused if _is(item, msg_id, status, alone)), None
+                )
+                wave.decide([item], Forward.DONE if reason is None else Forward.PARKED, reason or "")
+            return
         words = f"HTTP {answer.status}: {' '.join(answer.text.split())[:200]}"
         if answer.status not in CONTENT_STATUSES:
-            round.trouble = words
-            self._decide(round, chunk, None, words)
+            wave.trouble = words
+            wave.decide(chunk, None, words)
         elif len(chunk) > 1:
             queue[:0] = [[item] for item in chunk]
         else:
-            self._decide(round, chunk, Forward.PARKED, words)
-        return words
-
-    def _decide(self, round: _Round, chunk: list[_Item], state: int | None, error: str) -> None:
-        for item in chunk:
-            round.verdicts[item.pk] = _Verdict(state, error)
+            wave.decide(chunk, Forward.PARKED, words)
 
     def _call(self, started_at: datetime, body: bytes, answer: Result) -> ForwardCall:
         response = answer if isinstance(answer, HttpResponse) else None
@@ -230,23 +253,20 @@ class _Queue:
             error="" if response else str(answer)[:500],
         )
 
-    def _record(self, items: Sequence[_Item], round: _Round) -> None:
+    def _record(self, wave: _Wave) -> None:
         now = timezone.now()
         with transaction.atomic():
-            ForwardCall.objects.bulk_create([call for call, _, _ in round.calls])
-            for call, chunk, _ in round.calls:
-                for item in chunk:
-                    if item.pk in round.verdicts:
-                        round.verdicts[item.pk].call = call.pk
+            ForwardCall.objects.bulk_create([call for call, _ in wave.calls])
+            calls = {item.pk: call.pk for call, chunk in wave.calls for item in chunk}
             rows = [
                 (
                     pk,
                     Forward.PENDING.value if verdict.state is None else int(verdict.state),
                     verdict.error[:300],
                     now,
-                    verdict.call or 0,
+                    calls[pk],
                 )
-                for pk, verdict in sorted(round.verdicts.items())
+                for pk, verdict in sorted(wave.verdicts.items())
             ]
             sql.update(
                 self.model,
@@ -257,16 +277,16 @@ class _Queue:
                 f"CASE v.forward WHEN {Forward.DONE.value} THEN v.forwarded_at ELSE m.forwarded_at END",
                 "m.id = v.id",
             )
-            self._settle_outlet(round, now)
+            self._settle_outlet(wave, now)
 
-    def _settle_outlet(self, round: _Round, now: datetime) -> None:
+    def _settle_outlet(self, wave: _Wave, now: datetime) -> None:
         outlet, _ = Outlet.objects.get_or_create(provider=self.provider, kind=self.kind)
-        if round.trouble:
+        if wave.trouble:
             wait = LADDER[min(outlet.failures, len(LADDER) - 1)] * uniform(0.8, 1.2)
             outlet.failures += 1
             outlet.hold_until = now + timedelta(seconds=wait)
-            outlet.last_error = round.trouble[:500]
-        elif round.answered:
+            outlet.last_error = wave.trouble[:500]
+        elif wave.answered:
             outlet.failures, outlet.hold_until, outlet.last_success_at = 0, None, now
         outlet.save()
 
@@ -298,7 +318,7 @@ class _Reports(_Queue):
         rows = list(
             self.pending()
             .order_by("id")
-            .values_list(*columns, "message__msg_id")[: max(LANES, LANES * self.batch)]
+            .values_list(*columns, "message__msg_id")[: max(WINDOW, LANES * self.batch)]
         )
         rows.sort(key=lambda row: (row[1], row[2], row[0]))  # per message: sent, delivered, read
         return [_Item(row[0], row[1], _report(row), row[10], Event.Kind(row[2]).name.lower()) for row in rows]
@@ -344,6 +364,7 @@ class _Replies(_Queue):
                 dropped.append(reply.pk)
             else:
                 items.append(_Item(reply.pk, hash(reply.sender), payload))
+        self.dropped = len(dropped)
         if dropped:
             self.model.objects.filter(pk__in=dropped).update(
                 forward=Forward.NONE, forward_error="CleverTap has no form for this kind of message."
@@ -358,7 +379,10 @@ def _chunks(items: Sequence[_Item], size: int) -> list[list[_Item]]:
     return [list(items[start : start + size]) for start in range(0, len(items), size)]
 
 
-def _is(item: _Item, msg_id: str, status: str) -> bool:
+def _is(item: _Item, msg_id: str, status: str, alone: bool) -> bool:
+    """Whether a record CleverTap did not process is this item. It may not say, where there is but one."""
+    if not msg_id and alone:
+        return True
     return item.msg_id == msg_id and (not status or item.status == status.lower())
 
 
@@ -405,4 +429,21 @@ def retry(events: Iterable[int] = (), replies: Iterable[int] = ()) -> int:
     Outlet.objects.filter(provider_id__in=providers).update(hold_until=None)
     for provider_id in providers:
         wake("callbacks.forward", provider_id)
+    return count
+
+
+def retry_outlet(outlet: Outlet) -> int:
+    """Tries one of CleverTap's URLs at once, with what was parked for it. Returns how much that was."""
+    reports = outlet.kind == Outlet.Kind.DELIVERY
+    model: type[Event] | type[Reply] = Event if reports else Reply
+    parked = model._default_manager.filter(provider_id=outlet.provider_id, forward=Forward.PARKED)
+    count, last = 0, 0
+    # By ascending id: what is parked anew meanwhile is not taken up again.
+    while ids := list(
+        parked.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:RETRIED_AT_ONCE]
+    ):
+        last = ids[-1]
+        count += retry(events=ids) if reports else retry(replies=ids)
+    Outlet.objects.filter(pk=outlet.pk).update(hold_until=None)
+    wake("callbacks.forward", outlet.provider_id)
     return count

@@ -12,7 +12,7 @@ from callbacks.models import Webhook
 from lib import sql
 from lib.group_commit import GroupCommit
 from lib.http import HttpRequest
-from lib.redact import MASK
+from lib.redact import MASK, is_secret_header
 from lib.wake import wake
 
 
@@ -33,6 +33,7 @@ class _Row(NamedTuple):
 def _write(rows: Sequence[_Row]) -> None:
     with transaction.atomic():
         sql.insert(Webhook, _Row._fields, rows)
+    wake("callbacks.ingest")
 
 
 _writer: GroupCommit[_Row] = GroupCommit(_write)
@@ -41,10 +42,7 @@ _writer: GroupCommit[_Row] = GroupCommit(_write)
 def store(provider_id: int, source: str, request: HttpRequest) -> None:
     """Commits the callback and wakes the parser. Raises Overloaded or a database error."""
     now = timezone.now()
-    headers = {
-        name: MASK if name in ("Authorization", "Cookie") else value
-        for name, value in request.headers.items()
-    }
+    headers = {name: MASK if is_secret_header(name) else value for name, value in request.headers.items()}
     _writer.submit(
         _Row(
             provider_id,
@@ -57,7 +55,6 @@ def store(provider_id: int, source: str, request: HttpRequest) -> None:
             now,
         )
     )
-    wake("callbacks.ingest")
 
 
 def forget(now: datetime, days: int, limit: int = 5000) -> int:

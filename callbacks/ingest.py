@@ -10,10 +10,11 @@ from datetime import timedelta
 from time import time
 
 import msgspec
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from callbacks import auto_reply
 from callbacks.models import Reply, Webhook
 from campaigns import events, ledger, matching
 from campaigns.models import Forward, Message
@@ -88,8 +89,24 @@ def run_batch(limit: int = BATCH) -> int:
         by_provider[webhook.provider_id].append(webhook)
     providers = Provider.objects.in_bulk(by_provider)
     for provider_id, mine in by_provider.items():
-        _take_in(providers[provider_id], [_read(providers[provider_id], webhook) for webhook in mine])
+        _take_in_or_quarantine(providers[provider_id], mine)
     return len(webhooks)
+
+
+def _take_in_or_quarantine(provider: Provider, webhooks: Sequence[Webhook]) -> None:
+    """Takes them in together; when that fails each by itself, so that a bad one stops no other."""
+    try:
+        _take_in(provider, [_read(provider, webhook) for webhook in webhooks])
+    except (OperationalError, InterfaceError):
+        raise  # the database is down, and no webhook's fault
+    except Exception as error:
+        if len(webhooks) > 1:
+            for webhook in webhooks:
+                _take_in_or_quarantine(provider, [webhook])
+            return
+        logger.exception("Webhook %s could not be recorded", webhooks[0].pk)
+        reason = f"Cannot be recorded: {type(error).__name__}: {error}"
+        _settle([_Read(webhooks[0], error=reason.replace("\0", ""))], set())
 
 
 def _read(provider: Provider, webhook: Webhook) -> _Read:
@@ -174,15 +191,23 @@ def _store_replies(provider: Provider, reads: Sequence[_Read]) -> None:
     )  # fmt: skip
     stored = sql.insert(Reply, columns, rows, ignore_conflicts=True, returning=("bsp_id",))
     new = {bsp_id for (bsp_id,) in stored}
+    unseen = set(new)
     for (read, _), row in zip(inbound, rows, strict=True):
-        read.found["inbound message" if row[1] in new else "repeated inbound message"] += 1
+        read.found["inbound message" if row[1] in unseen else "repeated inbound message"] += 1
+        unseen.discard(row[1])
+    if provider.auto_reply and provider.auto_reply_text:
+        auto_reply.answer(provider, {row[2] for row in rows if row[1] in new})
 
 
 def _identity(reply: Inbound, webhook: Webhook) -> str:
-    """What makes an inbound message the same one: the BSP's id, else everything it says."""
+    """What makes an inbound message the same one: the BSP's id, else all it says and when.
+
+    Without any time, "yes" today and "yes" tomorrow would be one: then only the webhook tells them apart.
+    """
     if reply.bsp_id:
         return reply.bsp_id[:255]
-    return "sha256:" + hashlib.sha256(msgspec.json.encode(reply)).hexdigest()
+    when = b"" if reply.timestamp else str(webhook.pk).encode()
+    return "sha256:" + hashlib.sha256(msgspec.json.encode(reply) + when).hexdigest()
 
 
 def _answered(provider_id: int, replies: Sequence[Inbound]) -> dict[int, int]:

@@ -96,7 +96,7 @@ class Outlet(models.Model):
         constraints = [models.UniqueConstraint(fields=["provider", "kind"], name="one_outlet_per_kind")]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} of {self.provider_id}"
+        return f"{self.get_kind_display()} of {self.provider}"
 
 
 class ForwardCall(models.Model):

@@ -5,7 +5,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from callbacks import forward, inbox, ingest
-from lib.wake import wake
+from lib.wake import stopping, wake
 from providers.models import Provider
 
 LINGER = 1.0
@@ -13,12 +13,12 @@ LINGER = 1.0
 
 @shared_task(name="callbacks.ingest")
 def read() -> None:
-    ingest.drain(linger=LINGER)
+    ingest.drain(linger=LINGER, stop=stopping)
 
 
 @shared_task(name="callbacks.forward")
 def bring(provider_id: int) -> None:
-    forward.drain(provider_id, linger=LINGER)
+    forward.drain(provider_id, linger=LINGER, stop=stopping)
 
 
 @shared_task(name="callbacks.sweep")

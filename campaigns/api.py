@@ -9,11 +9,9 @@ from time import time
 
 import msgspec
 from django.conf import settings
-from django.db import Error as DatabaseError
-from django.http import HttpResponse
-from rest_framework.request import Request
+from django.http import HttpRequest, HttpResponse
 
-from campaigns import intake
+from campaigns import discovery, intake
 from lib.group_commit import Overloaded
 from lib.plain_api import PlainView
 from providers import auth
@@ -35,7 +33,7 @@ def failure(code: int, message: str) -> HttpResponse:
 class MessagesView(PlainView):
     """POST one template or freeform message in CleverTap's format."""
 
-    def post(self, request: Request, public_id: str) -> HttpResponse:
+    def post(self, request: HttpRequest, public_id: str) -> HttpResponse:
         began = time()
         environ = request.META
         try:
@@ -46,6 +44,7 @@ class MessagesView(PlainView):
                 if door.quirks.bad_credentials_answer == "401":
                     return answer(401, {"message": "Invalid Credentials"})
                 return failure(AnswerCode.CREDENTIALS, "Invalid Credentials")
+            discovery.learn(door, environ)
             body = read_body(request, settings.INTAKE_MAX_BODY)
             intake.receive(door, body, began)
         except Malformed as error:
@@ -54,13 +53,13 @@ class MessagesView(PlainView):
             return failure(refused.code, refused.message)
         except Overloaded:
             return answer(429, {"message": "Too many requests to process"})
-        except DatabaseError:
+        except Exception:  # the database's errors, and our own bugs: CleverTap reads no web page
             logger.exception("A message could not be stored")
             return answer(500, {"status": "failure", "error": {"message": "Unable to process the request"}})
         return HttpResponse(SUCCESS, content_type="application/json")
 
 
-def read_body(request: Request, most: int) -> bytes:
+def read_body(request: HttpRequest, most: int) -> bytes:
     """The raw body. Raises Malformed when it is larger than `most` bytes or breaks off."""
     try:
         length = int(request.META.get("CONTENT_LENGTH") or 0)
@@ -69,6 +68,6 @@ def read_body(request: Request, most: int) -> bytes:
     if length > most:
         raise Malformed(f"the body is larger than {most} bytes")
     try:
-        return request._request.body
+        return request.body
     except OSError as error:
         raise Malformed("the body broke off") from error

@@ -8,8 +8,9 @@ import logging
 import threading
 from collections import deque
 from datetime import datetime, timedelta
+from functools import partial
 from random import uniform
-from time import time
+from time import sleep, time
 from typing import NamedTuple
 
 import msgspec
@@ -23,7 +24,7 @@ from lib import sql
 from lib.http import HttpRequest, HttpResponse
 from lib.redact import Redactor
 from lib.throttle import Window
-from lib.transport import NotSent, Result, transport
+from lib.transport import Done, NotSent, Result, transport
 from providers import leases
 from providers.connectors.base import Connector
 from providers.messages import Content, Outbound, Outcome, Refused, ReportCode, SendResult
@@ -33,9 +34,11 @@ logger = logging.getLogger(__name__)
 
 TIMEOUT = 30.0
 BATCH = 256
+GATHER = 32
 REREAD = 1.0  # seconds between looks at the provider's settings
 STORED_ANSWER = 4000
 CREDENTIAL_FAILURES = 5
+OUTAGE_FAILURES = 10
 LONGEST_RETRY = 300.0
 LONGEST_HOLD = 300.0
 
@@ -132,8 +135,12 @@ class _Sender:
         self.answers: deque[tuple[Flight, Result]] = deque()
         self.flying = 0
         self.attempts = 0
-        self.allowed = 0.0  # concurrency in use: grows with success, shrinks when throttled
-        self.waited = 0.5  # the last wait chosen for a BSP that throttles without saying how long
+        self.outages = 0  # requests in a row that the BSP did not take
+        learnt = hold.state or {}
+        # Concurrency in use (grows with success, shrinks when throttled), and the last wait chosen
+        # for a BSP that does not say how long.
+        self.allowed: float = learnt.get("allowed", 0.0)
+        self.waited: float = learnt.get("waited", 0.5)
         self.window: Window | None = None
         self._reread()
 
@@ -153,9 +160,15 @@ class _Sender:
                 break
             if not started:
                 self.stirred.wait(self._pause())
-        if self.window is not None:
-            self.hold.save(self.window.dump(time()))
+            if self.flying > GATHER:
+                sleep(0.005)  # a statement for many answers costs little more than for one
+        self._hand_on()
         return self.attempts
+
+    def _hand_on(self) -> None:
+        """Notes what the next holder must know: the requests that still count, and what was learnt."""
+        window = self.window.dump(time()) if self.window is not None else []
+        self.hold.save({"window": window, "allowed": self.allowed, "waited": self.waited})
 
     def _pause(self) -> float:
         if self.window is not None and not self.flying:
@@ -174,6 +187,7 @@ class _Sender:
     def _reread(self) -> None:
         """Takes up what changed in the provider's settings, and fails what grew too old."""
         self.provider = Provider.objects.get(pk=self.provider_id)
+        self.failures_kept = self.provider.credential_failures
         self.config = self.provider.config
         self.connector = self.provider.bsp
         self.redactor = Redactor(self.provider.secret_values)
@@ -182,10 +196,12 @@ class _Sender:
         if self.provider.rate_count is None:
             self.window = None
         elif self.window is None:
-            self.window = Window(self.provider.rate_count, self.provider.rate_period, self.hold.state)
+            past = (self.hold.state or {}).get("window")
+            self.window = Window(self.provider.rate_count, self.provider.rate_period, past)
         else:
             self.window.count, self.window.seconds = self.provider.rate_count, self.provider.rate_period
-        ledger.fail_expired(self.provider_id, timezone.now(), self.provider.validity)
+        while ledger.fail_expired(self.provider_id, timezone.now(), self.provider.validity):
+            self.hold.renew()
 
     def _start(self) -> int:
         """Claims as many messages as the limits allow and starts their requests."""
@@ -204,18 +220,24 @@ class _Sender:
         if not claimed:
             return 0
         refused = []
+        calls: list[tuple[HttpRequest, Done]] = []
         for message in claimed:
             try:
                 request = self._request(message)
             except Refused as error:
-                refused.append(self._refused(message, now, error))
+                refused.append(self._refused(message, now, ReportCode.TEMPLATE, error.message))
                 continue
-            flight = Flight(message, request, now)
-            self.flying += 1
-            transport.start(request, TIMEOUT, lambda result, flight=flight: self._land(flight, result))  # type: ignore[misc]
+            except Exception as error:  # a connector's bug must cost one message, not the whole claim
+                logger.exception("Message %s could not be built", message.id)
+                text = f"The {self.connector.slug} connector failed on it: {type(error).__name__}: {error}"
+                refused.append(self._refused(message, now, ReportCode.OTHER, self.redactor.text(text)))
+                continue
+            calls.append((request, partial(self._land, Flight(message, request, now))))
+        self.flying += len(calls)
         if self.window is not None:
-            self.window.start(len(claimed) - len(refused))
-            self.hold.save(self.window.dump(time()))
+            self.window.start(len(calls))
+            self._hand_on()
+        transport.start(calls, TIMEOUT)
         if refused:
             ledger.record_attempts(self.provider_id, refused)
         self.attempts += len(claimed)
@@ -252,6 +274,8 @@ class _Sender:
                     hold = (wait, result.text)
             tries.append(self._tried(flight, answer, result, now))
             self._learn(result)
+            if result.outcome == Outcome.RETRY and self.outages >= OUTAGE_FAILURES and hold is None:
+                hold = (self._backoff(), result.text)
         if not tries:
             return 0
         self.flying -= len(tries)
@@ -262,10 +286,12 @@ class _Sender:
         return len(tries)
 
     def _learn(self, result: SendResult) -> None:
-        """Fewer requests at once after a throttle or refused credentials, slowly more after success."""
+        """Fewer requests at once when they are throttled or refused, slowly more after success."""
+        self.outages = self.outages + 1 if result.outcome == Outcome.RETRY else 0
+        if result.credentials or self.outages >= OUTAGE_FAILURES:
+            self.allowed = 1.0
         if result.credentials:
             self.provider.credential_failures += 1
-            self.allowed = 1.0
         elif result.outcome == Outcome.THROTTLED:
             self.allowed = max(1.0, self.allowed / 2)
         elif result.outcome == Outcome.ACCEPTED:
@@ -279,6 +305,9 @@ class _Sender:
             self.provider.hold_until = now + timedelta(seconds=hold[0])
             mine.update(hold_until=self.provider.hold_until, hold_reason=hold[1][:500])
         failures = self.provider.credential_failures
+        if failures != self.failures_kept:  # they may come one a drain
+            mine.update(credential_failures=failures)
+            self.failures_kept = failures
         if failures >= CREDENTIAL_FAILURES:
             reason = (
                 f"{failures} requests in a row were refused for their credentials. "
@@ -315,16 +344,19 @@ class _Sender:
             else "",
         )
 
-    def _refused(self, message: Claimed, now: datetime, error: Refused) -> Tried:
-        return Tried(
-            message.id, message.attempt, now, Outcome.REJECTED, code=ReportCode.TEMPLATE, text=error.message
-        )
+    def _refused(self, message: Claimed, now: datetime, code: ReportCode, text: str) -> Tried:
+        return Tried(message.id, message.attempt, now, Outcome.REJECTED, code=code, text=text)
 
 
 def _result(connector: Connector, answer: Result) -> SendResult:
     """One of the five outcomes, for an answer or for its absence."""
     if isinstance(answer, HttpResponse):
-        return connector.parse_response(answer)
+        try:
+            return connector.parse_response(answer)
+        except Exception as error:  # a connector's bug must not cost the other answers
+            logger.exception("An answer of %s could not be read", connector.slug)
+            text = f"The {connector.slug} connector failed on the answer: {type(error).__name__}: {error}"
+            return SendResult(Outcome.UNKNOWN, text=text)
     outcome = Outcome.RETRY if isinstance(answer, NotSent) else Outcome.UNKNOWN
     return SendResult(outcome, text=str(answer))
 

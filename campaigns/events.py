@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -28,19 +28,19 @@ class Row(NamedTuple):
     status: int
     attempt: int
     untracked: bool
-    msg_id: str
-    to: str
-    bsp_id: str
     campaign: str
     variant: str
     template: str
-    accepted_at: datetime
+
+    @property
+    def present(self) -> int:
+        """The attempt that counts: the last one, or the next one while it is awaited."""
+        return self.attempt + (self.status == Status.QUEUED)
 
 
-def locked(ids: set[int]) -> dict[int, Row]:
-    """The messages, locked in the order of their ids so that two workers cannot block each other."""
-    query = Message.objects.select_for_update().filter(id__in=ids).order_by("id")
-    return {row[0]: Row(*row) for row in query.values_list(*Row._fields)}
+def locked(ids: Collection[int]) -> dict[int, Row]:
+    """The messages by id, locked."""
+    return {row[0]: Row(*row) for row in sql.locked(Message, Row._fields, list(ids))}
 
 
 def event_key(update: StatusUpdate, number: int) -> str:
@@ -66,7 +66,7 @@ def add(
         return []
     settled = _settled(entries)
     clicked = _already(entries, "clicked")
-    failed = _already(entries, "failed")
+    told = _already(entries, "failed", forward__gt=Forward.NONE)
     values: dict[tuple[int, int, str], tuple[Any, ...]] = {}
     about: dict[tuple[int, int, str], tuple[Row, StatusUpdate]] = {}
     for row, number, update, key in entries:
@@ -76,8 +76,8 @@ def add(
             continue
         wanted = not row.untracked
         if update.kind == "failed":
-            # A failure says nothing new once the message arrived, was resent, or had failed before.
-            wanted &= row.id not in settled and number == row.attempt and row.id not in failed
+            # A failure says nothing new once the message arrived, is sent again, or was told of before.
+            wanted &= row.id not in settled and number == row.present and row.id not in told
         elif update.kind == "sent":
             wanted &= forward_sent
         about[event] = (row, update)
@@ -120,11 +120,15 @@ def _settled(entries: Sequence[Entry]) -> set[int]:
     return arrived | {row.id for row, _, update, _ in entries if update.kind in ("delivered", "read")}
 
 
-def _already(entries: Sequence[Entry], kind: str) -> set[int]:
-    ids = {row.id for row, _, update, _ in entries if update.kind == kind}
+def _already(entries: Sequence[Entry], kind: str, **having: Any) -> set[int]:
+    return having_event({row.id for row, _, update, _ in entries if update.kind == kind}, kind, **having)
+
+
+def having_event(ids: set[int], kind: str, **having: Any) -> set[int]:
+    """Those of the messages that have an event of the kind."""
     if not ids:
         return set()
-    stored = Event.objects.filter(message_id__in=ids, kind=Event.Kind[kind.upper()])
+    stored = Event.objects.filter(message_id__in=ids, kind=Event.Kind[kind.upper()], **having)
     return set(stored.values_list("message_id", flat=True))
 
 

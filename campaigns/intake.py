@@ -47,7 +47,6 @@ def receive(door: Door, body: bytes, began: float) -> None:
     took = time() - began
     if took > 1.0:
         _note_late(door, send, took)
-    wake("campaigns.send", door.provider_id)
 
 
 def _check(door: Door, send: Send, now: float) -> list[str]:
@@ -124,14 +123,16 @@ Entry = Accepted | ledger.Refused
 def _write(entries: Sequence[Entry]) -> None:
     """One group of entries in one transaction, the time to answer filled in at the last moment."""
     now = time()
-    ledger.accept(
-        [
-            entry._replace(answer_ms=round((now - entry.accepted_at.timestamp()) * 1000))
-            if isinstance(entry, Accepted)
-            else entry
-            for entry in entries
-        ]
-    )
+    timed: list[Entry] = []
+    queued = set()
+    for entry in entries:
+        if isinstance(entry, Accepted):
+            entry = entry._replace(answer_ms=round((now - entry.accepted_at.timestamp()) * 1000))
+            queued.add(entry.provider_id)
+        timed.append(entry)
+    ledger.accept(timed)
+    for provider_id in queued:
+        wake("campaigns.send", provider_id)
 
 
 _writer: GroupCommit[Entry] = GroupCommit(_write)

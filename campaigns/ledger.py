@@ -119,17 +119,17 @@ _AFTER = {
     Outcome.REJECTED: Status.FAILED,
     Outcome.UNKNOWN: Status.UNKNOWN,
 }
-_SETTLE = f"""
-    status = CASE
-        WHEN v.status = {Status.QUEUED} AND m.status IN ({Status.SENDING}, {Status.UNKNOWN}) THEN v.status
-        WHEN v.status > m.status THEN v.status
-        ELSE m.status END,
-    bsp_id = CASE WHEN v.bsp_id = '' THEN m.bsp_id ELSE v.bsp_id END,
-    next_attempt_at = v.next_attempt_at,
-    error_code = CASE WHEN v.status > m.status OR v.status = {Status.QUEUED}
-        THEN v.error_code ELSE m.error_code END,
-    bsp_code = v.bsp_code,
-    error_text = v.error_text"""
+# Whether an answer says more than what is known: a report may have overtaken it. A message that
+# was queued again waits for its next attempt, unless the last one turns out to have succeeded.
+_NEWS = f"""(v.status > m.status AND (m.status <> {Status.QUEUED} OR v.status = {Status.ACCEPTED})
+    OR v.status = {Status.QUEUED} AND m.status IN ({Status.SENDING}, {Status.UNKNOWN}))"""
+_SETTLE = ", ".join(
+    ["bsp_id = CASE WHEN v.bsp_id = '' THEN m.bsp_id ELSE v.bsp_id END"]
+    + [
+        f"{name} = CASE WHEN {_NEWS} THEN v.{name} ELSE m.{name} END"
+        for name in ("status", "next_attempt_at", "error_code", "bsp_code", "error_text")
+    ]
+)
 
 
 def record_attempts(provider_id: int, tries: Sequence[Tried]) -> None:
@@ -216,7 +216,7 @@ def fail_expired(provider_id: int, now: datetime, validity: timedelta, limit: in
         )
         deltas: Counter[Key] = Counter()
         update = StatusUpdate("failed", code=ReportCode.UNAVAILABLE, bsp_code="expired", text=text)
-        failures = [(row, row.attempt, update, f"expired-{row.attempt}") for row in rows.values()]
+        failures = [(row, row.present, update, f"expired-{row.attempt}") for row in rows.values()]
         events.add(failures, now, deltas, not_sent=True)
         counts.add(deltas)
     return len(late)
@@ -267,11 +267,23 @@ def record(provider_id: int, updates: Sequence[StatusUpdate], forward_sent: bool
 
 
 def _raise_statuses(entries: Sequence[Entry]) -> None:
-    """Raises each message to the highest status reported on its present attempt."""
+    """Raises each message to the highest status reported on it.
+
+    What arrived has arrived, by whichever attempt. But that an earlier attempt failed says nothing
+    once there is another, nor that it was sent before it failed.
+    """
+    earlier = {
+        row.id for row, number, update, _ in entries if update.kind == "sent" and number != row.present
+    }
+    failed = events.having_event(earlier, "failed")
     best: dict[int, tuple[int, StatusUpdate]] = {}
     for row, number, update, _ in entries:
         status = _STATUS.get(update.kind)
-        if status is None or (update.kind == "failed" and number != row.attempt):
+        if status is None:
+            continue
+        if number != row.present and (
+            status == Status.FAILED or (status == Status.SENT and row.id in failed)
+        ):
             continue
         if status > max(row.status, best.get(row.id, (0, None))[0]):
             best[row.id] = (status.value, update)

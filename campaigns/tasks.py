@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from campaigns import counts, dispatch, ledger
-from lib.wake import wake
+from lib.wake import stopping, wake
 from providers.models import Provider
 
 LINGER = 1.0
@@ -12,7 +12,7 @@ LINGER = 1.0
 
 @shared_task(name="campaigns.send")
 def send(provider_id: int) -> None:
-    dispatch.drain(provider_id, linger=LINGER)
+    dispatch.drain(provider_id, linger=LINGER, stop=stopping)
 
 
 @shared_task(name="campaigns.sweep")

@@ -11,12 +11,12 @@ from datetime import datetime
 from time import monotonic
 from typing import Any
 
-from celery import current_app
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
+from kombu import Connection
 
 from callbacks.models import Webhook
 from campaigns.models import Message, Status
@@ -110,7 +110,8 @@ def _age(moments: list[datetime | None], now: datetime) -> float:
 
 
 def _broker() -> dict[str, Any]:
-    with current_app.connection_for_write(connect_timeout=1) as broker:
+    options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
+    with Connection(settings.CELERY_BROKER_URL, connect_timeout=1, transport_options=options) as broker:
         broker.ensure_connection(max_retries=1, interval_start=0, interval_max=0, timeout=2)
     return {}
 

@@ -17,14 +17,14 @@ env = environ.Env()
 env.read_env(BASE_DIR / ".env")
 
 # A relative one starts at the project, wherever the command is run from.
-DATA_DIR = (BASE_DIR / env.str("DATA_DIR", default="var")).resolve()
+DATA_DIR: Path = (BASE_DIR / env.str("DATA_DIR", default="var")).resolve()
 with contextlib.suppress(OSError):  # `manage.py check` names a directory that cannot be written
-    DATA_DIR.mkdir(parents=True, exist_ok=True)
+    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def generated(name: str, make: Callable[[], str]) -> str:
     """The environment's value, or one made once and kept in DATA_DIR for the embedded default."""
-    value = env.str(name, default="")
+    value: str = env.str(name, default="")
     if value:
         return value
     path = DATA_DIR / f"{name.lower()}.key"
@@ -130,6 +130,9 @@ else:
     _database["CONN_MAX_AGE"] = 0
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# Hosts a request may name as CleverTap's callback URLs, where a provider trusts such headers.
+CALLBACK_HOSTS = env.list("CALLBACK_HOSTS", default=[".wzrkt.com", ".clevertap.com", ".clevertap-prod.com"])
+
 # Celery, the alarm clock of a distributed deployment. Without a broker a local loop does the work.
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="")
 # Forwarding has its own queue: a CleverTap that is down must not occupy the senders.
@@ -154,7 +157,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout"
 INTAKE_MAX_BODY = env.int("INTAKE_MAX_BODY", default=1_000_000)
 WEBHOOK_MAX_BODY = env.int("WEBHOOK_MAX_BODY", default=4_000_000)  # Meta posts up to 3 MB
 INTAKE_GROUP_COMMIT = env.bool("INTAKE_GROUP_COMMIT", default=True)
-INTAKE_MAX_WAIT = env.float("INTAKE_MAX_WAIT", default=0.8)
+INTAKE_MAX_WAIT = env.float("INTAKE_MAX_WAIT", default=1.0)
 PROVIDER_CACHE_SECONDS = env.float("PROVIDER_CACHE_SECONDS", default=1.0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = max(INTAKE_MAX_BODY, WEBHOOK_MAX_BODY) + 1
 WEBHOOK_RETENTION_DAYS = env.int("WEBHOOK_RETENTION_DAYS", default=30)
@@ -188,6 +191,7 @@ SESSION_COOKIE_SECURE = _https
 CSRF_COOKIE_SECURE = _https
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
 X_FRAME_OPTIONS = "DENY"
+LOGIN_REDIRECT_URL = "admin:index"
 # HSTS and the redirect to https are the reverse proxy's; DEBUG has a check of our own with a hint.
 SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W018"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -205,4 +209,13 @@ LOGGING = {
     "loggers": {name: {"level": "WARNING"} for name in ("celery.worker.strategy", "celery.app.trace")},
 }
 
-UNFOLD = {"SITE_TITLE": "Waypost", "SITE_HEADER": "Waypost", "SITE_SYMBOL": "signpost"}
+UNFOLD = {
+    "SITE_TITLE": "Waypost",
+    "SITE_HEADER": "Waypost",
+    "SITE_SYMBOL": "signpost",
+    "SITE_URL": None,
+    "DASHBOARD_CALLBACK": "config.dashboard.index",
+    "SIDEBAR": {"navigation": "config.navigation.sidebar"},
+    "STYLES": [lambda request: STATIC_URL + "waypost/admin.css"],
+    "SCRIPTS": [lambda request: STATIC_URL + "waypost/admin.js"],
+}

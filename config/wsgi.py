@@ -8,11 +8,12 @@ People's requests get the full stack.
 import os
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from django.core.handlers.exception import convert_exception_to_response
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -27,10 +28,10 @@ class MachineHandler(WSGIHandler):
         self._view_middleware: list[Any] = []
         self._template_response_middleware: list[Any] = []
         self._exception_middleware: list[Any] = []
-        self._middleware_chain = convert_exception_to_response(self._get_response)
+        self._middleware_chain = convert_exception_to_response(super()._get_response)  # type: ignore[misc]
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        response = self.get_response(self.request_class(environ))
+    def answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        response = cast(HttpResponse, self.get_response(self.request_class(environ)))
         start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
         return [response.content]
 
@@ -40,5 +41,5 @@ machines = MachineHandler()
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    handler = machines if MACHINE_PATHS.match(environ["PATH_INFO"]) else people
+    handler = machines.answer if MACHINE_PATHS.match(environ["PATH_INFO"]) else people
     return handler(environ, start_response)

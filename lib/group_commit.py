@@ -7,13 +7,15 @@ for dozens of messages and an idle one at once for one.
 
 import threading
 from collections.abc import Callable, Sequence
-from time import monotonic
+from time import monotonic, sleep
 from typing import Generic, TypeVar
 
 from django.conf import settings
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError, close_old_connections
 
 Item = TypeVar("Item")
+
+GATHER = 0.004  # seconds; a commit costs the CPU of several requests, whatever its size
 
 
 class Overloaded(Exception):
@@ -77,11 +79,16 @@ class GroupCommit(Generic[Item]):
         return monotonic() - min(times) if times else 0.0
 
     def _run(self) -> None:
+        busy = False  # whether a few milliseconds will gather more items
         while True:
             with self._lock:
                 while not self._groups:
                     self._waiting.wait()
+            if busy:
+                sleep(GATHER)
+            with self._lock:
                 group = self._groups.pop(0)
+                busy = len(group.items) > 1
                 self._writing_since = group.started
             try:
                 self._write(group.items)

@@ -37,7 +37,8 @@ class HttpResponse:
 
     @property
     def text(self) -> str:
-        return self.body.decode("utf-8", "replace")
+        """The body without NUL, which no database stores."""
+        return self.body.decode("utf-8", "replace").replace("\0", "")
 
 
 def header(headers: Mapping[str, str], name: str) -> str:

@@ -2,6 +2,8 @@
 
 import re
 
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
+
 _PUNCTUATION = re.compile(r"[\s()\-.]")
 _DIGITS = re.compile(r"\+?[0-9]{7,15}")
 
@@ -23,6 +25,17 @@ def digits(raw: str, default_country: str = "") -> str:
     if default_country and len(national) <= 10:
         return default_country + national
     return cleaned
+
+
+def split(number: str) -> tuple[str, str] | None:
+    """Country code and national part of international digits; None for no known country.
+
+    No country code begins another, so the first that fits is the one.
+    """
+    for length in (1, 2, 3):
+        if int(number[:length] or 0) in COUNTRY_CODE_TO_REGION_CODE and len(number) > length:
+            return number[:length], number[length:]
+    return None
 
 
 def same(one: str, other: str) -> bool:

@@ -17,26 +17,28 @@ MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138, as mill
 def decode(body: bytes) -> Any:
     """The JSON value in the body, UTF-8 with or without a mark. Raises ValueError, nothing else.
 
-    Half a surrogate pair ("\\ud800", cut from an emoji) becomes "?" instead of costing the whole body.
+    Characters no database stores do not cost the whole body: NUL is dropped, half a surrogate
+    pair ("\\ud800", cut from an emoji) becomes "?".
     """
     body = body.removeprefix(b"\xef\xbb\xbf")
     try:
-        return msgspec.json.decode(body)
+        value = msgspec.json.decode(body)
+        return _storable(value) if b"\\u0000" in body else value
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if b"\\ud" not in body.lower():
             raise ValueError(str(error)) from error
     try:
-        return _whole(json.loads(body.decode()))
+        return _storable(json.loads(body.decode()))
     except (ValueError, RecursionError) as error:
         raise ValueError(str(error)) from error
 
 
-def _whole(value: Any) -> Any:
+def _storable(value: Any) -> Any:
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
+        return value.encode("utf-8", "replace").decode().replace("\0", "")
     if isinstance(value, dict):
-        return {_whole(key): _whole(item) for key, item in value.items()}
-    return [_whole(item) for item in value] if isinstance(value, list) else value
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    return [_storable(item) for item in value] if isinstance(value, list) else value
 
 
 def at(value: object, *path: str | int) -> object:

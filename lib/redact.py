@@ -6,6 +6,8 @@ from base64 import b64encode
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
+import msgspec
+
 from lib.http import HttpRequest
 
 MASK = "•••"
@@ -16,6 +18,11 @@ _BASE64_RUN = re.compile(r"[A-Za-z0-9+/=_-]+")
 _SHORTEST_PART = 4  # characters of base64 that are telling enough to look for
 
 
+def is_secret_header(name: str) -> bool:
+    """Whether a header of that name carries credentials."""
+    return bool(_SECRET_HEADER.search(name))
+
+
 def redact_request(request: HttpRequest, secrets: Iterable[str]) -> HttpRequest:
     """The request as it may be stored: no secret in its URL, headers or body.
 
@@ -23,7 +30,7 @@ def redact_request(request: HttpRequest, secrets: Iterable[str]) -> HttpRequest:
     """
     secrets = tuple(secrets)
     headers = {
-        name: MASK if _SECRET_HEADER.search(name) else redact_text(value, secrets)
+        name: MASK if is_secret_header(name) else redact_text(value, secrets)
         for name, value in request.headers.items()
     }
     body = request.body.decode("utf-8", "surrogateescape")
@@ -75,7 +82,8 @@ class Redactor:
     """The same for many requests with one set of secrets, their forms worked out once."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = tuple(filter(None, secrets))
+        # Shorter ones hide nothing, and masking every occurrence would leave nothing to read.
+        self._secrets = tuple(secret for secret in secrets if len(secret) >= _SHORTEST_PART)
         forms = {form for secret in self._secrets for form in _forms(secret)}
         self._traces = forms | {part for secret in self._secrets for part in _base64_parts(secret)}
 
@@ -85,9 +93,9 @@ class Redactor:
     def request(self, request: HttpRequest) -> str:
         """The request as JSON with method, url, headers and body, fit to be stored."""
         headers = {
-            name: MASK if _SECRET_HEADER.search(name) else self.text(value)
+            name: MASK if is_secret_header(name) else self.text(value)
             for name, value in request.headers.items()
         }
-        body = self.text(request.body.decode("utf-8", "replace"))
+        body = self.text(request.body.decode("utf-8", "replace").replace("\0", ""))
         parts = {"method": request.method, "url": self.text(request.url), "headers": headers, "body": body}
-        return json.dumps(parts, ensure_ascii=False).replace("\\u0000", "")
+        return msgspec.json.encode(parts).decode()

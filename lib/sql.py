@@ -69,6 +69,23 @@ def update(
             )
 
 
+def locked(model: type[models.Model], columns: Sequence[str], ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    """The rows with these ids, locked in the order of their ids so that no two workers block each other."""
+    if not ids:
+        return []
+    names = ", ".join(_quoted(name) for name in columns)
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            where, tail = "id = ANY(%s::bigint[])", " FOR UPDATE"
+            parameter = "{" + ",".join(map(str, ids)) + "}"
+        else:
+            where, tail, parameter = "id IN (SELECT value FROM json_each(%s))", "", f"{list(ids)}"
+        cursor.execute(f"SELECT {names} FROM {table} WHERE {where} ORDER BY id{tail}", [parameter])
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+
 def _source(model: type[models.Model], columns: Sequence[str], rows: Sequence[Row]) -> tuple[str, list[Any]]:
     """The rows as a table `v` with the given columns, and the parameters it needs."""
     if connection.vendor != "postgresql":

@@ -28,13 +28,15 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
-def literal_address(url: str) -> str | None:
-    """The URL's host when it is written as an IP address, which no resolver gets to see."""
+def check_literal(url: str) -> None:
+    """Raises TargetRefused for a host written as a private IP address, which no resolver gets to see."""
     host = urlsplit(url).hostname or ""
     try:
-        return str(ipaddress.ip_address(host))
+        address = str(ipaddress.ip_address(host))
     except ValueError:
-        return None
+        return
+    if not is_public(address):
+        raise TargetRefused(address, address)
 
 
 def check(url: str) -> None:

@@ -5,17 +5,20 @@ threads at hundreds of concurrent calls (`bench/dispatch.py` measures the pair).
 """
 
 import asyncio
+import atexit
+import contextlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from time import monotonic
 
 import aiohttp
+import uvloop
 from django.conf import settings
 
 from lib.http import HttpRequest, HttpResponse
-from lib.targets import PublicResolver, TargetRefused, is_public, literal_address
+from lib.targets import PublicResolver, TargetRefused, check_literal
 
 CONNECT_TIMEOUT = 10.0
 KEEP_ALIVE = 15.0  # below the usual idle limit of servers, so that a dying connection is not reused
@@ -44,36 +47,40 @@ class Transport:
         self._pid = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def send(self, request: HttpRequest, timeout: float) -> HttpResponse:
         """One call, waiting for its answer. Raises NotSent or NoAnswer."""
         future: Future[Result] = Future()
-        self.start(request, timeout, future.set_result)
+        self.start([(request, future.set_result)], timeout)
         result = future.result()
         if isinstance(result, TransportError):
             raise result
         return result
 
-    def start(self, request: HttpRequest, timeout: float, done: Done) -> None:
-        """Starts a call; `done` gets its result on the loop's thread and must not block."""
-        loop = self._running_loop()
-        loop.call_soon_threadsafe(self._spawn, request, timeout, done)
+    def start(self, calls: Sequence[tuple[HttpRequest, Done]], timeout: float) -> None:
+        """Starts calls; each `done` gets its result on the loop's thread and must not block."""
+        self._running_loop().call_soon_threadsafe(self._spawn, calls, timeout)
 
-    def _spawn(self, request: HttpRequest, timeout: float, done: Done) -> None:
-        task = asyncio.ensure_future(self._call(request, timeout))
-        task.add_done_callback(lambda finished: done(finished.result()))
+    def _spawn(self, calls: Sequence[tuple[HttpRequest, Done]], timeout: float) -> None:
+        private = bool(settings.ALLOW_PRIVATE_TARGETS)
+        session = self._session(private)
+        limits = aiohttp.ClientTimeout(total=timeout, connect=min(CONNECT_TIMEOUT, timeout))
+        for request, done in calls:
+            task = asyncio.ensure_future(_call(session, request, limits, private, done))
+            self._tasks.add(task)  # the loop itself holds tasks but weakly
+            task.add_done_callback(self._tasks.discard)
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None or self._pid != os.getpid():
                 self._pid = os.getpid()
                 self._sessions = {}
-                self._loop = asyncio.new_event_loop()
+                self._loop = uvloop.new_event_loop()
                 threading.Thread(target=self._loop.run_forever, name="transport", daemon=True).start()
             return self._loop
 
-    def _session(self) -> aiohttp.ClientSession:
-        private = settings.ALLOW_PRIVATE_TARGETS
+    def _session(self, private: bool) -> aiohttp.ClientSession:
         session = self._sessions.get(private)
         if session is None:
             connector = aiohttp.TCPConnector(
@@ -91,35 +98,59 @@ class Transport:
             self._sessions[private] = session
         return session
 
-    async def _call(self, request: HttpRequest, timeout: float) -> Result:
-        begun = monotonic()
-        try:
-            address = literal_address(request.url)
-            if address and not settings.ALLOW_PRIVATE_TARGETS and not is_public(address):
-                raise TargetRefused(address, address)
-            async with self._session().request(
-                request.method,
-                request.url,
-                headers=request.headers,
-                data=request.body or None,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=timeout, connect=min(CONNECT_TIMEOUT, timeout)),
-            ) as response:
-                body = await _limited(response)
-                elapsed = round((monotonic() - begun) * 1000)
-                return HttpResponse(response.status, dict(response.headers), body, elapsed)
-        except TargetRefused as error:
-            return NotSent(str(error))
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            return NotSent(_reason(error, "no connection"))
-        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-            return NotSent(f"not a URL to call: {error}")
-        except TimeoutError:
-            return NoAnswer(f"no answer within {timeout:g} s")
-        except (aiohttp.ClientError, OSError) as error:
-            return NoAnswer(_reason(error, "the connection broke before an answer"))
-        except Exception as error:  # a callback that never fires would hold its message for ever
-            return NoAnswer(f"{type(error).__name__}: {error}")
+    def close(self) -> None:
+        """Ends the idle connections, so that a process that stops leaves no complaint of them."""
+        loop, sessions = self._loop, self._sessions
+        if loop is None or self._pid != os.getpid():
+            return
+
+        async def close_all() -> None:
+            for session in sessions.values():
+                await session.close()
+
+        with contextlib.suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(close_all(), loop).result(2.0)
+
+
+async def _call(
+    session: aiohttp.ClientSession,
+    request: HttpRequest,
+    limits: aiohttp.ClientTimeout,
+    private: bool,
+    done: Done,
+) -> None:
+    done(await _result(session, request, limits, private))
+
+
+async def _result(
+    session: aiohttp.ClientSession, request: HttpRequest, limits: aiohttp.ClientTimeout, private: bool
+) -> Result:
+    begun = monotonic()
+    try:
+        if not private:
+            check_literal(request.url)
+        async with session.request(
+            request.method,
+            request.url,
+            headers=request.headers,
+            data=request.body or None,
+            allow_redirects=False,
+            timeout=limits,
+        ) as response:
+            body = await _limited(response)
+            return HttpResponse(response.status, response.headers, body, round((monotonic() - begun) * 1000))
+    except TargetRefused as error:
+        return NotSent(str(error))
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        return NotSent(_reason(error, "no connection"))
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
+        return NotSent(f"not a URL to call: {error}")
+    except TimeoutError:
+        return NoAnswer(f"no answer within {limits.total:g} s")
+    except (aiohttp.ClientError, OSError) as error:
+        return NoAnswer(_reason(error, "the connection broke before an answer"))
+    except Exception as error:  # a callback that never fires would hold its message for ever
+        return NoAnswer(f"{type(error).__name__}: {error}")
 
 
 async def _limited(response: aiohttp.ClientResponse) -> bytes:
@@ -142,3 +173,4 @@ def _reason(error: BaseException, lead: str) -> str:
 
 
 transport = Transport()
+atexit.register(transport.close)

@@ -11,6 +11,7 @@ import logging
 import socket
 import tempfile
 import threading
+from functools import lru_cache
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -20,6 +21,8 @@ from django.conf import settings
 logger = logging.getLogger(__name__)
 
 PAUSE = 0.05
+# Set when this process has been told to end: finish what is under way, take on nothing new.
+stopping = threading.Event()
 _lock = threading.Lock()
 _pending: set[tuple[str, int | None]] = set()
 _stirred = threading.Event()
@@ -62,7 +65,12 @@ def _publish() -> None:
 
 def socket_path() -> Path:
     """Where the local worker listens; short, because such paths end at 108 bytes."""
-    name = hashlib.sha256(str(settings.DATA_DIR).encode()).hexdigest()[:16]
+    return _socket_path(str(settings.DATA_DIR))
+
+
+@lru_cache(maxsize=4)
+def _socket_path(data_dir: str) -> Path:
+    name = hashlib.sha256(data_dir.encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"waypost-{name}.sock"
 
 

@@ -4,6 +4,7 @@ Looked up at every request, so kept in memory for PROVIDER_CACHE_SECONDS; a chan
 takes effect everywhere within that time.
 """
 
+import re
 import threading
 from base64 import b64decode
 from binascii import Error as Base64Error
@@ -32,6 +33,8 @@ class Door:
     connector: Connector
     config: Config
     quirks: Quirks
+    delivery_url: str
+    inbound_url: str
     credentials: tuple[tuple[Mapping[str, str], datetime | None], ...]
 
     def admits(self, headers: Mapping[str, str]) -> bool:
@@ -80,6 +83,8 @@ def _load(providers: QuerySet[Provider]) -> Door | None:
         provider.bsp,
         provider.config,
         provider.switches,
+        provider.delivery_url,
+        provider.inbound_url,
         tuple((row.headers, row.expires_at) for row in provider.api_credentials.all()),
     )
 
@@ -87,10 +92,13 @@ def _load(providers: QuerySet[Provider]) -> Door | None:
 _lock = threading.Lock()
 _known: dict[tuple[str, str], tuple[float, Door | None]] = {}
 MOST_KNOWN = 10_000
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def _cached(key: tuple[str, str], providers: Callable[[], QuerySet[Provider]]) -> Door | None:
     """One thread looks anew when the time is up; the others go on with what is known."""
+    if not _TOKEN.fullmatch(key[1]):
+        return None  # not ours, and PostgreSQL refuses a NUL even in a question
     entry = _known.get(key)
     if entry is not None and entry[0] > monotonic():
         return entry[1]

@@ -28,6 +28,14 @@ VALIDATION = Outbound(
 )
 
 
+_MEANINGS = {
+    Outcome.THROTTLED: "The BSP takes no more requests for now",
+    Outcome.RETRY: "The BSP had an error of its own",
+    Outcome.REJECTED: "The BSP refused the validation message",
+    Outcome.UNKNOWN: "The BSP's answer could not be understood",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What was sent, what came back, and what it means for the operator. Redacted."""
@@ -56,7 +64,8 @@ def check(provider: Provider) -> Checked:
     try:
         response = transport.send(request, TIMEOUT)
     except TransportError as error:
-        return Checked(False, redactor.text(str(error)), shown, None, "", None)
+        verdict = f"The BSP gave no answer ({error}). Is the address right, and can it be reached from here?"
+        return Checked(False, redactor.text(verdict), shown, None, "", None)
     result = provider.bsp.parse_response(response)
     answer = redactor.text(response.text[:4000])
     text = redactor.text(result.text)
@@ -68,5 +77,5 @@ def check(provider: Provider) -> Checked:
     elif result.credentials:
         ok, verdict = False, f"The BSP refused the credentials: {text}"
     else:
-        ok, verdict = False, f"{result.outcome.value}: {text}"
+        ok, verdict = False, f"{_MEANINGS[result.outcome]}: {text}"
     return Checked(ok, verdict, shown, response.status, answer, response.milliseconds)

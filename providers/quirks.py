@@ -8,6 +8,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+# The first switch of the second group.
+RECEIVES_FROM = "payload_version"
+
 
 class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     unwrap_body: Annotated[bool, Meta(description="Accept payloads wrapped in a top-level `body`.")] = True

@@ -82,11 +82,14 @@ def _unknown(fields: tuple[Field, ...], given: Mapping[str, str]) -> list[str]:
 
 
 @transaction.atomic
-def create(provider: Provider) -> Login:
-    """Saves a new provider with its callback URLs and its login for CleverTap."""
-    default_rate = provider.bsp.default_rate
-    if provider.rate_count is None and default_rate is not None:
-        provider.rate_count, provider.rate_period = default_rate
+def create(provider: Provider, *, unlimited: bool = False) -> Login:
+    """Saves a new provider with its callback URLs and its login for CleverTap.
+
+    Without a rate of its own it gets the one its BSP publishes, unless it is to be `unlimited`.
+    """
+    connector = CONNECTORS.get(provider.connector)
+    if connector and connector.default_rate and provider.rate_count is None and not unlimited:
+        provider.rate_count, provider.rate_period = connector.default_rate
     provider.full_clean()
     validate(provider)
     provider.save()

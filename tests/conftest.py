@@ -3,11 +3,23 @@
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 
 from providers import auth
 from providers.models import Provider
+from simulator.server import Simulator
+from tests.endpoints import Endpoint, listening
 from tests.factories import make_provider
+
+# A slow machine is no failure, and the database fixture may serve all examples of a test.
+hypothesis.settings.register_profile(
+    "waypost",
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("waypost")
 
 
 @pytest.fixture(autouse=True)
@@ -25,3 +37,24 @@ def _test_settings(settings: Any) -> Iterator[None]:
 def provider(db: None) -> Provider:
     """A generic provider on an endpoint nothing listens at."""
     return make_provider()
+
+
+@pytest.fixture(scope="session")
+def _simulator() -> Iterator[Simulator]:
+    with Simulator() as running:
+        yield running
+
+
+@pytest.fixture
+def simulator(_simulator: Simulator) -> Iterator[Simulator]:
+    """The one simulator of the run, with nothing left in it from another test."""
+    _simulator.accounts.clear()
+    _simulator.reset()
+    yield _simulator
+    _simulator.reset()
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    with listening() as found:
+        yield found

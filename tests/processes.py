@@ -12,6 +12,7 @@ PostgreSQL. Nothing here touches the databases of the suite itself.
 
 import contextlib
 import os
+import random
 import secrets
 import signal
 import socket
@@ -35,13 +36,16 @@ T = TypeVar("T")
 
 
 def free_port(width: int = 1) -> int:
-    """A port nobody listens at, nor at the `width - 1` above it."""
+    """A port nobody listens at, nor at the `width - 1` above it.
+
+    Below those that the system gives to outgoing connections, one of which could take it first.
+    """
     while True:
+        first = random.randrange(20_000, 32_000)
         with contextlib.ExitStack() as sockets, contextlib.suppress(OSError):
-            first = sockets.enter_context(_bound(0)).getsockname()[1]
-            for port in range(first + 1, first + width):
+            for port in range(first, first + width):
                 sockets.enter_context(_bound(port))
-            return int(first)
+            return first
 
 
 def _bound(port: int) -> socket.socket:
@@ -108,17 +112,20 @@ def _postgres_database(url: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _redis_database(url: str) -> Iterator[str]:
-    """One of Redis' numbered databases that no other test uses; never 0."""
-    for number in range(1, 16):
+    """One of Redis' numbered databases that is empty and that no other test uses; never 0."""
+    for number in set(range(1, 16)) - {int(urlsplit(url).path.strip("/") or 0)}:
         with redis.Redis.from_url(_at(url, str(number))) as database:
             if not database.set(_CLAIM, os.getpid(), nx=True, ex=600):
+                continue
+            if database.dbsize() > 1:  # somebody's own
+                database.delete(_CLAIM)
                 continue
             try:
                 yield _at(url, str(number))
             finally:
                 database.flushdb()
             return
-    raise RuntimeError("Every Redis database from 1 to 15 is claimed by a test.")
+    raise RuntimeError("Every Redis database from 1 to 15 is in use.")
 
 
 def _at(url: str, database: str) -> str:
@@ -141,10 +148,19 @@ class Running:
     def output(self) -> str:
         return self.log.read_text(errors="replace")
 
-    def signal(self, number: signal.Signals) -> None:
+    def wait_for(self, text: str, timeout: float = 40.0) -> str:
+        """Everything printed, once `text` is in it. When it never comes, says what came instead."""
+        end = time.monotonic() + timeout
+        while text not in self.output:
+            over = self.process.poll() is not None or time.monotonic() > end
+            assert not over, f"{text!r} was not printed, but:\n{self.output}"
+            time.sleep(0.05)
+        return self.output
+
+    def send_signal(self, number: int) -> None:
         self.process.send_signal(number)
 
-    def stop(self, number: signal.Signals = signal.SIGINT, timeout: float = 20.0) -> int:
+    def stop(self, number: int = signal.SIGINT, timeout: float = 20.0) -> int:
         """Sends the signal and waits. Returns the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(number)

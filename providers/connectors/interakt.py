@@ -7,8 +7,8 @@ Meta's Cloud API, so Meta's rules for values and Meta's error codes hold here to
 from typing import Any
 
 import msgspec
-import phonenumbers
 
+from lib import phone
 from lib.http import HttpRequest, HttpResponse
 from lib.reading import at, first, text
 from lib.signatures import signed_sha256
@@ -117,14 +117,10 @@ class Interakt:
 
 
 def _recipient(to: str) -> dict[str, str]:
-    try:
-        parsed = phonenumbers.parse(f"+{to}")
-    except phonenumbers.NumberParseException:
+    parts = phone.split(to)
+    if parts is None or parts[1].startswith("0"):  # phoneNumber must not begin with 0
         return {"fullPhoneNumber": to}
-    national = phonenumbers.national_significant_number(parsed)
-    if f"{parsed.country_code}{national}" != to:
-        return {"fullPhoneNumber": to}  # the library would have changed the number
-    return {"countryCode": f"+{parsed.country_code}", "phoneNumber": national}
+    return {"countryCode": f"+{parts[0]}", "phoneNumber": parts[1]}
 
 
 def _template(content: TemplateContent) -> dict[str, Any]:

@@ -4,7 +4,6 @@ Source: CleverTap's Generic WhatsApp page ("WhatsApp Callbacks"). What the page 
 a switch of `providers.quirks`.
 """
 
-import mimetypes
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,6 +42,27 @@ _MEDIA: dict[str, ReplyKind] = {
     "file": "document",
     "document": "document",
     "sticker": "sticker",
+}
+# The types WhatsApp knows. The standard library's table depends on the machine it runs on.
+_EXTENSIONS = {
+    "image/jpeg": ".jpeg",
+    "image/png": ".png",
+    "image/webp": ".webp",
+    "video/mp4": ".mp4",
+    "video/3gpp": ".3gp",
+    "audio/aac": ".aac",
+    "audio/amr": ".amr",
+    "audio/mpeg": ".mp3",
+    "audio/mp4": ".m4a",
+    "audio/ogg": ".ogg",
+    "text/plain": ".txt",
+    "application/pdf": ".pdf",
+    "application/msword": ".doc",
+    "application/vnd.ms-excel": ".xls",
+    "application/vnd.ms-powerpoint": ".ppt",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx",
 }
 
 
@@ -197,16 +217,20 @@ def write_inbound(reply: Reply, waba_number: str, msg_id: str, quirks: Quirks) -
 
 
 def _write_content(reply: Reply, quirks: Quirks) -> Json | None:
-    as_text = {"type": "text", "text": {"body": reply.text}}
-    if reply.media is not None:
+    if reply.media is not None and reply.media.url:
         return _write_media(reply.kind, reply.media, quirks)
+    # Media that came without a URL cannot be shown, only told of.
+    words = reply.text or (f"({reply.kind})" if reply.media is not None else "")
+    as_text = {"type": "text", "text": {"body": words}}
+    if reply.media is not None:
+        return as_text
     if reply.location is not None:
         return {"type": "location", "location": _write_location(reply.location, reply.location_url)}
     if reply.kind == "button" and quirks.quick_reply_type == "button":
         return {"type": "button", "button": {"payload": reply.payload or reply.text, "text": reply.text}}
     if reply.kind in ("text", "button", "interactive"):
         return as_text
-    return as_text if quirks.unsupported_replies == "text" and reply.text else None
+    return as_text if quirks.unsupported_replies == "text" and words else None
 
 
 def _write_media(kind: ReplyKind, media: InboundMedia, quirks: Quirks) -> Json:
@@ -217,9 +241,7 @@ def _write_media(kind: ReplyKind, media: InboundMedia, quirks: Quirks) -> Json:
         body["filename"] = media.filename
     mime = media.mime_type.partition(";")[0].strip()
     if mime:
-        body["mimeType"] = (
-            (mimetypes.guess_extension(mime) or mime) if quirks.mime_style == "extension" else mime
-        )
+        body["mimeType"] = _EXTENSIONS.get(mime, mime) if quirks.mime_style == "extension" else mime
     if kind == "audio":
         return {"type": quirks.audio_type, "audio": body}
     if kind == "document":

@@ -56,6 +56,8 @@ _HEADER_KINDS: dict[str, HeaderKind] = {
     "location": "location",
 }
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[_-]([A-Za-z]{2,4})|\s*\(\s*([A-Za-z]{2,4})\s*\))?")
+_EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,5}$")
+_URL_EXTENSION = re.compile(r"https?://[^/?#]+/[^?#]*(\.[A-Za-z0-9]{1,5})(?:[?#].*)?")
 _PLACEHOLDER = re.compile(r"\{\{[^{}]*\}\}")
 
 
@@ -116,11 +118,8 @@ def read(payload: Json, default_country: str = "") -> Send:
         raise Refused(AnswerCode.PHONE, f"to: {to_raw!r} is not a phone number" if to_raw else "to: missing")
     props: dict[str, str] = {}
     _collect_props(payload.get("customProps"), props)
-    content: Content
-    if _is_template(payload):
-        content = _template(payload, props, notes, is_test)
-    else:
-        content = _freeform(payload)
+    template = _is_template(payload)
+    content: Content = _template(payload, props, notes, is_test) if template else _freeform(payload)
     campaign, batch, variant = campaign_parts(msg_id)
     return Send(
         msg_id,
@@ -304,7 +303,11 @@ def _media(child: object, where: str) -> Media:
     url = media_url(raw)
     if url is None:
         raise Refused(AnswerCode.TEMPLATE, f"{where}.mediaURL: {raw!r} is not an http(s) URL")
-    return Media(url, filename=_scalar(media.get("filename")), caption=_text(media.get("caption")))
+    filename = _scalar(media.get("filename"))
+    extension = _URL_EXTENSION.fullmatch(url)
+    if filename and extension and not _EXTENSION.search(filename):
+        filename += extension[1]  # without it the recipient's phone does not know what opens the file
+    return Media(url, filename=filename, caption=_text(media.get("caption")))
 
 
 def media_url(raw: str) -> str | None:
@@ -354,7 +357,7 @@ def _values(parameters: object, where: str) -> tuple[Value, ...]:
 def _collect_props(raw: object, into: dict[str, str]) -> None:
     for item in raw if isinstance(raw, list) else [raw]:
         if isinstance(item, dict):
-            into.update((key, _scalar(value)) for key, value in item.items())
+            into.update((_scalar(key), _scalar(value)) for key, value in item.items())
 
 
 def _object(value: object, where: str) -> Json:
@@ -374,18 +377,22 @@ def _scalar(value: object) -> str:
 
 
 def _text(value: object) -> str:
-    """Text, numbers and booleans as text without NUL (no database stores it); else empty."""
+    """Text as it is, numbers and booleans as text; else empty."""
     if isinstance(value, str):
-        return value.replace("\x00", "")
+        return value
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # "919999999999.0" would read as a number ten times as long
     return str(value) if isinstance(value, int | float) else ""
 
 
 def _integer(value: object) -> int | None:
+    """A whole number that is not negative and that JSON carries exactly; else None."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        return int(value)
+        number = int(value)
     except (ValueError, OverflowError):
         return None
+    return number if 0 <= number < 2**53 else None

@@ -23,8 +23,9 @@ characters = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")
 text = st.text(characters, max_size=12)
 said = text.filter(str.strip)
 word = st.text("abcXYZ09_-|./", min_size=1, max_size=8)
+names = word.map(lambda name: f"{name}.pdf") | st.just("")
 urls = word.map(lambda path: f"https://cdn.example.test/{path}")
-media = st.builds(Media, urls, filename=word | st.just(""), caption=text)
+media = st.builds(Media, urls, filename=names, caption=text)
 places = st.builds(
     Location,
     st.floats(-90, 90),
@@ -49,10 +50,12 @@ def headers(draw: DrawFn) -> Header:
 def buttons(draw: DrawFn) -> tuple[Button, ...]:
     kinds = st.sampled_from(["dynamic_url", "static_url", "quick_reply", "call", "copy_code"])
     drawn = draw(st.lists(st.tuples(kinds, word | st.just(""), word | st.just("")), max_size=4))
-    return tuple(Button(index, kind, text=label, value=value) for index, (kind, label, value) in enumerate(drawn))
+    return tuple(Button(n, kind, text=label, value=value) for n, (kind, label, value) in enumerate(drawn))
 
 
-bodies = st.fixed_dictionaries({"header": st.none() | headers(), "body": values, "body_text": text, "buttons": buttons()})
+bodies = st.fixed_dictionaries(
+    {"header": st.none() | headers(), "body": values, "body_text": text, "buttons": buttons()}
+)
 
 
 @st.composite
@@ -98,19 +101,25 @@ scalars = (
     | st.text(max_size=6)
     | st.sampled_from(["", " ", "0", "1e9", "\x00", "919999999999", "{{1}}", "www.x", "\ud83d\ude00"])
 )
-KEYS = (
-    "type text body parameters header image mediaURL location latitude button index subType cards components "
-    "limited_time_offer expiration_time_ms customProps coupon_code payload footer"
-).split()
+KEYS = [
+    *("type", "text", "body", "parameters", "header", "image", "mediaURL", "location", "latitude", "button"),
+    *("index", "subType", "cards", "components", "limited_time_offer", "expiration_time_ms", "customProps"),
+    *("coupon_code", "payload", "footer"),
+]
+keys = st.sampled_from(KEYS)
 anything: SearchStrategy[Any] = st.recursive(
     scalars,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=4), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(keys | st.text(max_size=4), inner, max_size=4)
+    ),
     max_leaves=8,
 )
-TYPES = "header body footer button limited_time_offer carousel text image location quickReply dynamicUrl copy_code".split()
-part = st.dictionaries(
-    st.sampled_from(KEYS), st.sampled_from(TYPES) | anything | st.lists(st.dictionaries(st.sampled_from(KEYS), anything), max_size=2), max_size=5
-)
+TYPES = [
+    *("header", "body", "footer", "button", "limited_time_offer", "carousel", "text", "image", "location"),
+    *("quickReply", "dynamicUrl", "copy_code"),
+]
+inside = st.lists(st.dictionaries(keys, anything), max_size=2)
+part = st.dictionaries(keys, st.sampled_from(TYPES) | anything | inside, max_size=5)
 
 
 @st.composite
@@ -130,4 +139,4 @@ def nearly_sends(draw: DrawFn) -> dict[str, Any]:
         payload[key] = draw(anything)
     for key in draw(st.sets(st.sampled_from(sorted(payload)), max_size=2)):
         del payload[key]
-    return payload | draw(st.dictionaries(st.sampled_from(KEYS), anything, max_size=3))
+    return payload | draw(st.dictionaries(keys, anything, max_size=3))

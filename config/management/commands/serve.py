@@ -32,8 +32,8 @@ def web_command(host: str, port: int, workers: int) -> list[str]:
 def worker_command() -> list[str]:
     if settings.CELERY_BROKER_URL:
         return [
-            sys.executable, "-m", "celery", "-A", "config", "worker", "--beat", "--pool", "threads",
-            "--concurrency", "16", "--queues", "celery,forward", "--loglevel", "WARNING",
+            sys.executable, "-m", "celery", "--quiet", "-A", "config", "worker", "--beat",
+            "--pool", "threads", "--concurrency", "16", "--queues", "celery,forward", "--loglevel", "WARNING",
             "--schedule", str(settings.DATA_DIR / "beat"),
         ]  # fmt: skip
     return [sys.executable, "manage.py", "worker"]
@@ -79,16 +79,16 @@ class Command(BaseCommand):
         check_port(host, port, "Choose another with --port or PORT.")
         os.chdir(settings.BASE_DIR)
         os.environ["PORT"] = str(port)
-        processes = Processes()
-        call_command("migrate", verbosity=0)
-        workers = options["workers"] or web_workers()
-        close_database()
-        processes.start("web", web_command(host, port, workers))
-        processes.start("worker", worker_command())
-        self.stdout.write(f"Waypost at http://{host}:{port}/admin/")
-        if missing := missing_for_production():
-            self.stderr.write(
-                f"Not set up for production: {', '.join(missing)} (manage.py check --deploy says more)."
-            )
-        self.stdout.flush()
-        processes.run()
+        with Processes() as processes:
+            call_command("migrate", verbosity=0)
+            workers = options["workers"] or web_workers()
+            close_database()
+            processes.start("web", web_command(host, port, workers))
+            processes.start("worker", worker_command())
+            self.stdout.write(f"Waypost at http://{host}:{port}/admin/")
+            if missing := missing_for_production():
+                self.stderr.write(
+                    f"Not set up for production: {', '.join(missing)} (manage.py check --deploy says more)."
+                )
+            self.stdout.flush()
+            processes.run()

@@ -59,7 +59,7 @@ class Command(BaseCommand):
             nickname=options["nickname"], connector=options["connector"], waba_number=options["waba_number"]
         )
         _apply(provider, options)
-        login = setup.create(provider)
+        login = setup.create(provider, unlimited=options["rate"] == "none")
         return setup.describe(provider) | {"username": login.username, "password": login.password}
 
     def do_set(self, options: dict[str, Any]) -> dict[str, Any]:

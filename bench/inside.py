@@ -1,0 +1,134 @@
+"""The parts of benchmarks that run inside the gateway's own process, with its settings.
+
+`python -m bench.inside COMMAND …` prints one line of JSON.
+"""
+
+import json
+import os
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup()
+
+import msgspec  # noqa: E402
+import requests  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from callbacks import forward, ingest  # noqa: E402
+from campaigns import dispatch, ledger, matching  # noqa: E402
+from campaigns.models import Message  # noqa: E402
+from lib import sql  # noqa: E402
+from providers.messages import Header, Media, Outbound, TemplateContent, Value  # noqa: E402
+from providers.models import Provider  # noqa: E402
+
+CONTENT = TemplateContent(
+    name="order_ready_v2",
+    language="en",
+    header=Header("image", media=Media("https://cdn.example.org/a.jpg")),
+    body=(Value("Mira"), Value("88")),
+    body_text="Hello Mira, order 88 is ready",
+)
+
+
+def provider() -> Provider:
+    return Provider.objects.get(nickname="bench")
+
+
+def fill(count: str) -> dict:
+    """Messages waiting to be sent."""
+    mine, now = provider(), timezone.now()
+    content = msgspec.json.encode(CONTENT).decode()
+    for start in range(0, int(count), 1000):
+        ledger.accept(
+            [
+                ledger.Accepted(
+                    mine.pk, f"{n}|1767225600|20260105|{n}|1", False, f"9198{n:08d}", f"+9198{n:08d}", 1,
+                    CONTENT.name, "en", "1767225600", "20260105", "1", "{}", content, "{}", "[]",
+                    now, now, now, 3,
+                )
+                for n in range(start, min(start + 1000, int(count)))
+            ]
+        )  # fmt: skip
+    return {"filled": Message.objects.count()}
+
+
+def drain(what: str) -> dict:
+    """One drain to the end: send, ingest or forward."""
+    work = {
+        "send": lambda: dispatch.drain(provider().pk),
+        "ingest": ingest.drain,
+        "forward": lambda: forward.drain(provider().pk),
+    }[what]
+    began, cpu = time.monotonic(), time.process_time()
+    done = work()
+    return {"done": done, "seconds": time.monotonic() - began, "cpu": time.process_time() - cpu}
+
+
+def loop(count: str, threads: str) -> dict:
+    """The baseline of sending: `requests` in threads, the same requests, nothing recorded."""
+    mine, count_ = provider(), int(count)
+    config = mine.config
+    prepared = [
+        mine.bsp.build_request(Outbound(f"wp-{n}-1", f"{n}|1|20260105|{n}", f"9198{n:08d}", "1", CONTENT), config)
+        for n in range(count_)
+    ]
+
+    def work(part: int) -> int:
+        session = requests.Session()
+        for request in prepared[part :: int(threads)]:
+            response = session.post(request.url, data=request.body, headers=dict(request.headers), timeout=30)
+            mine.bsp.parse_response(_answer(response))
+        return 1
+
+    began, cpu = time.monotonic(), time.process_time()
+    with ThreadPoolExecutor(int(threads)) as pool:
+        list(pool.map(work, range(int(threads))))
+    return {"done": count_, "seconds": time.monotonic() - began, "cpu": time.process_time() - cpu}
+
+
+def _answer(response: requests.Response):
+    from lib.http import HttpResponse
+
+    return HttpResponse(response.status_code, dict(response.headers), response.content)
+
+
+def fill_webhooks() -> dict:
+    """Three signed Interakt webhooks, sent, delivered and read, for every message; shuffled by kind."""
+    from callbacks.models import Webhook
+
+    mine, now = provider(), timezone.now()
+    ids = list(Message.objects.order_by("id").values_list("id", "attempt"))
+    rows = []
+    for kind, column in (("sent", "received_at_utc"), ("delivered", "delivered_at_utc"), ("read", "seen_at_utc")):
+        for pk, attempt in ids:
+            body = {
+                "version": "1.0", "timestamp": "2026-01-05T10:00:05.120000", "type": f"message_api_{kind}",
+                "data": {
+                    "customer": {"id": "c-1", "channel_phone_number": "919812300001"},
+                    "message": {
+                        "id": f"bsp-{pk}", "chat_message_type": "PublicApiMessage",
+                        "message_status": kind.title(), column: "2026-01-05T10:00:03.000000",
+                        "meta_data": {
+                            "source": "PublicInterakt",
+                            "source_data": {"callback_data": matching.reference(pk, max(attempt, 1))},
+                        },
+                    },
+                },
+            }  # fmt: skip
+            rows.append((mine.pk, "native", "POST", "/", "{}", msgspec.json.encode(body), now, now, 0, 0, ""))
+    columns = (
+        "provider_id", "source", "method", "url", "headers", "body", "received_at", "next_attempt_at", "state",
+        "attempts", "summary",
+    )  # fmt: skip
+    sql.insert(Webhook, columns, rows)
+    return {"webhooks": len(rows)}
+
+
+COMMANDS = {"fill": fill, "drain": drain, "loop": loop, "fill_webhooks": fill_webhooks}
+
+if __name__ == "__main__":
+    print(json.dumps(COMMANDS[sys.argv[1]](*sys.argv[2:])))

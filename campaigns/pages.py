@@ -1,0 +1,114 @@
+"""What the message page shows beside the timeline, in words and ready to copy."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from campaigns import timeline
+from campaigns.models import Forward, Message, Status
+from lib import pretty
+from lib.admin import Tone, badge
+from providers import setup
+from providers.models import Provider
+
+_TONES: dict[int, Tone] = {
+    Status.QUEUED: "info",
+    Status.SENDING: "info",
+    Status.UNKNOWN: "warning",
+    Status.ACCEPTED: "",
+    Status.SENT: "",
+    Status.FAILED: "danger",
+    Status.DELIVERED: "success",
+    Status.READ: "success",
+}
+_MEANINGS: dict[int, str] = {
+    Status.SENDING: "It is on its way to the BSP right now.",
+    Status.UNKNOWN: "It left us, but no answer came, so it may have been delivered. It is not sent again by "
+    "itself. A delivery report settles it; otherwise resend it.",
+    Status.ACCEPTED: "The BSP took it. No delivery report has come yet.",
+    Status.SENT: "The BSP handed it to WhatsApp. It has not reached the phone yet.",
+    Status.DELIVERED: "It is on the phone.",
+    Status.READ: "It was read.",
+}
+
+
+def status_badge(message: Message) -> SafeString:
+    return badge(Status(message.status).label, _TONES.get(message.status, ""))
+
+
+def meaning(message: Message) -> str:
+    """Where the message is, why, and what may be done about it."""
+    if message.status == Status.QUEUED:
+        return _why_waiting(message)
+    if message.status == Status.FAILED:
+        why = _sentence(message.error_text or "No reason was given")
+        return f"{why} It was given up; Resend tries once more."
+    return _MEANINGS.get(message.status, "")
+
+
+def _why_waiting(message: Message) -> str:
+    provider, now = message.provider, timezone.now()
+    if provider.state == Provider.State.PAUSED:
+        why = _sentence(provider.paused_reason)
+        return f"It waits because {provider} is paused: {why} Resume the provider to send it."
+    if provider.hold_until and provider.hold_until > now:
+        until = pretty.clock(provider.hold_until)[:-4]
+        return f"It waits because the BSP asked for a break until {until}: {provider.hold_reason}"
+    if message.next_attempt_at > now:
+        return f"It is tried again at {pretty.clock(message.next_attempt_at)[:-4]}."
+    return "It is next in line, as far as the rate limit and the concurrency allow."
+
+
+def _sentence(text: str) -> str:
+    return text.rstrip(". ") + "."
+
+
+def message_page(message: Message, log: Iterable[Any]) -> dict[str, Any]:
+    attempts = list(message.attempts.order_by("number"))
+    events = list(message.events.order_by("id"))
+    # Inbound messages are of an app above this one; Django's reverse relation leads to them.
+    replies = list(message.reply_set.order_by("id"))
+    owed = [item.forward in (Forward.PENDING, Forward.PARKED) for item in events]
+    owed += [reply.forward in (Forward.PENDING, Forward.PARKED) for reply in replies]
+    return {
+        "badge": status_badge(message),
+        "meaning": meaning(message),
+        "facts": _facts(message),
+        "steps": timeline.build(message, attempts, events, replies, log),
+        "owed": sum(owed),
+        "payload": pretty.body(message.payload),
+        "content": pretty.body(message.content),
+        "inbound_curl": _inbound_curl(message),
+    }
+
+
+def _facts(message: Message) -> list[tuple[str, str]]:
+    facts = [
+        ("To", message.to + (f" (written {message.to_raw})" if message.to_raw != message.to else "")),
+        ("msgId", message.msg_id + (" (a test: never deduplicated or counted)" if message.untracked else "")),
+        ("Template", f"{message.template} ({message.language})" if message.template else ""),
+        ("Kind", "" if message.template else "Freeform"),
+        ("Campaign", message.campaign),
+        ("Batch", message.batch),
+        ("Variant", message.variant),
+        ("BSP id", message.bsp_id),
+        ("Error", timeline.code_words(message.error_code)),
+        ("BSP code", message.bsp_code),
+        ("Attempts", str(message.attempt)),
+        ("Custom properties", ", ".join(f"{name}: {value}" for name, value in message.custom_props.items())),
+        ("Notes", "; ".join(message.notes)),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def _inbound_curl(message: Message) -> str:
+    """CleverTap's request once more, with placeholders where its credentials were."""
+    login = message.provider.api_credentials.filter(expires_at=None).first()
+    required = login.headers if login is not None else {"authorization": ""}
+    headers = {"Content-Type": "application/json"}
+    headers |= {name: "VALUE" for name in required if name != "authorization"}
+    user = "USERNAME:PASSWORD" if "authorization" in required else ""
+    url = setup.urls(message.provider)["messages_url"]
+    return pretty.curl("POST", url, headers, message.payload, user)

@@ -1,0 +1,213 @@
+"""The story of one message, put together from its rows: what happened, when, and what came of it.
+
+Pure: rows in, steps out, oldest first. Steps are placed by our own clock; a report's time at
+the BSP, and how long it took to us, are told in words.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import msgspec
+
+from campaigns.models import Attempt, Event, Forward, Message
+from lib import pretty
+from lib.admin import Tone
+from providers.messages import Outcome, ReportCode
+
+LATE = 1000  # milliseconds; CleverTap gives up on an answer that takes longer
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`facts` are label and value, `blocks` title and long text, `call` and `reply` ids to link to."""
+
+    at: datetime
+    rank: int
+    title: str
+    tone: Tone = ""
+    badge: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    blocks: tuple[tuple[str, str], ...] = ()
+    curl: str = ""
+    call: int | None = None
+    reply: int | None = None
+
+    @property
+    def clock(self) -> str:
+        return pretty.clock(self.at)
+
+
+class Answer(Protocol):
+    """An inbound message, as far as the story needs it."""
+
+    pk: int
+    kind: str
+    text: str
+    received_at: datetime
+    owed_since: datetime
+    forward: int
+    forward_attempts: int
+    forward_error: str
+    forwarded_at: datetime | None
+    forward_log: int | None
+
+
+class Note(Protocol):
+    """An entry of the admin's log."""
+
+    action_time: datetime
+    user: Any
+    change_message: str
+
+
+def build(
+    message: Message,
+    attempts: Iterable[Attempt],
+    events: Iterable[Event],
+    replies: Iterable[Any],
+    log: Iterable[Any],
+) -> list[Step]:
+    steps = [_accepted(message)]
+    steps += [_attempt(attempt) for attempt in attempts]
+    for event in events:
+        steps.append(_event(event))
+        if event.forward != Forward.NONE:
+            steps.append(_forward(event, event.get_kind_display().lower()))
+    for reply in replies:
+        steps.append(_reply(reply))
+        if reply.forward != Forward.NONE:
+            steps.append(_forward(reply, "inbound message"))
+    steps += [_note(note) for note in log]
+    return sorted(steps, key=lambda step: (step.at, step.rank))
+
+
+def _facts(**facts: object) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (name.replace("_", " "), str(value)) for name, value in facts.items() if value not in ("", None)
+    )
+
+
+def _accepted(message: Message) -> Step:
+    late = message.answer_ms > LATE
+    facts = _facts(
+        Answered_in=f"{message.answer_ms} ms",
+        Too_late="CleverTap gives up after a second: it may have booked this as an error." if late else "",
+        Tolerated="; ".join(message.notes),
+    )
+    return Step(message.accepted_at, 0, "Accepted from CleverTap", "warning" if late else "success",
+                "late accept" if late else "", facts)  # fmt: skip
+
+
+_OUTCOMES: dict[str, tuple[str, Tone]] = {
+    Outcome.ACCEPTED: ("the BSP took it", "success"),
+    Outcome.THROTTLED: ("the BSP asked for a break", "warning"),
+    Outcome.RETRY: ("not taken, to be tried again", "warning"),
+    Outcome.REJECTED: ("refused", "danger"),
+    Outcome.UNKNOWN: ("no answer, it may have left", "warning"),
+}
+
+
+def _attempt(attempt: Attempt) -> Step:
+    words, tone = _OUTCOMES.get(attempt.outcome, (attempt.outcome, ""))
+    request = _request(attempt.request)
+    body = pretty.body(str(request.get("body", "")))
+    facts = _facts(
+        Took=f"{attempt.milliseconds} ms" if attempt.milliseconds is not None else "",
+        HTTP_status=attempt.response_status,
+        BSP_code=attempt.bsp_code,
+        BSP_text=attempt.text,
+        BSP_id=attempt.bsp_id,
+    )
+    blocks = [("Request", _head(request) + "\n\n" + body if request else "")]
+    blocks.append(("Response", pretty.body(attempt.response_body)))
+    return Step(
+        attempt.started_at, 2, f"Attempt {attempt.number}: {words}", tone, attempt.outcome, facts,
+        tuple(block for block in blocks if block[1]),
+        curl=pretty.curl(*(request[part] for part in _PARTS)) if request else "",
+    )  # fmt: skip
+
+
+_PARTS = ("method", "url", "headers", "body")
+
+
+def _request(stored: str) -> dict[str, Any]:
+    try:
+        request = msgspec.json.decode(stored)
+    except msgspec.DecodeError:
+        return {}
+    complete = isinstance(request, dict) and request.keys() >= set(_PARTS)
+    return request if complete else {}
+
+
+def _head(request: Mapping[str, Any]) -> str:
+    headers = [f"{name}: {value}" for name, value in request["headers"].items()]
+    return "\n".join([f"{request['method']} {request['url']}", *headers])
+
+
+_KINDS: dict[int, tuple[str, Tone]] = {
+    Event.Kind.SENT: ("Sent", "info"),
+    Event.Kind.DELIVERED: ("Delivered", "success"),
+    Event.Kind.READ: ("Read", "success"),
+    Event.Kind.FAILED: ("Failed", "danger"),
+    Event.Kind.CLICKED: ("Clicked", "success"),
+}
+
+
+def code_words(code: int | None) -> str:
+    """CleverTap's code with its meaning: `1002 phone`."""
+    if code is None:
+        return ""
+    known = code in ReportCode.__members__.values()
+    return f"{code} {ReportCode(code).name.replace('_', ' ').lower()}" if known else str(code)
+
+
+def _event(event: Event) -> Step:
+    title, tone = _KINDS.get(event.kind, (str(event.kind), ""))
+    facts = _facts(
+        BSP_time=pretty.clock(event.at)[:-4],
+        Lag=_lag(event.received_at - event.at),
+        CleverTap_code=code_words(event.code),
+        BSP_code=event.bsp_code,
+        Reason=event.text,
+        Link=event.url,
+        Short_link=event.short_url,
+        Browser=event.user_agent,
+    )
+    return Step(event.received_at, 3, title, tone, facts=facts)
+
+
+def _lag(lag: timedelta) -> str:
+    if lag < timedelta(seconds=-1):
+        return f"none: the BSP's clock is {pretty.length(-lag)} ahead of ours"
+    return pretty.length(max(lag, timedelta()))
+
+
+_FORWARDS: dict[int, tuple[str, Tone]] = {
+    Forward.PENDING: ("Waiting to be forwarded to CleverTap", "info"),
+    Forward.DONE: ("Forwarded to CleverTap", "success"),
+    Forward.PARKED: ("Parked: CleverTap did not take it", "danger"),
+}
+
+
+def _forward(item: Event | Answer, what: str) -> Step:
+    words, tone = _FORWARDS[item.forward]
+    facts = _facts(Tries=item.forward_attempts, Error=item.forward_error)
+    at = item.forwarded_at or max(item.owed_since, item.received_at)
+    return Step(at, 4, f"{words} ({what})", tone, facts=facts, call=item.forward_log or None)
+
+
+def _reply(reply: Answer) -> Step:
+    return Step(
+        reply.received_at,
+        3,
+        f"Answered with {reply.kind}",
+        "info",
+        facts=_facts(Text=reply.text),
+        reply=reply.pk,
+    )
+
+
+def _note(note: Note) -> Step:
+    return Step(note.action_time, 1, f"{note.change_message.rstrip('.')} by {note.user}")

@@ -1,0 +1,80 @@
+"""The admin's first page: what is waiting, what is in trouble, each number a link to its rows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet, Sum
+from django.http import HttpRequest
+from django.utils import timezone
+
+from callbacks.admin import INDEXED
+from callbacks.models import Outlet, Reply, Webhook
+from campaigns.lookup import TROUBLE
+from campaigns.models import Event, Forward, Message, StatCount, Status
+from lib.admin import CAP, Tone, capped, list_url
+from providers.models import Provider
+
+State = Webhook.State
+# Rows to count, and the filters of the list that shows them.
+Counted = tuple[QuerySet[Any], dict[str, int | str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    title: str
+    text: str
+    number: str
+    url: str
+    tone: Tone = ""
+
+
+def index(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    return context | {"cards": list(_cards(request))}
+
+
+def _cards(request: HttpRequest) -> Iterator[Card]:
+    if request.user.has_perm("campaigns.view_message"):
+        yield Card("Accepted", "since midnight", f"{_accepted_today():,}", list_url("campaigns_message"))
+    for title, text, model, (rows, filters), trouble in _counted():
+        app, _, name = model.rpartition("_")
+        if request.user.has_perm(f"{app}.view_{name}"):
+            count = rows.order_by().values("pk")[: CAP + 1].count()
+            yield Card(title, text, capped(count), list_url(model, **filters), trouble if count else "")
+
+
+def _counted() -> Iterator[tuple[str, str, str, Counted, Tone]]:
+    """Title, text, the list that shows it, the rows, how bad any of them is."""
+    yield "Queued", "waiting to be sent", "campaigns_message", _messages(Status.QUEUED), ""
+    yield "Unknown", "sent, never answered", "campaigns_message", _messages(Status.UNKNOWN), "warning"
+    paused = Provider.objects.filter(state=Provider.State.PAUSED), {"state": "paused"}
+    yield "Paused", "providers that send nothing", "providers_provider", paused, "danger"
+    held = Provider.objects.filter(hold_until__gt=timezone.now()), {"state": "held"}
+    yield "Held", "providers whose BSP asked for a break", "providers_provider", held, "warning"
+    failing = Outlet.objects.filter(failures__gt=0), {}
+    yield "Failing", "CleverTap URLs that do not answer", "callbacks_outlet", failing, "danger"
+    yield "Parked reports", "not taken by CleverTap", "campaigns_event", _parked(Event), "danger"
+    yield "Parked inbound", "messages not taken by CleverTap", "callbacks_reply", _parked(Reply), "danger"
+    yield "Quarantined", "webhooks nobody could read", "callbacks_webhook", _webhooks(State.QUARANTINED), "warning"
+    yield "Unmatched", "webhooks on unknown messages", "callbacks_webhook", _webhooks(State.UNMATCHED), "warning"
+
+
+def _messages(status: Status) -> Counted:
+    rows = Message.objects.filter(status=status)
+    return rows.extra(where=[TROUBLE[str(status.value)]]), {"status": status.value}  # noqa: S610
+
+
+def _webhooks(state: Webhook.State) -> Counted:
+    rows = Webhook.objects.filter(state=state)
+    return rows.extra(where=[INDEXED[str(state.value)]]), {"state": state.value}  # noqa: S610
+
+
+def _parked(model: type[Event] | type[Reply]) -> Counted:
+    return model._default_manager.filter(forward=Forward.PARKED), {"forward": Forward.PARKED.value}
+
+
+def _accepted_today() -> int:
+    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    counted = StatCount.objects.filter(metric=StatCount.Metric.ACCEPTED, minute__gte=midnight)
+    total: int | None = counted.aggregate(total=Sum("count"))["total"]
+    return total or 0

@@ -1,0 +1,58 @@
+"""The sidebar of the admin: what an operator does, what goes back, who may."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from lib.admin import list_url
+
+# Title, icon, the model's `app_model`, filters.
+_GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, dict[str, int]], ...]], ...] = (
+    (
+        "Operate",
+        (
+            ("Messages", "chat", "campaigns_message", {}),
+            ("Refused requests", "block", "campaigns_refusal", {}),
+            ("Inbound messages", "forum", "callbacks_reply", {}),
+            ("Providers", "cell_tower", "providers_provider", {}),
+            ("Templates", "article", "templates_app_template", {}),
+        ),
+    ),
+    (
+        "Delivery",
+        (
+            ("Webhooks", "webhook", "callbacks_webhook", {}),
+            ("Forwarding outlets", "outbound", "callbacks_outlet", {}),
+            ("Forward calls", "swap_horiz", "callbacks_forwardcall", {}),
+            ("Parked reports", "local_parking", "campaigns_event", {"forward": 3}),
+        ),
+    ),
+    (
+        "Administration",
+        (
+            ("Users", "person", "auth_user", {}),
+            ("Groups", "group", "auth_group", {}),
+        ),
+    ),
+)
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Unfold's navigation, with only what the user may look at."""
+    return [
+        {
+            "title": title,
+            "separator": title != _GROUPS[0][0],
+            "items": [
+                {"title": name, "icon": icon, "link": list_url(model, **filters)}
+                for name, icon, model, filters in items
+                if _may_view(request, model)
+            ],
+        }
+        for title, items in _GROUPS
+    ]
+
+
+def _may_view(request: HttpRequest, model: str) -> bool:
+    app, _, name = model.rpartition("_")
+    return any(request.user.has_perm(f"{app}.{verb}_{name}") for verb in ("view", "change"))

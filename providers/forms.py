@@ -1,0 +1,203 @@
+"""The provider's form and the small ones beside it."""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from providers import setup
+from providers.connectors import CONNECTORS
+from providers.form_fields import (
+    CLEAR,
+    RowsField,
+    SecretField,
+    connector_fields,
+    declared,
+    quirk_fields,
+    quirk_name,
+    quirks_of,
+)
+from providers.models import Provider
+from providers.quirks import Quirks
+
+if TYPE_CHECKING:
+    _ModelForm = forms.ModelForm[Provider]
+else:
+    _ModelForm = forms.ModelForm
+
+MODEL_FIELDS = (
+    "nickname", "waba_number", "connector", "endpoint", "is_default", "auto_reply", "auto_reply_text",
+    "max_concurrency", "rate_count", "rate_period", "validity", "delivery_url", "inbound_url",
+)  # fmt: skip
+# What saving this form may write: a worker may have paused or held the provider meanwhile.
+SAVED_FIELDS = (
+    *MODEL_FIELDS, "credentials", "previous_credentials", "previous_until", "options", "quirks",
+)  # fmt: skip
+
+HELP = {
+    "max_concurrency": "From 30 to 1000.",
+    "rate_count": "Most requests in each period. Empty: no limit, or on a new provider the BSP's.",
+    "validity": "A message still unsent after this long fails instead. As days hours:minutes:seconds.",
+    "is_default": "Used where no other provider is named. One provider at most.",
+    "endpoint": "Where the BSP takes messages in CleverTap's format.",
+    "delivery_url": "CleverTap shows it as Delivery Report Callback URL. Empty: keep reports here.",
+    "inbound_url": "CleverTap shows it as Inbound Message Callback URL. Empty: keep inbound messages here.",
+}
+
+
+class _ProviderForm(_ModelForm):
+    connector = forms.ChoiceField(
+        choices=[(connector.slug, connector.label) for connector in CONNECTORS.values()],
+        widget=UnfoldAdminSelectWidget(),
+    )
+
+    class Meta:
+        model = Provider
+        fields = ()  # the admin's fieldsets name them
+        help_texts = HELP
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.was = self.instance.connector  # before the form changes it
+        provider = self.instance
+        if "rate_count" in self.fields:
+            self.fields["rate_count"].validators.append(MinValueValidator(1))
+        for name, kind, connector, field in declared():
+            if name not in self.fields or connector.slug != provider.connector:
+                continue
+            form_field = self.fields[name]
+            stored = provider.credentials if kind == "credential" else provider.options
+            if isinstance(form_field, RowsField):
+                names = [key.removeprefix(field.name) for key in stored if key.startswith(field.name)]
+                form_field.stored = set(names)
+                self.initial[name] = [(each, "") for each in names]
+            elif isinstance(form_field, SecretField):
+                form_field.widget.stored = bool(stored.get(field.name))
+            else:
+                self.initial[name] = stored.get(field.name, "")
+        for name in Quirks.__struct_fields__:
+            if name in provider.quirks:
+                self.initial[quirk_name(name)] = provider.quirks[name]
+
+    def clean_is_default(self) -> bool:
+        wanted: bool = self.cleaned_data["is_default"]
+        others = Provider.objects.filter(is_default=True).exclude(pk=self.instance.pk)
+        if wanted and (other := others.first()) is not None:
+            raise ValidationError(f"“{other}” is the default provider. Take the mark off there first.")
+        return wanted
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("auto_reply") and not cleaned.get("auto_reply_text"):
+            self.add_error("auto_reply_text", "Write the text that untracked users are answered with.")
+        return cleaned
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        if "connector" not in self.cleaned_data:
+            return
+        provider = self.instance
+        if not CONNECTORS[provider.connector].takes_endpoint:
+            provider.endpoint = ""
+        if self.was and self.was != provider.connector:
+            # What the former BSP was proved with proves nothing to or about the new one.
+            provider.credentials, provider.previous_credentials, provider.previous_until = {}, {}, None
+        setup.set_credentials(provider, self._given("credential", provider.credentials))
+        provider.options = {name: value for name, value in self._given("option", {}).items() if value}
+        if not any(name.startswith("quirk__") for name in self.errors):
+            provider.quirks = quirks_of(self.cleaned_data)
+        try:
+            setup.validate(provider)
+        except ValidationError as error:
+            self._place(error.message_dict)
+
+    def _given(self, kind: str, stored: Mapping[str, str]) -> dict[str, str]:
+        """What to change of the stored values: new ones, and empty ones for those to remove."""
+        changes: dict[str, str] = {}
+        kept: set[str] = set()
+        for name, its_kind, connector, field in declared():
+            if its_kind != kind or connector.slug != self.instance.connector:
+                continue
+            value = self.cleaned_data.get(name)
+            if isinstance(self.fields[name], RowsField):
+                rows = {field.name + header: content for header, content in (value or {}).items()}
+                kept |= rows.keys()
+                changes |= {key: content for key, content in rows.items() if content}
+            elif isinstance(self.fields[name], SecretField):
+                kept.add(field.name)
+                if value is CLEAR:
+                    changes[field.name] = ""
+                elif value:
+                    changes[field.name] = value
+            else:
+                kept.add(field.name)
+                changes[field.name] = value or ""
+        return changes | {name: "" for name in stored if name not in kept}
+
+    def _place(self, messages: dict[str, list[str]]) -> None:
+        """Puts each complaint of providers.setup.validate at the field it is about."""
+        places = {
+            (kind, field.name): name
+            for name, kind, connector, field in declared()
+            if connector.slug == self.instance.connector
+        }
+        for key, texts in messages.items():
+            for text in texts:
+                about, _, words = text.partition(": ")
+                place = places.get((key.removesuffix("s"), about))
+                if place is not None:
+                    self.add_error(place, words)
+                elif key in self.fields:
+                    self.add_error(key, text)
+                else:
+                    self.add_error(None, text)
+
+
+ProviderForm: "type[forms.ModelForm[Provider]]" = type(
+    "ProviderForm", (_ProviderForm,), {**connector_fields(), **quirk_fields()}
+)
+
+
+class PauseForm(forms.Form):
+    reason = forms.CharField(
+        max_length=500,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text="Shown to everybody who wonders why nothing is sent.",
+    )
+
+
+class LoginForm(forms.Form):
+    """How CleverTap is to prove itself: Basic, or headers whose names the operator chooses."""
+
+    kind = forms.ChoiceField(
+        label="Authentication",
+        choices=[("basic", "Basic: a username and a password"), ("headers", "Custom headers")],
+        initial="basic",
+        widget=UnfoldAdminRadioSelectWidget(),
+    )
+    names = forms.CharField(
+        label="Header names",
+        required=False,
+        widget=UnfoldAdminTextInputWidget({"placeholder": "user, password"}),
+        help_text="For custom headers: the names, by comma. Their values are generated.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        names = [name.strip() for name in cleaned.get("names", "").split(",") if name.strip()]
+        if cleaned.get("kind") == "headers":
+            wrong = [name for name in names if not re.fullmatch(r"[A-Za-z0-9-]{1,100}", name)]
+            if not names:
+                self.add_error("names", "Enter at least one header name.")
+            elif wrong:
+                self.add_error(
+                    "names", f"Not a header name: {', '.join(wrong)}. Use letters, digits, hyphens."
+                )
+            elif len({name.lower() for name in names}) < len(names):
+                self.add_error("names", "A name is there twice.")
+        cleaned["header_names"] = tuple(names) if cleaned.get("kind") == "headers" else ()
+        return cleaned

@@ -1,0 +1,188 @@
+"""Webhooks and inbound messages: what came in, what was found, reading and forwarding again."""
+
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from callbacks.models import Reply, Webhook
+from campaigns.models import Forward
+from providers.models import Provider
+from tests.admin.conftest import SECRETS, inbound, webhook
+from tests.factories import MessageFactory, make_provider
+
+WEBHOOKS = "/admin/callbacks/webhook/"
+REPLIES = "/admin/callbacks/reply/"
+State = Webhook.State
+
+
+def text(response: Any) -> str:
+    return str(response.content.decode())
+
+
+def rows(operator: Client, url: str, **query: str) -> list[int]:
+    return [row.pk for row in operator.get(url, query).context["cl"].result_list]
+
+
+@pytest.mark.parametrize(
+    ("url", "words"), [(WEBHOOKS, "No webhook yet"), (REPLIES, "No inbound message yet")]
+)
+def test_an_empty_list_says_what_to_do(operator: Client, url: str, words: str) -> None:
+    assert words in text(operator.get(url))
+
+
+def test_every_state_is_listed_and_filtered(operator: Client, bsp: Provider) -> None:
+    made = {state: webhook(bsp, state=state).pk for state in State}
+    assert rows(operator, WEBHOOKS) == sorted(made.values(), reverse=True)
+    for state, pk in made.items():
+        assert rows(operator, WEBHOOKS, state=str(state.value)) == [pk]
+    shown = text(operator.get(WEBHOOKS))
+    for words in ("pending", "waiting", "done", "unmatched", "quarantined"):
+        assert words in shown.lower()
+    other = webhook(make_provider())
+    assert rows(operator, WEBHOOKS, provider=str(other.provider_id)) == [other.pk]
+    delivery = webhook(bsp, source="delivery")
+    assert rows(operator, WEBHOOKS, source="delivery") == [delivery.pk]
+
+
+@pytest.mark.parametrize("url", [WEBHOOKS, REPLIES, "/admin/callbacks/forwardcall/", "/admin/campaigns/event/",
+                                 "/admin/campaigns/refusal/"])  # fmt: skip
+def test_the_long_lists_never_count(operator: Client, bsp: Provider, url: str) -> None:
+    webhook(bsp)
+    inbound(bsp)
+    with CaptureQueriesContext(connection) as queries:
+        operator.get(url)
+    assert not [each["sql"] for each in queries if "COUNT(" in each["sql"].upper()]
+
+
+def test_troubled_webhooks_have_an_index(operator: Client, bsp: Provider) -> None:
+    for state in (State.UNMATCHED, State.QUARANTINED):
+        found = operator.get(WEBHOOKS, {"state": str(state.value)}).context["cl"].queryset
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute("SET LOCAL enable_seqscan = off")
+        assert "webhook_" in found.explain()
+        assert "SCAN callbacks_webhook\n" not in found.explain() + "\n"
+
+
+def test_a_webhooks_page_shows_it_whole_but_no_secret(
+    operator: Client, looker: Client, bsp: Provider
+) -> None:
+    echo = f'{{"key": "{SECRETS["api_key"]}", "type": "message_api_sent"}}'.encode()
+    stored = webhook(bsp, body=echo, state=State.QUARANTINED, summary="Cannot be read: no data")
+    token = bsp.callback_tokens.get(purpose="webhook").token
+    for client in (operator, looker):
+        shown = text(client.get(f"{WEBHOOKS}{stored.pk}/change/"))
+        for words in ("Cannot be read: no data", "After a fix, read it again", "&quot;message_api_sent&quot;",
+                      "/webhooks/•••", "application/json", f"{WEBHOOKS}{stored.pk}/raw/"):  # fmt: skip
+            assert words in shown
+        for secret in (token, SECRETS["api_key"], "of the BSP"):
+            assert secret not in shown
+
+
+@pytest.mark.parametrize("body", [b"", b"not json <b>", b"\xff\xfe\x00", b"[" * 100_000])
+def test_any_body_can_be_shown(operator: Client, bsp: Provider, body: bytes) -> None:
+    stored = webhook(bsp, body=body)
+    shown = text(operator.get(f"{WEBHOOKS}{stored.pk}/change/"))
+    assert "<b>" not in shown
+    assert ("It had no body" in shown) == (not body)
+
+
+def test_the_raw_body_comes_byte_for_byte(operator: Client, bsp: Provider) -> None:
+    stored = webhook(bsp, body=b"\xff\x00<script>")
+    response = operator.get(f"{WEBHOOKS}{stored.pk}/raw/")
+    assert response.content == b"\xff\x00<script>"
+    assert response["Content-Type"] == "application/octet-stream"
+    assert "attachment" in response["Content-Disposition"]
+
+
+@pytest.mark.parametrize("state", [State.UNMATCHED, State.QUARANTINED])
+def test_one_is_read_again(operator: Client, bsp: Provider, woken: list[Any], state: State) -> None:
+    stored = webhook(bsp, state=state, attempts=9)
+    url = f"{WEBHOOKS}{stored.pk}/read-again/"
+    assert url in text(operator.get(f"{WEBHOOKS}{stored.pk}/change/"))
+    assert "Reads it once more" in text(operator.get(url))  # without JavaScript the link asks
+    stored.refresh_from_db()
+    assert stored.state == state
+    assert "1 will be read again" in text(operator.post(url, follow=True))
+    stored.refresh_from_db()
+    assert (stored.state, stored.attempts) == (State.PENDING, 0)
+    assert ("callbacks.ingest", None) in woken
+    assert LogEntry.objects.get().object_id == str(stored.pk)
+
+
+def test_several_are_read_again(operator: Client, bsp: Provider) -> None:
+    torn, lost, done = (
+        webhook(bsp, state=state) for state in (State.QUARANTINED, State.UNMATCHED, State.DONE)
+    )
+    form = {"action": "read_again_selected", "_selected_action": [torn.pk, lost.pk, done.pk]}
+    assert "2 will be read again" in text(operator.post(WEBHOOKS, form, follow=True))
+    assert set(Webhook.objects.filter(state=State.PENDING)) == {torn, lost}
+    assert "Nothing to read again" in text(operator.post(WEBHOOKS, form, follow=True))
+
+
+def test_what_was_read_has_no_button(operator: Client, bsp: Provider) -> None:
+    stored = webhook(bsp)
+    assert "read-again/" not in text(operator.get(f"{WEBHOOKS}{stored.pk}/change/"))
+
+
+def test_only_those_who_may_read_again(looker: Client, bsp: Provider) -> None:
+    stored = webhook(bsp, state=State.QUARANTINED)
+    assert "read-again/" not in text(looker.get(f"{WEBHOOKS}{stored.pk}/change/"))
+    assert looker.post(f"{WEBHOOKS}{stored.pk}/read-again/").status_code == 403
+    looker.post(WEBHOOKS, {"action": "read_again_selected", "_selected_action": [stored.pk]})
+    stored.refresh_from_db()
+    assert stored.state == State.QUARANTINED
+
+
+@pytest.mark.parametrize("term", ["919812345678", "+91 9812", "in-77"])
+def test_inbound_messages_are_found(operator: Client, bsp: Provider, term: str) -> None:
+    wanted = inbound(bsp, "919812345678", bsp_id="in-77")
+    inbound(bsp, "14155550100")
+    assert rows(operator, REPLIES, q=term) == [wanted.pk]
+    assert rows(operator, REPLIES, q="in-7") == []
+
+
+def test_inbound_messages_are_filtered(operator: Client, bsp: Provider) -> None:
+    parked = inbound(bsp, forward=Forward.PARKED)
+    written = inbound(bsp, kind="text")
+    assert rows(operator, REPLIES, forward="3") == [parked.pk]
+    assert rows(operator, REPLIES, kind="text") == [written.pk]
+    assert rows(operator, REPLIES, provider=str(bsp.pk)) == [written.pk, parked.pk]
+
+
+def test_an_inbound_messages_page(operator: Client, bsp: Provider) -> None:
+    message = MessageFactory(provider=bsp)
+    reply = inbound(bsp, answers=message, forward=Forward.PARKED, forward_error="HTTP 400: bad type")
+    shown = text(operator.get(f"{REPLIES}{reply.pk}/change/"))
+    for words in ("Here it is", "https://cdn.example/receipt.jpg", "image/jpeg", "Asha", "HTTP 400: bad type",
+                  f"/admin/campaigns/message/{message.pk}/change/", f"{REPLIES}{reply.pk}/retry/"):  # fmt: skip
+        assert words in shown
+
+
+def test_an_inbound_message_that_cannot_be_decoded_is_still_shown(operator: Client, bsp: Provider) -> None:
+    reply = inbound(bsp, content="{")
+    assert "no message of ours" in text(operator.get(f"{REPLIES}{reply.pk}/change/"))
+
+
+def test_forwarding_an_inbound_message_is_retried(operator: Client, bsp: Provider, woken: list[Any]) -> None:
+    one, two = inbound(bsp, forward=Forward.PARKED), inbound(bsp, forward=Forward.PARKED)
+    done = inbound(bsp, forward=Forward.DONE)
+    assert "1 will be forwarded at once" in text(operator.post(f"{REPLIES}{one.pk}/retry/", follow=True))
+    form = {"action": "retry_selected", "_selected_action": [one.pk, two.pk, done.pk]}
+    assert "2 will be forwarded at once" in text(operator.post(REPLIES, form, follow=True))
+    assert set(Reply.objects.filter(forward=Forward.PENDING)) == {one, two}
+    assert ("callbacks.forward", bsp.pk) in woken
+    assert "Nothing to retry" in text(operator.post(f"{REPLIES}{done.pk}/retry/", follow=True))
+    assert f"{REPLIES}{done.pk}/retry/" not in text(operator.get(f"{REPLIES}{done.pk}/change/"))
+
+
+def test_only_those_who_may_retry(looker: Client, bsp: Provider) -> None:
+    reply = inbound(bsp, forward=Forward.PARKED)
+    assert f"{REPLIES}{reply.pk}/retry/" not in text(looker.get(f"{REPLIES}{reply.pk}/change/"))
+    assert looker.post(f"{REPLIES}{reply.pk}/retry/").status_code == 403
+    reply.refresh_from_db()
+    assert reply.forward == Forward.PARKED

@@ -1,0 +1,76 @@
+"""An HTTP endpoint that answers as a test tells it: a BSP in CleverTap's format, or CleverTap itself."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Reply = tuple[int, dict[str, str], bytes]
+SUCCESS: Reply = (200, {}, b'{"status":"success"}')
+
+
+@dataclass
+class Endpoint:
+    """What came in. `reply` makes the answer to a payload."""
+
+    url: str = ""
+    reply: Callable[[dict[str, Any]], Reply] = lambda payload: SUCCESS
+    delay: float = 0.0
+    got: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    most_at_once: int = 0
+    _now: int = 0
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def take(self, payload: dict[str, Any], headers: dict[str, str]) -> Reply:
+        with self._lock:
+            self._now += 1
+            self.most_at_once = max(self.most_at_once, self._now)
+            self.got.append(payload)
+            self.headers.append(headers)
+        time.sleep(self.delay)
+        with self._lock:
+            self._now -= 1
+        return self.reply(payload)
+
+    def numbers(self) -> list[str]:
+        return [payload["to"] for payload in self.got]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+
+@contextmanager
+def listening() -> Iterator[Endpoint]:
+    found = Endpoint()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def do_POST(self) -> None:
+            payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status, headers, body = found.take(payload, dict(self.headers.items()))
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = _Server(("127.0.0.1", 0), Handler)
+    found.url = f"http://127.0.0.1:{server.server_port}/messages"
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield found
+    server.shutdown()
+    server.server_close()

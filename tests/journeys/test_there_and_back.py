@@ -1,0 +1,159 @@
+"""A message's whole way: from CleverTap to the BSP, and everything that comes back.
+
+Every journey runs for every connector; a new one joins by its entry in tests.bsps.
+"""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+
+from callbacks import audit
+from callbacks.models import Reply, Webhook
+from campaigns.models import Message, Status
+from providers.models import Provider
+from simulator.server import Simulator
+from tests.bsps import BSPS, customer
+from tests.gateway import freeform, logged_in, template
+from tests.journeys.conftest import settled
+
+pytestmark = pytest.mark.parametrize("connector", BSPS)
+
+USUAL = ("sent", "delivered", "read")
+# The last four digits of a number tell the simulated BSP what to do with its message.
+SCRIPTS: dict[str, tuple[str, ...]] = {
+    "0001": USUAL,
+    "9001": ("sent", "delivered"),
+    "9002": ("failed",),  # reported afterwards
+    "9004": (),
+    "9008": USUAL,  # every webhook twice
+    "9009": USUAL,  # in the wrong order
+    "9010": ("failed",),  # refused at once
+    "9013": USUAL,  # answered with nothing
+    "9016": USUAL,  # the first webhook before the answer
+    "9017": USUAL,  # answered with HTML
+}
+
+
+@pytest.fixture
+def bsp(simulator: Simulator) -> Simulator:
+    """As unruly as BSPs are: everything twice, and in no order."""
+    simulator.behaviour.delays = (0.0, 0.01, 0.02)
+    simulator.behaviour.follow_up = 0.0
+    simulator.behaviour.duplicate_fraction = 1.0
+    simulator.behaviour.shuffle = True
+    return simulator
+
+
+def send(gateway: str, provider: Provider, payloads: list[dict[str, Any]]) -> None:
+    url = f"{gateway}/v1/{provider.public_id}/messages"
+    with ThreadPoolExecutor(8) as pool:
+        answers = pool.map(
+            lambda one: requests.post(url, json=one, headers=logged_in(provider), timeout=10), payloads
+        )
+        assert {(answer.status_code, answer.content) for answer in answers} == {
+            (200, b'{"status":"success"}')
+        }
+
+
+def told(simulator: Simulator) -> Counter[tuple[str, str]]:
+    """(msgId, status) of everything the fake CleverTap took."""
+    reports = [record.payload for record in simulator.sink if record.kind == "delivery"]
+    return Counter((one["msgId"], one["status"]) for payload in reports for one in payload["statuses"])
+
+
+def heard(simulator: Simulator) -> list[dict[str, Any]]:
+    return [record.payload for record in simulator.sink if record.kind == "inbound"]
+
+
+def sound(simulator: Simulator) -> None:
+    assert [finding for finding in audit.run() if finding.problems] == []
+    assert not [record for record in simulator.sink if record.unprocessed]
+    assert not Webhook.objects.filter(state=Webhook.State.QUARANTINED).exists()
+
+
+def test_clevertap_hears_each_status_exactly_once(connector: str, gateway: str, bsp: Simulator) -> None:
+    provider = customer(bsp, connector, gateway)
+    payloads = [
+        make(to=f"91981230{script}", msgId=f"{script}-{number}|1767225600|20260105|{number}|0")
+        for script in SCRIPTS
+        for number, make in enumerate((template, template, freeform))
+    ]
+    send(gateway, provider, payloads)
+    bsp.wait_until(lambda: settled(bsp), 60)
+    wanted = {(one["msgId"], status) for one in payloads for status in SCRIPTS[one["to"][-4:]]}
+    assert told(bsp) == Counter(wanted)
+    taken = Counter(record.to for record in bsp.requests if record.message_id)
+    assert taken == Counter(one["to"] for one in payloads if not one["to"].endswith("9010")), "each sent once"
+    sound(bsp)
+
+
+def test_a_reply_reaches_clevertap_with_what_it_answers(connector: str, gateway: str, bsp: Simulator) -> None:
+    provider = customer(bsp, connector, gateway)
+    message = template(to="919812309014")
+    send(gateway, provider, [message])
+    bsp.wait_until(lambda: settled(bsp) and heard(bsp), 30)
+    (reply,) = heard(bsp)
+    assert (reply["from"], reply["type"], reply["text"]) == (
+        "919812309014",
+        "text",
+        {"body": "Thanks, got it"},
+    )
+    assert reply.get("context") == ({"id": message["msgId"]} if BSPS[connector](bsp.url).quotes else None)
+    assert Reply.objects.count() == 1, "however often the BSP told of it"
+    sound(bsp)
+
+
+def test_a_tap_reaches_clevertap(connector: str, gateway: str, bsp: Simulator) -> None:
+    """As a click or as a button, by what the BSP makes of it."""
+    provider = customer(bsp, connector, gateway)
+    message = template(to="919812309015")
+    send(gateway, provider, [message])
+    clicked = (message["msgId"], "clicked")
+    bsp.wait_until(lambda: settled(bsp) and (told(bsp)[clicked] or heard(bsp)), 30)
+    buttons = [one for one in heard(bsp) if one["type"] == "button"]
+    assert told(bsp)[clicked] + len(buttons) == 1
+    for button in buttons:
+        assert button["button"] == {"payload": "yes", "text": "Yes, please"}
+        assert button["context"] == {"id": message["msgId"]}
+    sound(bsp)
+
+
+@pytest.mark.parametrize("kind", ["text", "image", "document", "location", "button_reply"])
+def test_what_people_write_reaches_clevertap(connector: str, gateway: str, bsp: Simulator, kind: str) -> None:
+    customer(bsp, connector, gateway)
+    content = {"text": {"text": "Hello"}, "button_reply": {"text": "Yes", "payload": "y"}, "location": {}}
+    media = {"media_url": "https://m.example.test/a.pdf", "mime_type": "application/pdf"}
+    bsp.inbound(connector, "919812300001", type=kind, **content.get(kind, media))
+    bsp.wait_until(lambda: heard(bsp), 20)
+    (reply,) = heard(bsp)
+    assert reply["from"] == "919812300001"
+    bsp.wait_until(lambda: settled(bsp), 20)
+    sound(bsp)
+
+
+def test_a_repeated_post_is_sent_once(connector: str, gateway: str, bsp: Simulator) -> None:
+    provider = customer(bsp, connector, gateway)
+    message = template(to="919812300001")
+    send(gateway, provider, [message] * 10)
+    bsp.wait_until(lambda: settled(bsp) and len(told(bsp)) == 3, 30)
+    assert len(bsp.requests) == 1
+    assert set(told(bsp).values()) == {1}
+    sound(bsp)
+
+
+def test_forged_webhooks_change_nothing(connector: str, gateway: str, bsp: Simulator) -> None:
+    """Where the BSP signs, that is; where it does not, the URL is the secret."""
+    bsp.behaviour.forge_signatures = True
+    bsp.behaviour.webhook_retries = ()
+    provider = customer(bsp, connector, gateway)
+    send(gateway, provider, [template(to="919812300001")])
+    bsp.wait_until(lambda: bsp.webhooks and settled(bsp), 30)
+    if BSPS[connector](bsp.url).account.secret:
+        assert {record.http_status for record in bsp.webhooks} == {401}
+        assert Message.objects.get().status == Status.ACCEPTED
+        assert not told(bsp)
+    else:
+        assert Message.objects.get().status == Status.READ

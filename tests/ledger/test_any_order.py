@@ -1,0 +1,178 @@
+"""The ledger under any interleaving of attempts, reports, resends and upkeep.
+
+The machine keeps no model of the right status; it checks what must hold after every step.
+"""
+
+import json
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import run_state_machine_as_test as run
+
+from callbacks import audit
+from campaigns import counts, dispatch, intake, ledger, matching
+from campaigns.models import Event, Forward, Message, StatCount, Status
+from providers import auth
+from providers.messages import Outcome, ReportCode, StatusUpdate
+from tests.factories import make_provider
+from tests.gateway import template
+
+Kind = Event.Kind
+DAY = timedelta(days=1)
+KINDS = ["sent", "delivered", "read", "failed", "clicked"]
+
+
+class Story(RuleBasedStateMachine):
+    @initialize(untracked=st.lists(st.booleans(), min_size=1, max_size=3))
+    def accept(self, untracked: list[bool]) -> None:
+        self.savepoint = transaction.atomic()
+        self.savepoint.__enter__()
+        self.provider = make_provider()
+        self.flying: list[tuple[int, int]] = []  # claims not answered yet, also those given up for lost
+        self.told: list[StatusUpdate] = []
+        door = auth.door(self.provider.public_id)
+        for untracked_one in untracked:
+            payload = template(**({"msgId": "0|0|0|0"} if untracked_one else {}))
+            intake.receive(door, json.dumps(payload).encode(), timezone.now().timestamp())  # type: ignore[arg-type]
+        self.rows = list(Message.objects.filter(provider=self.provider).order_by("id"))
+        self.before = {row.pk: row.status for row in self.rows}
+        self.may_fall: set[int] = set()
+
+    def teardown(self) -> None:
+        if not hasattr(self, "savepoint"):
+            return
+        try:
+            assert [finding for finding in audit.run() if finding.problems] == []
+        finally:
+            transaction.set_rollback(True)
+            self.savepoint.__exit__(None, None, None)
+
+    # what happens
+
+    @rule(limit=st.integers(1, 3))
+    def claim(self, limit: int) -> None:
+        Message.objects.filter(status=Status.QUEUED).update(next_attempt_at=timezone.now())
+        for claimed in dispatch.claim(self.provider.pk, limit, timezone.now()):
+            self.flying.append((claimed.id, claimed.attempt))
+
+    @precondition(lambda self: self.flying)
+    @rule(data=st.data(), outcomes=st.lists(st.sampled_from(list(Outcome)), min_size=1, max_size=3))
+    def answer(self, data: Any, outcomes: list[Outcome]) -> None:
+        now = timezone.now()
+        tries = []
+        for outcome in outcomes[: len(self.flying)]:
+            message_id, number = self.flying.pop(data.draw(st.integers(0, len(self.flying) - 1)))
+            if outcome in (Outcome.RETRY, Outcome.THROTTLED):
+                self.may_fall.add(message_id)
+            code = ReportCode.OTHER if outcome == Outcome.REJECTED else None
+            bsp_id = f"bsp-{message_id}-{number}" if outcome == Outcome.ACCEPTED else ""
+            tries.append(ledger.Tried(message_id, number, now, outcome, bsp_id=bsp_id, code=code, text="why"))
+        ledger.record_attempts(self.provider.pk, tries)
+
+    @rule(
+        data=st.data(),
+        kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=4),
+        named=st.sampled_from(["reference", "bsp_id", "msg_id"]),
+        second=st.integers(0, 2),
+    )
+    def report(self, data: Any, kinds: list[str], named: str, second: int) -> None:
+        """One webhook, about attempts that were made."""
+        attempted = list(Message.objects.filter(provider=self.provider, attempt__gt=0))
+        updates = []
+        for kind in kinds if attempted else []:
+            row = data.draw(st.sampled_from(attempted))
+            number = data.draw(st.integers(1, row.attempt))
+            ids = {
+                "reference": matching.reference(row.pk, number),
+                "bsp_id": f"bsp-{row.pk}-{number}",
+                "msg_id": row.msg_id,
+            }
+            code = ReportCode.OTHER if kind == "failed" else None
+            update = StatusUpdate(kind, timestamp=1767600000 + second, code=code, **{named: ids[named]})  # type: ignore[arg-type]
+            updates.append(update)
+        self.told += updates
+        ledger.record(self.provider.pk, updates)
+
+    @precondition(lambda self: self.told)
+    @rule(data=st.data())
+    def repeat(self, data: Any) -> None:
+        """The BSP tells old news again, doubled and in another order."""
+        again = data.draw(st.lists(st.sampled_from(self.told), min_size=1, max_size=6))
+        rows = Event.objects.filter(provider=self.provider).count()
+        outcomes = ledger.record(self.provider.pk, again)
+        assert Event.objects.filter(provider=self.provider).count() - rows == outcomes.count("recorded")
+
+    @rule()
+    def lose(self) -> None:
+        ledger.lose(self.provider.pk)
+
+    @rule(data=st.data())
+    def resend(self, data: Any) -> None:
+        chosen = data.draw(st.sets(st.sampled_from([row.pk for row in self.rows])))
+        self.may_fall |= chosen
+        ledger.resend(chosen)
+
+    @rule()
+    def expire(self) -> None:
+        ledger.fail_expired(self.provider.pk, timezone.now() + DAY, DAY)
+
+    @rule(limit=st.sampled_from([2, 1000]))
+    def squash(self, limit: int) -> None:
+        before = self.sums()
+        counts.squash(limit)
+        assert self.sums() == before
+
+    # what must hold
+
+    def sums(self) -> Counter[Any]:
+        found: Counter[Any] = Counter()
+        for *key, number in StatCount.objects.values_list(
+            "minute", "campaign", "template", "metric", "code", "count"
+        ):
+            found[tuple(key)] += number
+        return +found
+
+    @precondition(lambda self: hasattr(self, "rows"))
+    @invariant()
+    def a_status_only_rises(self) -> None:
+        now = dict(Message.objects.filter(provider=self.provider).values_list("id", "status"))
+        for pk, status in now.items():
+            fell = status < self.before[pk]
+            assert not fell or (pk in self.may_fall and status == Status.QUEUED)
+            assert not fell or self.before[pk] in (Status.SENDING, Status.UNKNOWN, Status.FAILED)
+        self.before, self.may_fall = now, set()
+
+    @precondition(lambda self: hasattr(self, "rows"))
+    @invariant()
+    def clevertap_is_owed_each_status_once(self) -> None:
+        owed = Counter(
+            Event.objects.filter(provider=self.provider, forward=Forward.PENDING)
+            .exclude(kind=Kind.CLICKED)
+            .values_list("message", "kind")
+        )
+        assert all(number == 1 for number in owed.values())
+        for message, kind in Event.objects.filter(provider=self.provider).values_list("message", "kind"):
+            row = next(row for row in self.rows if row.pk == message)
+            if row.untracked:
+                assert not owed[(message, kind)]
+            elif kind in (Kind.SENT, Kind.DELIVERED, Kind.READ):
+                assert owed[(message, kind)] == 1
+
+    @precondition(lambda self: hasattr(self, "rows"))
+    @invariant()
+    def a_failed_message_was_reported(self) -> None:
+        failed = Message.objects.filter(provider=self.provider, status=Status.FAILED, untracked=False)
+        for row in failed:
+            assert row.events.filter(kind=Kind.FAILED, forward=Forward.PENDING).count() == 1
+            assert row.error_code is not None
+            assert row.error_text or row.events.filter(kind=Kind.FAILED, text="").exists()
+
+
+def test_any_story_adds_up(db: None) -> None:
+    run(Story, settings=settings(max_examples=50, stateful_step_count=20, deadline=None))

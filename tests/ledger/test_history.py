@@ -1,0 +1,469 @@
+"""What the ledger makes of attempts and reports in a given order."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from callbacks import audit
+from campaigns import counts, dispatch, ledger, matching
+from campaigns.ledger import Tried
+from campaigns.models import Attempt, Event, Forward, Message, StatCount, Status
+from providers.messages import Outcome, ReportCode, StatusUpdate
+from providers.models import Provider
+from tests.factories import MessageFactory, make_provider
+
+Kind = Event.Kind
+Metric = StatCount.Metric
+
+
+@pytest.fixture(autouse=True)
+def _audited(db: None) -> Iterator[None]:
+    """Whatever a test does to its messages, every figure must agree with the rows."""
+    yield
+    assert [finding for finding in audit.run() if finding.problems] == []
+
+
+@pytest.fixture
+def row(provider: Provider) -> Message:
+    row: Message = MessageFactory(provider=provider)
+    counts.add(counts.Counter({counted_as(row, Metric.ACCEPTED): 1}))
+    return row
+
+
+def counted_as(row: Message, metric: StatCount.Metric) -> counts.Key:
+    minute = counts.minute(row.accepted_at)
+    return counts.Key(row.provider_id, minute, row.campaign, row.variant, row.template, metric)
+
+
+def again(row: Message) -> Message:
+    row.refresh_from_db()
+    return row
+
+
+def sent(row: Message, outcome: Outcome = Outcome.ACCEPTED, **values: Any) -> None:
+    """One attempt from the claim to its outcome."""
+    started(row)
+    answered(row, outcome, **values)
+
+
+def started(row: Message) -> None:
+    Message.objects.filter(status=Status.QUEUED).update(next_attempt_at=timezone.now())
+    assert [claimed.id for claimed in dispatch.claim(row.provider_id, 1, timezone.now())] == [row.pk]
+    again(row)
+
+
+def answered(row: Message, outcome: Outcome, number: int = 0, **values: Any) -> None:
+    now = timezone.now()
+    if outcome in (Outcome.RETRY, Outcome.THROTTLED):
+        values.setdefault("retry_at", now)
+    ledger.record_attempts(row.provider_id, [Tried(row.pk, number or row.attempt, now, outcome, **values)])
+    again(row)
+
+
+def reported(row: Message, *kinds: str, number: int = 1, **values: Any) -> list[str]:
+    """Reports that carry the reference of an attempt, all in one webhook."""
+    reference = matching.reference(row.pk, number)
+    outcomes = ledger.record(
+        row.provider_id, [StatusUpdate(kind, reference=reference, **values) for kind in kinds]
+    )  # type: ignore[arg-type]
+    again(row)
+    return outcomes
+
+
+def pending() -> list[str]:
+    """What CleverTap is owed, oldest first."""
+    events = Event.objects.filter(forward=Forward.PENDING).order_by("id")
+    return [Kind(kind).name.lower() for kind in events.values_list("kind", flat=True)]
+
+
+def count(metric: StatCount.Metric) -> int:
+    return sum(StatCount.objects.filter(metric=metric).values_list("count", flat=True))
+
+
+# A status only rises
+
+
+def test_the_usual_story(row: Message) -> None:
+    sent(row, bsp_id="bsp-1")
+    assert (row.status, row.bsp_id) == (Status.ACCEPTED, "bsp-1")
+    for kind, status in [("sent", Status.SENT), ("delivered", Status.DELIVERED), ("read", Status.READ)]:
+        assert reported(row, kind) == ["recorded"]
+        assert row.status == status
+    assert pending() == ["sent", "delivered", "read"]
+
+
+def test_reports_in_any_order_end_at_the_highest(row: Message) -> None:
+    sent(row)
+    assert reported(row, "read", "sent", "delivered") == ["recorded"] * 3
+    assert row.status == Status.READ
+
+
+def test_late_reports_lower_nothing_but_are_kept_and_forwarded(row: Message) -> None:
+    sent(row)
+    reported(row, "read")
+    assert reported(row, "delivered") == ["recorded"]
+    assert row.status == Status.READ
+    assert pending() == ["read", "delivered"]
+
+
+def test_repeated_reports_change_nothing(row: Message) -> None:
+    sent(row)
+    assert reported(row, "delivered", "delivered") == ["recorded", "repeated"]
+    assert reported(row, "delivered") == ["repeated"]
+    assert (pending(), count(Metric.DELIVERED)) == (["delivered"], 1)
+
+
+def test_a_delivery_after_a_failure_is_believed(row: Message) -> None:
+    sent(row)
+    reported(row, "failed", code=ReportCode.UNAVAILABLE, text="no network")
+    reported(row, "delivered")
+    assert (row.status, row.error_code, row.error_text) == (Status.DELIVERED, None, "")
+    assert pending() == ["failed", "delivered"]
+
+
+def test_a_failure_after_a_delivery_is_kept_here_alone(row: Message) -> None:
+    sent(row)
+    reported(row, "delivered")
+    assert reported(row, "failed", code=ReportCode.OTHER) == ["recorded"]
+    assert (row.status, pending()) == (Status.DELIVERED, ["delivered"])
+
+
+def test_of_both_in_one_webhook_the_delivery_counts(row: Message) -> None:
+    sent(row)
+    reported(row, "failed", "delivered")
+    assert (row.status, pending()) == (Status.DELIVERED, ["delivered"])
+
+
+def test_clicks_are_kept_apart_by_their_time_and_url(row: Message) -> None:
+    sent(row)
+    url = "https://shop.example.test"
+    assert reported(row, "clicked", timestamp=1767600000, url=url) == ["recorded"]
+    assert reported(row, "clicked", timestamp=1767600000, url=url) == ["repeated"]
+    assert reported(row, "clicked", timestamp=1767600001, url=url) == ["recorded"]
+    assert reported(row, "clicked", timestamp=1767600001, url=url + "/2") == ["recorded"]
+    assert (count(Metric.CLICKED), count(Metric.CLICKED_UNIQUE)) == (3, 1)
+    assert row.status == Status.ACCEPTED, "a click is beside the statuses"
+
+
+# Reports that overtake the answer
+
+
+@pytest.mark.parametrize("kind", ["sent", "delivered", "read"])
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_a_report_before_the_answer_stands(row: Message, kind: str, outcome: Outcome) -> None:
+    started(row)
+    reported(row, kind)
+    before = row.status
+    answered(row, outcome, text="HTTP 503", bsp_code="503", code=None)
+    if (kind, outcome) != ("sent", Outcome.REJECTED):
+        assert (row.status, row.error_text, row.bsp_code) == (before, "", "")
+
+
+def test_a_failure_before_the_answer_keeps_its_reason(row: Message) -> None:
+    started(row)
+    reported(row, "failed", code=ReportCode.PHONE, bsp_code="131026", text="Not on WhatsApp")
+    answered(row, Outcome.ACCEPTED, bsp_id="bsp-1")
+    assert (row.status, row.error_code, row.bsp_code) == (Status.FAILED, 1002, "131026")
+    assert (row.error_text, row.bsp_id) == ("Not on WhatsApp", "bsp-1")
+
+
+def test_a_report_settles_what_was_unknown(row: Message) -> None:
+    sent(row, Outcome.UNKNOWN, text="no answer")
+    reported(row, "sent")
+    assert (row.status, row.error_text) == (Status.SENT, "")
+
+
+def test_a_late_answer_settles_a_lost_claim(row: Message) -> None:
+    started(row)
+    ledger.lose(row.provider_id)
+    assert again(row).status == Status.UNKNOWN
+    answered(row, Outcome.ACCEPTED)
+    assert (row.status, row.error_text) == (Status.ACCEPTED, "")
+
+
+# Attempts after attempts
+
+
+def test_each_attempt_is_kept(row: Message) -> None:
+    sent(row, Outcome.RETRY, text="HTTP 503")
+    sent(row, Outcome.THROTTLED, text="HTTP 429")
+    sent(row, Outcome.REJECTED, code=ReportCode.TEMPLATE, text="unknown template")
+    assert list(Attempt.objects.order_by("number").values_list("number", "outcome")) == [
+        (1, "retry"), (2, "throttled"), (3, "rejected"),
+    ]  # fmt: skip
+    assert (row.status, row.error_code, pending()) == (Status.FAILED, 1001, ["failed"])
+
+
+def test_a_report_on_an_attempt_we_took_for_failed_stops_the_retry(row: Message) -> None:
+    """The BSP answered 503 and sent the message all the same."""
+    sent(row, Outcome.RETRY, text="HTTP 503")
+    reported(row, "sent", number=1)
+    assert row.status == Status.SENT
+    assert dispatch.claim(row.provider_id, 1, timezone.now()) == []
+
+
+def test_a_failure_of_an_attempt_that_is_tried_again_is_not_reported_yet(row: Message) -> None:
+    sent(row, Outcome.RETRY)
+    reported(row, "failed", number=1, code=ReportCode.OTHER)
+    assert (row.status, pending()) == (Status.QUEUED, [])
+    sent(row)
+    reported(row, "failed", number=2, code=ReportCode.OTHER)
+    assert (row.status, pending()) == (Status.FAILED, ["failed"])
+
+
+# Sent again by an operator
+
+
+def failed_once(row: Message) -> Message:
+    sent(row)
+    reported(row, "sent", "failed", code=ReportCode.UNAVAILABLE)
+    assert row.status == Status.FAILED
+    return row
+
+
+def test_a_resend_is_a_clean_start(row: Message) -> None:
+    failed_once(row)
+    assert ledger.resend([row.pk]) == 1
+    assert (again(row).status, row.error_code, row.bsp_id) == (Status.QUEUED, None, "")
+
+
+@pytest.mark.parametrize("kind", ["sent", "failed"])
+def test_a_late_report_on_the_first_attempt_does_not_cancel_the_second(row: Message, kind: str) -> None:
+    """BSPs repeat webhooks; the operator's resend must outlive that."""
+    failed_once(row)
+    ledger.resend([row.pk])
+    assert reported(row, kind, number=1) == ["repeated"]
+    assert row.status == Status.QUEUED
+    sent(row)
+    assert reported(row, kind, number=1) == ["repeated"]
+    assert (row.status, row.attempt) == (Status.ACCEPTED, 2)
+
+
+def test_nor_does_one_that_is_new(row: Message) -> None:
+    """Out of order: that the first attempt was sent is told after that it failed."""
+    sent(row)
+    reported(row, "failed", code=ReportCode.UNAVAILABLE)
+    ledger.resend([row.pk])
+    assert reported(row, "sent", number=1) == ["recorded"]
+    assert row.status == Status.QUEUED
+
+
+def test_the_second_attempt_is_reported_on_by_itself(row: Message) -> None:
+    failed_once(row)
+    ledger.resend([row.pk])
+    sent(row)
+    reported(row, "sent", number=2)
+    assert row.status == Status.SENT
+    reported(row, "delivered", number=2)
+    assert row.status == Status.DELIVERED
+    assert pending() == ["sent", "failed", "delivered"], "each status once"
+
+
+def test_a_second_failure_is_not_reported_twice(row: Message) -> None:
+    failed_once(row)
+    ledger.resend([row.pk])
+    sent(row)
+    assert reported(row, "failed", number=2, code=ReportCode.UNAVAILABLE) == ["recorded"]
+    assert (row.status, pending()) == (Status.FAILED, ["sent", "failed"])
+
+
+def test_a_first_failure_that_was_kept_back_does_not_silence_the_second(row: Message) -> None:
+    """Unknown, sent again, and only then the first attempt's failure comes in."""
+    sent(row, Outcome.UNKNOWN)
+    ledger.resend([row.pk])
+    sent(row)
+    reported(row, "failed", number=1, code=ReportCode.OTHER)
+    assert (row.status, pending()) == (Status.ACCEPTED, [])
+    reported(row, "failed", number=2, code=ReportCode.PHONE)
+    assert (row.status, row.error_code, pending()) == (Status.FAILED, 1002, ["failed"])
+
+
+def test_an_unknown_message_that_turns_out_to_be_sent_is_not_sent_again(row: Message) -> None:
+    sent(row, Outcome.UNKNOWN)
+    ledger.resend([row.pk])
+    reported(row, "sent", number=1)
+    assert row.status == Status.SENT
+    assert dispatch.claim(row.provider_id, 1, timezone.now()) == []
+
+
+def test_what_the_first_attempt_delivered_is_delivered(row: Message) -> None:
+    failed_once(row)
+    ledger.resend([row.pk])
+    sent(row)
+    reported(row, "delivered", number=1)
+    assert row.status == Status.DELIVERED
+
+
+@pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.REJECTED, Outcome.RETRY])
+def test_a_late_answer_does_not_cancel_a_resend(row: Message, outcome: Outcome) -> None:
+    started(row)
+    ledger.lose(row.provider_id)
+    ledger.resend([row.pk])
+    answered(again(row), outcome, code=ReportCode.OTHER)
+    assert row.status == Status.QUEUED
+
+
+def test_a_late_success_does(row: Message) -> None:
+    started(row)
+    ledger.lose(row.provider_id)
+    ledger.resend([row.pk])
+    answered(again(row), Outcome.ACCEPTED)
+    assert row.status == Status.ACCEPTED
+
+
+def test_an_expired_resend_fails_again(row: Message) -> None:
+    failed_once(row)
+    ledger.resend([row.pk])
+    assert ledger.fail_expired(row.provider_id, timezone.now() + timedelta(days=2), timedelta(days=1)) == 1
+    assert (again(row).status, pending()) == (Status.FAILED, ["sent", "failed"])
+
+
+def test_each_attempt_that_expires_is_counted(row: Message) -> None:
+    late = timezone.now() + timedelta(days=2)
+    for outcome in (Outcome.RETRY, Outcome.THROTTLED):
+        sent(row, outcome)
+        assert ledger.fail_expired(row.provider_id, late, timedelta(days=1)) == 1
+        ledger.resend([row.pk])
+    assert (count(Metric.NOT_SENT), pending()) == (2, ["failed"])
+
+
+# Whose report it is
+
+
+def test_our_reference_counts_before_the_bsps_id(provider: Provider, row: Message) -> None:
+    sent(row, bsp_id="bsp-1")
+    other = MessageFactory(provider=provider, bsp_id="bsp-2", status=Status.SENDING, untracked=True)
+    update = StatusUpdate("delivered", reference=matching.reference(row.pk, 1), bsp_id="bsp-2")
+    assert ledger.record(provider.pk, [update]) == ["recorded"]
+    assert (again(row).status, again(other).status) == (Status.DELIVERED, Status.SENDING)
+
+
+@pytest.mark.parametrize("named", [{"bsp_id": "bsp-1"}, {"msg_id": True}, {"reference": True}])
+def test_every_id_leads_to_the_message(row: Message, named: dict[str, Any]) -> None:
+    sent(row, bsp_id="bsp-1")
+    named = {key: row.msg_id if value is True else value for key, value in named.items()}
+    assert ledger.record(row.provider_id, [StatusUpdate("delivered", **named)]) == ["recorded"]
+    assert again(row).status == Status.DELIVERED
+
+
+def test_the_bsps_id_is_learnt_from_a_report(row: Message) -> None:
+    sent(row)
+    reported(row, "sent", bsp_id="bsp-7")
+    assert row.bsp_id == "bsp-7"
+    assert ledger.record(row.provider_id, [StatusUpdate("read", bsp_id="bsp-7")]) == ["recorded"]
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {},
+        {"reference": "wp-999999-1"},
+        {"reference": "wp-999999999999999999-1"},
+        {"bsp_id": "?"},
+        {"msg_id": "?"},
+    ],
+)
+def test_an_unknown_id_matches_nothing(row: Message, named: dict[str, Any]) -> None:
+    sent(row, bsp_id="")
+    assert ledger.record(row.provider_id, [StatusUpdate("delivered", **named)]) == ["unmatched"]
+
+
+def test_another_providers_report_is_not_applied(row: Message) -> None:
+    sent(row, bsp_id="bsp-1")
+    stranger = make_provider()
+    for named in ({"reference": matching.reference(row.pk, 1)}, {"bsp_id": "bsp-1"}, {"msg_id": row.msg_id}):
+        assert ledger.record(stranger.pk, [StatusUpdate("delivered", **named)]) == ["unmatched"]
+    assert again(row).status == Status.ACCEPTED
+
+
+def test_one_id_to_two_people_is_told_apart_by_the_number(provider: Provider, row: Message) -> None:
+    sent(row)
+    twin = MessageFactory(provider=provider, msg_id=row.msg_id, to="15559999999")
+    counts.add(counts.Counter({counted_as(twin, Metric.ACCEPTED): 1}))
+    sent(twin)
+    by_id = StatusUpdate("delivered", msg_id=row.msg_id)
+    assert ledger.record(provider.pk, [by_id]) == ["unmatched"], "it could be either"
+    to_one = StatusUpdate("delivered", msg_id=row.msg_id, to=twin.to)
+    assert ledger.record(provider.pk, [to_one]) == ["recorded"]
+    assert (again(row).status, again(twin).status) == (Status.ACCEPTED, Status.DELIVERED)
+
+
+def test_a_message_without_an_id_of_clevertaps_is_never_counted_nor_forwarded(provider: Provider) -> None:
+    row = MessageFactory(provider=provider, msg_id="0|0|0|0", untracked=True)
+    sent(row)
+    reported(row, "sent", "delivered", "read", "clicked")
+    assert row.status == Status.READ
+    assert (pending(), StatCount.objects.count()) == ([], 0)
+
+
+def test_one_can_be_found_by_our_reference_only(provider: Provider) -> None:
+    row = MessageFactory(provider=provider, msg_id="0|0|0|0", untracked=True)
+    sent(row)
+    assert ledger.record(provider.pk, [StatusUpdate("read", msg_id="0|0|0|0")]) == ["unmatched"]
+
+
+# Times and counts
+
+
+def test_a_report_keeps_the_bsps_time(row: Message) -> None:
+    sent(row)
+    reported(row, "sent", timestamp=1767600000)
+    assert Event.objects.get().at.timestamp() == 1767600000
+
+
+def test_a_time_far_in_the_future_is_taken_for_now(row: Message) -> None:
+    sent(row)
+    reported(row, "sent", timestamp=int(timezone.now().timestamp()) + 10 * 86400)
+    assert abs((Event.objects.get().at - timezone.now()).total_seconds()) < 60
+
+
+def test_a_missing_time_is_now(row: Message) -> None:
+    sent(row)
+    reported(row, "sent")
+    assert abs((Event.objects.get().at - timezone.now()).total_seconds()) < 60
+
+
+def test_sent_reports_may_stay_here(row: Message) -> None:
+    sent(row)
+    ledger.record(row.provider_id, [StatusUpdate("sent", msg_id=row.msg_id)], forward_sent=False)
+    assert (again(row).status, pending()) == (Status.SENT, [])
+
+
+def test_squashing_keeps_every_sum(row: Message) -> None:
+    sent(row)
+    reported(row, "sent", "delivered", "read", timestamp=1767600000)
+    for second in range(30):
+        reported(row, "clicked", timestamp=1767600000 + second)
+
+    def sums() -> dict[Any, int]:
+        rows = StatCount.objects.values_list("minute", "campaign", "template", "metric", "code", "count")
+        found: counts.Counter[Any] = counts.Counter()
+        for *key, number in rows:
+            found[tuple(key)] += number
+        return dict(found)
+
+    before, rows = sums(), StatCount.objects.count()
+    saved = counts.squash()
+    assert saved > 0
+    assert (sums(), StatCount.objects.count()) == (before, rows - saved)
+    assert counts.squash() == 0, "nothing is left to fold"
+
+
+def test_squashing_goes_in_steps(row: Message) -> None:
+    sent(row)
+    for second in range(30):
+        reported(row, "clicked", timestamp=1767600000 + second)
+    while counts.squash(limit=5):
+        pass
+    assert count(Metric.CLICKED) == 30
+
+
+def test_opposite_changes_leave_no_row(row: Message) -> None:
+    key = counted_as(row, Metric.CLICKED)
+    counts.add(counts.Counter({key: 1}))
+    counts.add(counts.Counter({key: -1}))
+    counts.squash()
+    assert not StatCount.objects.filter(metric=Metric.CLICKED).exists()

@@ -1,0 +1,78 @@
+"""The demo's data: made once, the same for every run, and pointed at wherever it runs."""
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import CommandError
+
+from config import demo
+from config.management.commands import run_demo
+from providers.models import ApiCredential, Provider
+from templates_app.models import Template
+from tests.factories import make_provider
+
+pytestmark = pytest.mark.django_db
+SIMULATOR = "http://127.0.0.1:8101"
+
+
+@pytest.fixture(autouse=True)
+def _own_directory(settings: Any, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+
+
+def test_a_second_run_changes_nothing() -> None:
+    first = demo.seed(SIMULATOR)
+    rows = [model.objects.count() for model in (Provider, ApiCredential, Template)]
+    second = demo.seed(SIMULATOR)
+    assert second == first
+    assert [model.objects.count() for model in (Provider, ApiCredential, Template)] == rows
+    assert rows[0] == rows[1] == 3
+
+
+def test_the_logins_are_kept_from_other_users() -> None:
+    demo.seed(SIMULATOR)
+    assert stat.S_IMODE(demo.path().stat().st_mode) == 0o600
+
+
+def test_logins_are_generated() -> None:
+    first = demo.seed(SIMULATOR)
+    demo.path().unlink()
+    Provider.objects.all().delete()
+    assert demo.seed(SIMULATOR).admin.password != first.admin.password
+
+
+def test_an_emptied_database_is_filled_again_with_the_same_administrator() -> None:
+    first = demo.seed(SIMULATOR)
+    Provider.objects.all().delete()
+    get_user_model().objects.all().delete()
+    assert demo.seed(SIMULATOR).admin == first.admin
+    assert Provider.objects.count() == 3
+
+
+def test_a_changed_password_stays_changed() -> None:
+    login = demo.seed(SIMULATOR).admin
+    user = get_user_model().objects.get(username=login.username)
+    user.set_password("chosen by a person")
+    user.save()
+    made = demo.seed(SIMULATOR)
+    assert made.admin_changed
+    assert login.password not in run_demo.introduction(made, "http://127.0.0.1:8100", SIMULATOR)
+
+
+def test_another_port_moves_the_providers_with_it() -> None:
+    demo.seed(SIMULATOR)
+    demo.seed("http://127.0.0.1:9001")
+    generic, interakt, meta = Provider.objects.order_by("nickname")
+    assert generic.endpoint == "http://127.0.0.1:9001/clevertap/demo-generic/messages"
+    assert interakt.options["base_url"] == meta.options["base_url"] == "http://127.0.0.1:9001"
+    assert {row.delivery_url[:21] for row in (generic, interakt, meta)} == {"http://127.0.0.1:9001"}
+
+
+def test_it_stays_out_of_a_database_made_for_something_else() -> None:
+    make_provider(nickname="Live")
+    with pytest.raises(CommandError, match=r"manage\.py serve"):
+        run_demo._seed(SIMULATOR)
+    assert Provider.objects.count() == 1

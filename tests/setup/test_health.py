@@ -1,0 +1,87 @@
+"""/livez and /readyz: asked by machines, by any name, about this process and what it needs."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import DatabaseError
+from django.test import Client
+from django.utils import timezone
+
+from config import health
+from providers.models import Provider
+from tests.factories import MessageFactory
+
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+@pytest.fixture
+def probe() -> Client:
+    """As a load balancer asks: by address, which is not among ALLOWED_HOSTS."""
+    return Client(SERVER_NAME="10.1.2.3")
+
+
+def test_alive_without_a_database(probe: Client) -> None:
+    answer = probe.get("/livez")
+    assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
+
+
+@pytest.mark.django_db
+def test_ready(probe: Client, settings: Any) -> None:
+    settings.CELERY_BROKER_URL = ""
+    answer = probe.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "ready"
+    assert set(answer.json()["checks"]) == {"database", "migrations", "queues"}
+    assert answer["Cache-Control"] == "no-store"
+
+
+@pytest.mark.django_db
+def test_not_ready_without_a_database(probe: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone() -> dict[str, Any]:
+        raise DatabaseError("password=hunter2")
+
+    monkeypatch.setitem(health.CHECKS, "database", gone)
+    answer = probe.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (503, "not ready")
+    assert "hunter2" not in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_not_ready_before_migrations(probe: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_migrated", False)
+    monkeypatch.setattr(health.MigrationExecutor, "migration_plan", lambda *_: [("one", False)])
+    answer = probe.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["migrations"]["unapplied"] == 1
+
+
+@pytest.mark.django_db
+def test_a_broker_that_is_down_takes_nothing_out_of_service(probe: Client, settings: Any) -> None:
+    """Messages are still kept, and workers find them later."""
+    settings.CELERY_BROKER_URL = NOWHERE
+    answer = probe.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "degraded"
+    assert answer.json()["checks"]["broker"]["ok"] is False
+
+
+def test_the_oldest_waiting_message_is_timed(probe: Client, provider: Provider) -> None:
+    MessageFactory(provider=provider)
+    MessageFactory(provider=provider, next_attempt_at=timezone.now() - timedelta(seconds=90))
+    assert 90 <= probe.get("/readyz").json()["checks"]["queues"]["oldest_message_seconds"] < 120
+
+
+@pytest.mark.parametrize("why", ["paused", "held", "later"])
+def test_what_waits_on_purpose_is_not_late(probe: Client, provider: Provider, why: str) -> None:
+    now = timezone.now()
+    wait = timedelta(seconds=90)
+    MessageFactory(provider=provider, next_attempt_at=now + wait if why == "later" else now - wait)
+    changed = {
+        "paused": {"state": Provider.State.PAUSED},
+        "held": {"hold_until": now + wait},
+        "later": {},
+    }[why]
+    if changed:
+        Provider.objects.filter(pk=provider.pk).update(**changed)
+    assert probe.get("/readyz").json()["checks"]["queues"]["oldest_message_seconds"] == 0

@@ -1,0 +1,107 @@
+"""What a person does first: start the demo, paste its command, watch, and press Ctrl-C."""
+
+import contextlib
+import json
+import re
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from tests.processes import Running, alive, free_port, fresh_environment, running, wait_until
+
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs Linux' /proc"),
+]
+
+
+def introduction(demo: Running) -> str:
+    return demo.wait_for("Ctrl-C stops")
+
+
+def pasted(text: str) -> str:
+    (command,) = re.findall(r"^  (curl .*?)\n\n", text, re.MULTILINE | re.DOTALL)
+    return command
+
+
+def get(url: str) -> Any:
+    with urlopen(url, timeout=5) as answer:
+        return json.loads(answer.read())
+
+
+def reported(simulator: str, msg_id: str) -> set[str]:
+    """The statuses of a message that the fake CleverTap was told."""
+    sink = get(f"{simulator}_control/sink")["records"]
+    statuses = [status for record in sink for status in record["payload"]["statuses"]]
+    return {status["status"] for status in statuses if status["msgId"].startswith(msg_id)}
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_the_first_message_and_ctrl_c(tmp_path: Path) -> None:
+    port = free_port(width=2)
+    with fresh_environment(tmp_path / "data") as env:
+        with running(["manage.py", "run_demo", "--port", str(port)], env) as demo:
+            text = introduction(demo)
+            simulator = re.findall(r"Simulator: +(\S+)", text)[0]
+            answers = [
+                subprocess.run(
+                    ["bash", "-c", pasted(text)], capture_output=True, text=True, check=True
+                ).stdout
+                for _ in range(2)
+            ]
+            assert answers == ['{"status":"success"}'] * 2
+            ids = wait_until(
+                lambda: [
+                    request["body"]["msgId"].partition("|")[0]
+                    for request in get(f"{simulator}_control/requests")["records"]
+                    if len(request["statuses"]) == 3
+                ],
+                timeout=15,
+            )
+            wait_until(lambda: reported(simulator, ids[0]) == {"sent", "delivered", "read"}, timeout=15)
+            assert len(demo.family()) >= 4
+            began = time.monotonic()
+            assert demo.stop() == 0
+            assert time.monotonic() - began < 10
+            assert "Traceback" not in demo.output
+            assert alive(env) == {}
+        with running(["manage.py", "run_demo", "--port", str(port)], env) as again:
+            text_again = introduction(again)
+            assert pasted(text_again) == pasted(text)
+            assert re.findall(r"password (\S+)", text_again) == re.findall(r"password (\S+)", text)
+            kept = get_admin(text_again)
+            assert again.stop() == 0
+    assert kept.status == 200
+
+
+def get_admin(text: str) -> Any:
+    return urlopen(re.findall(r"Admin: +(\S+)", text)[0], timeout=5)
+
+
+def test_a_port_that_is_taken_is_said_plainly(tmp_path: Path) -> None:
+    port = free_port(width=2)
+    for taken in (port, port + 1):
+        with socket.socket() as other, fresh_environment(tmp_path / str(taken)) as env:
+            other.bind(("127.0.0.1", taken))
+            other.listen()
+            with running(["manage.py", "run_demo", "--port", str(port)], env) as demo:
+                assert demo.process.wait(20) == 1
+                assert f"Port {taken} is taken" in demo.output
+                assert "Traceback" not in demo.output
+
+
+def test_no_two_demos_on_the_same_data(tmp_path: Path) -> None:
+    port = free_port(width=4)
+    with fresh_environment(tmp_path / "data") as env, contextlib.ExitStack() as stack:
+        first = stack.enter_context(running(["manage.py", "run_demo", "--port", str(port)], env))
+        introduction(first)
+        second = stack.enter_context(running(["manage.py", "run_demo", "--port", str(port + 2)], env))
+        assert second.process.wait(20) == 1
+        assert "running on" in second.output
+        assert get(f"http://127.0.0.1:{port}/livez") == {"status": "alive"}
