@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
-from callbacks import admin_forwarding, ingest
+from callbacks import admin_forwarding, admin_reports, ingest
 from callbacks.models import Reply, Webhook
 from campaigns.lookup import phone_digits
 from campaigns.models import Forward
@@ -36,7 +36,7 @@ from providers.admin_filters import ProviderFilter
 from providers.messages import Reply as Inbound
 from providers.models import Provider
 
-__all__ = ["admin_forwarding"]
+__all__ = ["admin_forwarding", "admin_reports"]
 
 CHUNK = 1000
 _STATES: dict[int, Tone] = {
@@ -196,7 +196,7 @@ class ReplyAdmin(LogAdmin):
 
     @column(description="forwarding")
     def forward_state(self, reply: Reply) -> SafeString:
-        return admin_forwarding.forward_badge(reply)
+        return admin_reports.forward_badge(reply)
 
     def page_context(self, request: HttpRequest, obj: Reply) -> dict[str, Any]:
         try:
@@ -205,7 +205,7 @@ class ReplyAdmin(LogAdmin):
             inbound = None
         answers = obj.answers
         return {
-            "badge": admin_forwarding.forward_badge(obj),
+            "badge": admin_reports.forward_badge(obj),
             "inbound": inbound,
             "answers": link(page_url("campaigns_message", answers.pk), answers) if answers else "",
             "content_json": pretty.body(obj.content),
@@ -224,4 +224,4 @@ class ReplyAdmin(LogAdmin):
 
     @action(description="Retry forwarding", permissions=["operate"])
     def retry_selected(self, request: HttpRequest, queryset: QuerySet[Reply]) -> None:
-        admin_forwarding.retry(self, request, queryset)
+        admin_reports.retry(self, request, queryset)

@@ -165,9 +165,10 @@ def code_words(code: int | None) -> str:
 
 def _event(event: Event) -> Step:
     title, tone = _KINDS.get(event.kind, (str(event.kind), ""))
+    told = event.at != event.received_at  # equal where no BSP gave a time, as for what we failed ourselves
     facts = _facts(
-        BSP_time=pretty.clock(event.at)[:-4],
-        Lag=_lag(event.received_at - event.at),
+        BSP_time=pretty.clock(event.at)[:-4] if told else "",
+        Lag=_lag(event.received_at - event.at) if told else "",
         CleverTap_code=code_words(event.code),
         BSP_code=event.bsp_code,
         Reason=event.text,

@@ -47,16 +47,28 @@ def _counted() -> Iterator[tuple[str, str, str, Counted, Tone]]:
     """Title, text, the list that shows it, the rows, how bad any of them is."""
     yield "Queued", "waiting to be sent", "campaigns_message", _messages(Status.QUEUED), ""
     yield "Unknown", "sent, never answered", "campaigns_message", _messages(Status.UNKNOWN), "warning"
-    paused = Provider.objects.filter(state=Provider.State.PAUSED), {"state": "paused"}
+    paused: Counted = Provider.objects.filter(state=Provider.State.PAUSED), {"state": "paused"}
     yield "Paused", "providers that send nothing", "providers_provider", paused, "danger"
-    held = Provider.objects.filter(hold_until__gt=timezone.now()), {"state": "held"}
+    held: Counted = Provider.objects.filter(hold_until__gt=timezone.now()), {"state": "held"}
     yield "Held", "providers whose BSP asked for a break", "providers_provider", held, "warning"
-    failing = Outlet.objects.filter(failures__gt=0), {}
+    failing: Counted = Outlet.objects.filter(failures__gt=0), {}
     yield "Failing", "CleverTap URLs that do not answer", "callbacks_outlet", failing, "danger"
     yield "Parked reports", "not taken by CleverTap", "campaigns_event", _parked(Event), "danger"
     yield "Parked inbound", "messages not taken by CleverTap", "callbacks_reply", _parked(Reply), "danger"
-    yield "Quarantined", "webhooks nobody could read", "callbacks_webhook", _webhooks(State.QUARANTINED), "warning"
-    yield "Unmatched", "webhooks on unknown messages", "callbacks_webhook", _webhooks(State.UNMATCHED), "warning"
+    yield (
+        "Quarantined",
+        "webhooks nobody could read",
+        "callbacks_webhook",
+        _webhooks(State.QUARANTINED),
+        "warning",
+    )
+    yield (
+        "Unmatched",
+        "webhooks on unknown messages",
+        "callbacks_webhook",
+        _webhooks(State.UNMATCHED),
+        "warning",
+    )
 
 
 def _messages(status: Status) -> Counted:

@@ -1,7 +1,6 @@
 """The local worker: the same drain functions that Celery wakes, from one process of threads."""
 
 import logging
-import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -49,9 +48,6 @@ class Worker:
 
     def run(self) -> None:
         """Works until `stop` is set, then lets requests under way finish."""
-        # The threads that wait for the database must not wait long for Python as well: a third more
-        # messages a second, measured with bench/sending.py.
-        sys.setswitchinterval(0.001)
         listener = Listener()
         try:
             while not self.stop.is_set():

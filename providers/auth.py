@@ -67,9 +67,12 @@ def door(public_id: str) -> Door | None:
 
 def callback_door(purpose: str, token: str) -> Door | None:
     """The provider whose callback URL for `purpose` holds `token`, in its grace time too."""
-    live = CallbackToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
-    found = live.filter(purpose=purpose, token=token)
-    return _cached((purpose, token), lambda: Provider.objects.filter(callback_tokens__in=found))
+
+    def providers() -> QuerySet[Provider]:
+        live = CallbackToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
+        return Provider.objects.filter(callback_tokens__in=live.filter(purpose=purpose, token=token))
+
+    return _cached((purpose, token), providers)
 
 
 def _load(providers: QuerySet[Provider]) -> Door | None:

@@ -48,8 +48,16 @@ def test_every_state_is_listed_and_filtered(operator: Client, bsp: Provider) -> 
     assert rows(operator, WEBHOOKS, source="delivery") == [delivery.pk]
 
 
-@pytest.mark.parametrize("url", [WEBHOOKS, REPLIES, "/admin/callbacks/forwardcall/", "/admin/campaigns/event/",
-                                 "/admin/campaigns/refusal/"])  # fmt: skip
+@pytest.mark.parametrize(
+    "url",
+    [
+        WEBHOOKS,
+        REPLIES,
+        "/admin/callbacks/forwardcall/",
+        "/admin/campaigns/event/",
+        "/admin/campaigns/refusal/",
+    ],
+)
 def test_the_long_lists_never_count(operator: Client, bsp: Provider, url: str) -> None:
     webhook(bsp)
     inbound(bsp)
@@ -76,8 +84,14 @@ def test_a_webhooks_page_shows_it_whole_but_no_secret(
     token = bsp.callback_tokens.get(purpose="webhook").token
     for client in (operator, looker):
         shown = text(client.get(f"{WEBHOOKS}{stored.pk}/change/"))
-        for words in ("Cannot be read: no data", "After a fix, read it again", "&quot;message_api_sent&quot;",
-                      "/webhooks/•••", "application/json", f"{WEBHOOKS}{stored.pk}/raw/"):  # fmt: skip
+        for words in (
+            "Cannot be read: no data",
+            "After a fix, read it again",
+            "&quot;message_api_sent&quot;",
+            "/webhooks/•••",
+            "application/json",
+            f"{WEBHOOKS}{stored.pk}/raw/",
+        ):
             assert words in shown
         for secret in (token, SECRETS["api_key"], "of the BSP"):
             assert secret not in shown
@@ -158,8 +172,15 @@ def test_an_inbound_messages_page(operator: Client, bsp: Provider) -> None:
     message = MessageFactory(provider=bsp)
     reply = inbound(bsp, answers=message, forward=Forward.PARKED, forward_error="HTTP 400: bad type")
     shown = text(operator.get(f"{REPLIES}{reply.pk}/change/"))
-    for words in ("Here it is", "https://cdn.example/receipt.jpg", "image/jpeg", "Asha", "HTTP 400: bad type",
-                  f"/admin/campaigns/message/{message.pk}/change/", f"{REPLIES}{reply.pk}/retry/"):  # fmt: skip
+    for words in (
+        "Here it is",
+        "https://cdn.example/receipt.jpg",
+        "image/jpeg",
+        "Asha",
+        "HTTP 400: bad type",
+        f"/admin/campaigns/message/{message.pk}/change/",
+        f"{REPLIES}{reply.pk}/retry/",
+    ):
         assert words in shown
 
 

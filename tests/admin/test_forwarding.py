@@ -64,8 +64,12 @@ def test_outlets_tell_their_trouble_and_what_they_owe(operator: Client, bsp: Pro
     }
     assert counted == {outlet.pk: (1, 1), other.pk: (1, 0)}
     page = text(operator.get(f"{OUTLETS}{outlet.pk}/change/"))
-    for words in ("https://clevertap.example/dlr", "Tried again", f"{OUTLETS}{outlet.pk}/retry/",
-                  f"{CALLS}?provider={bsp.pk}&amp;kind=delivery"):  # fmt: skip
+    for words in (
+        "https://clevertap.example/dlr",
+        "Tried again",
+        f"{OUTLETS}{outlet.pk}/retry/",
+        f"{CALLS}?provider={bsp.pk}&amp;kind=delivery",
+    ):
         assert words in page
 
 
@@ -199,8 +203,14 @@ def test_only_those_who_may_retry(looker: Client, bsp: Provider, sent: Message) 
 
 
 def refusal(bsp: Provider, **values: Any) -> Refusal:
-    defaults = {"received_at": timezone.now(), "code": 2002, "text": "to: +91-98 is not a phone number",
-                "msg_id": "1|2|3|4", "to_raw": "+91-98", "payload": '{"to":"+91-98"}'}  # fmt: skip
+    defaults = {
+        "received_at": timezone.now(),
+        "code": 2002,
+        "text": "to: +91-98 is not a phone number",
+        "msg_id": "1|2|3|4",
+        "to_raw": "+91-98",
+        "payload": '{"to":"+91-98"}',
+    }
     return Refusal.objects.create(provider=bsp, **defaults | values)
 
 
@@ -213,6 +223,10 @@ def test_refused_requests_are_found_and_shown(operator: Client, bsp: Provider) -
     for term in ("1|2", "+91-98", "not a phone"):
         assert rows(operator, REFUSALS, q=term) == [phone.pk]
     page = text(operator.get(f"{REFUSALS}{phone.pk}/change/"))
-    for words in ("2002 phone", "to: +91-98 is not a phone number", "&quot;to&quot;: &quot;+91-98&quot;",
-                  "nothing was queued or sent"):  # fmt: skip
+    for words in (
+        "2002 phone",
+        "to: +91-98 is not a phone number",
+        "&quot;to&quot;: &quot;+91-98&quot;",
+        "nothing was queued or sent",
+    ):
         assert words in page

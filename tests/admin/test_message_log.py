@@ -50,10 +50,18 @@ def wanted(bsp: Provider) -> Message:
 @pytest.mark.parametrize(
     "term",
     [
-        "919812345678", "+919812345678", "+91 98123-45678", "919812", "+9198", "4930004|1731583253|20241114|4930004",
-        "4930004|1731", "4930004", "wamid.HBgM==", " 919812345678 ",
+        "919812345678",
+        "+919812345678",
+        "+91 98123-45678",
+        "919812",
+        "+9198",
+        "4930004|1731583253|20241114|4930004",
+        "4930004|1731",
+        "4930004",
+        "wamid.HBgM==",
+        " 919812345678 ",
     ],
-)  # fmt: skip
+)
 def test_it_finds_by_phone_msg_id_and_bsp_id(operator: Client, wanted: Message, term: str) -> None:
     assert found(operator, q=term) == [wanted.pk]
 
@@ -172,9 +180,12 @@ def test_the_time_range(operator: Client, bsp: Provider) -> None:
     picked = found(operator, accepted_at_from_0="2026-03-02", accepted_at_to_0="2026-03-02")
     assert picked == [message.pk for message in reversed(made) if message.accepted_at.day == 2]
     picked = found(
-        operator, accepted_at_from_0="2026-03-02", accepted_at_from_1="06:00:00", accepted_at_to_0="2026-03-03",
+        operator,
+        accepted_at_from_0="2026-03-02",
+        accepted_at_from_1="06:00:00",
+        accepted_at_to_0="2026-03-03",
         accepted_at_to_1="00:00:00",
-    )  # fmt: skip
+    )
     assert picked == [made[6].pk, made[5].pk, made[4].pk, made[3].pk]
     assert found(operator, accepted_at_from_0="2027-01-01") == []
     assert found(operator, accepted_at_to_0="2025-01-01") == []

@@ -34,9 +34,17 @@ def test_a_command_means_what_the_request_said() -> None:
         ["sh", "-c", f'set -- {command}; printf "%s\\n" "$@"'], capture_output=True, text=True
     )
     assert shown.stdout.splitlines() == [
-        "curl", "-X", "POST", "https://x.example/?a=1&b=2", "-H", "X-Key: a b", "-u", "user:pass", "--data-raw",
+        "curl",
+        "-X",
+        "POST",
+        "https://x.example/?a=1&b=2",
+        "-H",
+        "X-Key: a b",
+        "-u",
+        "user:pass",
+        "--data-raw",
         content,
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(

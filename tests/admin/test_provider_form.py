@@ -81,16 +81,22 @@ def test_only_the_chosen_connectors_fields_count(operator: Client) -> None:
     form |= {"credential__meta__app_secret": "s", "credential__meta__verify_token": "v"}
     operator.post(ADD, form)
     assert set(Provider.objects.get().credentials) == {
-        "access_token", "phone_number_id", "app_secret", "verify_token",
-    }  # fmt: skip
+        "access_token",
+        "phone_number_id",
+        "app_secret",
+        "verify_token",
+    }
 
 
 def test_every_connectors_fields_are_on_the_page(operator: Client) -> None:
     shown = text(operator.get(ADD))
     for name in (
-        "credential__interakt__api_key", "credential__meta__access_token", "credential__generic__username",
-        "credential__generic__header-name", "option__interakt__base_url",
-    ):  # fmt: skip
+        "credential__interakt__api_key",
+        "credential__meta__access_token",
+        "credential__generic__username",
+        "credential__generic__header-name",
+        "option__interakt__base_url",
+    ):
         assert f'name="{name}"' in shown
     assert "connector == &#x27;interakt&#x27;" in shown
 

@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from campaigns import counts
 from campaigns.models import StatCount
-from lib import crypto
 from lib.http import HttpResponse
 from lib.transport import NotSent, transport
 from providers import setup
@@ -49,8 +48,15 @@ def test_the_list_tells_state_queue_and_trouble(operator: Client, bsp: Provider)
     outlet = failing(bsp)
     shown = text(operator.get(LIST))
     assert f"/admin/campaigns/message/?provider={bsp.pk}&amp;status=10" in shown
-    for words in ("Paused", "Credentials were refused", "Held", "80 a second at most", "40 a minute",
-                  "delivery reports failing", f"/admin/callbacks/outlet/{outlet.pk}/change/"):  # fmt: skip
+    for words in (
+        "Paused",
+        "Credentials were refused",
+        "Held",
+        "80 a second at most",
+        "40 a minute",
+        "delivery reports failing",
+        f"/admin/callbacks/outlet/{outlet.pk}/change/",
+    ):
         assert words in shown
     rows = {row.pk: row for row in operator.get(LIST).context["cl"].result_list}
     assert rows[bsp.pk].n_queued == 3
@@ -71,9 +77,15 @@ def test_counting_a_queue_stops_at_the_cap(
 
 @pytest.mark.parametrize(
     ("query", "found"),
-    [("state=paused", ["B"]), ("state=active", ["A"]), ("state=held", ["A"]), ("connector=interakt", ["B"]),
-     ("q=8889", ["B"]), ("q=a", ["A"])],
-)  # fmt: skip
+    [
+        ("state=paused", ["B"]),
+        ("state=active", ["A"]),
+        ("state=held", ["A"]),
+        ("connector=interakt", ["B"]),
+        ("q=8889", ["B"]),
+        ("q=a", ["A"]),
+    ],
+)
 def test_filters_and_search(operator: Client, query: str, found: list[str]) -> None:
     held = make_provider(nickname="A")
     Provider.objects.filter(pk=held.pk).update(hold_until=timezone.now() + timedelta(hours=1))
@@ -101,73 +113,6 @@ def test_why_it_is_paused_or_held_is_on_its_page(operator: Client, bsp: Provider
     assert "Held until" in shown
     assert "Slow down" in shown
     assert url(bsp, "resume") in shown
-
-
-def test_credentials_are_shown_once(operator: Client, bsp: Provider) -> None:
-    response = operator.post(url(bsp, "new-credentials"), {"kind": "basic"}, follow=True)
-    current = bsp.api_credentials.get(expires_at=None)
-    login = response.context["login"]
-    assert login.password in text(response)
-    assert login.username in text(response)
-    assert crypto.matches(f"{login.username}:{login.password}", current.headers["authorization"])
-    assert "no-store" in response["Cache-Control"]
-    again = text(operator.get(url(bsp, "login")))
-    assert login.password not in again
-    assert "have been shown already" in again
-
-
-def test_nothing_of_them_lies_readable_in_the_session(operator: Client, bsp: Provider) -> None:
-    operator.post(url(bsp, "new-credentials"), {"kind": "basic"})
-    stored = dict(operator.session.items())
-    login = operator.get(url(bsp, "login")).context["login"]
-    assert login.password not in str(stored)
-
-
-def test_two_credentials_live_side_by_side(operator: Client, bsp: Provider) -> None:
-    first = bsp.api_credentials.get()
-    operator.post(url(bsp, "new-credentials"), {"kind": "basic"})
-    first.refresh_from_db()
-    assert first.expires_at is not None
-    assert first.expires_at > timezone.now()
-    shown = text(operator.get(url(bsp, "change")))
-    assert "works until" in shown
-    assert "current" in shown
-    operator.post(url(bsp, "new-credentials"), {"kind": "basic"})
-    assert bsp.api_credentials.count() == 2
-    assert not bsp.api_credentials.filter(pk=first.pk).exists()
-
-
-def test_header_credentials_with_the_names_the_operator_chose(operator: Client, bsp: Provider) -> None:
-    form = {"kind": "headers", "names": "user, password"}
-    response = operator.post(url(bsp, "new-credentials"), form, follow=True)
-    headers = response.context["login"].headers
-    assert list(headers) == ["user", "password"]
-    stored = bsp.api_credentials.get(expires_at=None).headers
-    assert all(crypto.matches(value, stored[name]) for name, value in headers.items())
-    assert all(value in text(response) for value in headers.values())
-
-
-@pytest.mark.parametrize(
-    ("names", "words"), [("", "at least one"), ("a b", "Not a header name"), ("A, a", "there twice")]
-)
-def test_header_names_are_checked(operator: Client, bsp: Provider, names: str, words: str) -> None:
-    response = operator.post(url(bsp, "new-credentials"), {"kind": "headers", "names": names})
-    assert words in text(response)
-    assert bsp.api_credentials.count() == 1
-
-
-@pytest.mark.parametrize("purpose", ["delivery", "inbound", "webhook"])
-def test_a_rotated_address_works_on_for_a_while(operator: Client, bsp: Provider, purpose: str) -> None:
-    former = bsp.callback_tokens.get(purpose=purpose)
-    asked = text(operator.get(url(bsp, f"rotate/{purpose}")))
-    assert "keeps working for 7 days" in asked
-    assert bsp.callback_tokens.count() == 3  # only asked
-    operator.post(url(bsp, f"rotate/{purpose}"), {"confirmed": "yes"})
-    current = bsp.callback_tokens.get(purpose=purpose, expires_at=None)
-    shown = text(operator.get(url(bsp, "change")))
-    assert current.token in shown
-    assert former.token not in shown
-    assert "The former URL works until" in shown
 
 
 def test_pausing_asks_for_a_reason(operator: Client, bsp: Provider) -> None:
@@ -231,8 +176,14 @@ def test_check_connection_shows_request_answer_and_verdict(
     assert not sent  # looking sends nothing
     shown = text(operator.post(url(provider, "check"), {"confirmed": "yes"}))
     assert len(sent) == 1
-    for words in ("The BSP accepted the validation message", "whatsapp:hsm:technology:generic:verify", "37 ms",
-                  "&quot;success&quot;", "•••", "http://127.0.0.1:9/messages"):  # fmt: skip
+    for words in (
+        "The BSP accepted the validation message",
+        "whatsapp:hsm:technology:generic:verify",
+        "37 ms",
+        "&quot;success&quot;",
+        "•••",
+        "http://127.0.0.1:9/messages",
+    ):
         assert words in shown
     assert "pass-w0rd-31" not in shown
     assert "t0k-55" not in shown

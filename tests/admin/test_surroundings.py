@@ -16,11 +16,18 @@ from tests.admin.conftest import SECRETS, failed, failing, inbound, parked, unkn
 from tests.factories import MessageFactory
 
 LISTS = [
-    "/admin/campaigns/message/", "/admin/campaigns/refusal/", "/admin/callbacks/reply/",
-    "/admin/providers/provider/", "/admin/templates_app/template/", "/admin/callbacks/webhook/",
-    "/admin/callbacks/outlet/", "/admin/callbacks/forwardcall/", "/admin/campaigns/event/",
-    "/admin/auth/user/", "/admin/auth/group/",
-]  # fmt: skip
+    "/admin/campaigns/message/",
+    "/admin/campaigns/refusal/",
+    "/admin/callbacks/reply/",
+    "/admin/providers/provider/",
+    "/admin/templates_app/template/",
+    "/admin/callbacks/webhook/",
+    "/admin/callbacks/outlet/",
+    "/admin/callbacks/forwardcall/",
+    "/admin/campaigns/event/",
+    "/admin/auth/user/",
+    "/admin/auth/group/",
+]
 
 
 def text(response: Any) -> str:
@@ -98,11 +105,16 @@ def test_one_who_may_only_look_changes_no_provider(looker: Client, bsp: Provider
 def test_no_secret_is_on_any_page(operator: Client, bsp: Provider) -> None:
     message = parked(MessageFactory(provider=bsp, status=50)).message
     pages = [
-        *LISTS, "/admin/", f"/admin/campaigns/message/{message.pk}/change/",
-        f"/admin/callbacks/reply/{inbound(bsp).pk}/change/", f"/admin/callbacks/webhook/{webhook(bsp).pk}/change/",
-        f"/admin/callbacks/outlet/{failing(bsp).pk}/change/", f"/admin/providers/provider/{bsp.pk}/change/",
-        f"/admin/providers/provider/{bsp.pk}/history/", f"/admin/providers/provider/{bsp.pk}/delete/",
-    ]  # fmt: skip
+        *LISTS,
+        "/admin/",
+        f"/admin/campaigns/message/{message.pk}/change/",
+        f"/admin/callbacks/reply/{inbound(bsp).pk}/change/",
+        f"/admin/callbacks/webhook/{webhook(bsp).pk}/change/",
+        f"/admin/callbacks/outlet/{failing(bsp).pk}/change/",
+        f"/admin/providers/provider/{bsp.pk}/change/",
+        f"/admin/providers/provider/{bsp.pk}/history/",
+        f"/admin/providers/provider/{bsp.pk}/delete/",
+    ]
     for purpose in ("delivery", "inbound", "webhook"):
         setup.rotate_callback(bsp, purpose)
     former = bsp.callback_tokens.exclude(expires_at=None).values_list("token", flat=True)
