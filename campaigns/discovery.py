@@ -35,6 +35,9 @@ def learn(door: Door, environ: Mapping[str, str]) -> None:
 
 
 def _allowed(url: str) -> bool:
-    parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").lower()
+    except ValueError:  # brackets that close nothing
+        return False
     return parts.scheme == "https" and len(url) <= 1000 and validate_host(host, settings.CALLBACK_HOSTS)

@@ -9,6 +9,11 @@ from time import monotonic, sleep
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+from django.db import connections
+
+from callbacks import inbox
+from campaigns import intake
 from config.wsgi import application
 from providers import setup
 from providers.models import Provider
@@ -101,6 +106,13 @@ def call_back(
 def path_of(provider: Provider, purpose: str) -> str:
     name = "webhook_url" if purpose == "webhook" else f"{purpose}_callback_url"
     return urlsplit(setup.urls(provider)[name]).path
+
+
+def writers_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has the threads of group commit give their connections back, or the test database stays in use."""
+    for writer in (intake._writer, inbox._writer):
+        monkeypatch.setattr(writer, "_write", lambda _: connections.close_all())
+        writer.submit(None)  # type: ignore[arg-type]
 
 
 def until(condition: Callable[[], Any], work: Callable[[], Any] | None = None, timeout: float = 20.0) -> None:

@@ -13,7 +13,7 @@ from campaigns import intake
 from campaigns.models import Message
 from lib.group_commit import GroupCommit, Overloaded
 from providers.models import Provider
-from tests.gateway import SUCCESS, post, template, until
+from tests.gateway import SUCCESS, post, template, until, writers_let_go
 
 
 @pytest.fixture(autouse=True)
@@ -127,10 +127,11 @@ def test_overload_is_answered_early_with_429(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_many_requests_at_once_are_all_committed(provider: Provider) -> None:
+def test_many_requests_at_once_are_all_committed(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     messages = [template(msgId=f"m{n % 20}", to="15550100001") for n in range(40)]
     with ThreadPoolExecutor(8) as pool:
         assert {answer.body for answer in pool.map(lambda message: post(provider, message), messages)} == {
             SUCCESS
         }
     assert Message.objects.count() == 20
+    writers_let_go(monkeypatch)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.servers.basehttp import ThreadedWSGIServer
+from django.db import connections
 from django.test.testcases import QuietWSGIRequestHandler
 
 from callbacks.models import Webhook
@@ -14,6 +15,7 @@ from config import worker
 from config.worker import Worker
 from config.wsgi import application
 from simulator.server import Simulator
+from tests.gateway import writers_let_go
 
 
 @pytest.fixture
@@ -26,9 +28,16 @@ def gateway(transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPat
     server.daemon_threads = True
     server.set_app(application)
     running = Worker()
+
+    def work() -> None:
+        try:
+            running.run()
+        finally:
+            connections.close_all()  # a thread takes its connection with it, out of the pool
+
     threads = [
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True),
-        threading.Thread(target=running.run, daemon=True),
+        threading.Thread(target=work, daemon=True),
     ]
     for thread in threads:
         thread.start()
@@ -38,6 +47,7 @@ def gateway(transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPat
     for thread in threads:
         thread.join(30)
     server.server_close()
+    writers_let_go(monkeypatch)
 
 
 def settled(simulator: Simulator) -> bool:
