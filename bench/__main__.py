@@ -30,8 +30,8 @@ def main(names: list[str]) -> None:
 def _where() -> str:
     version = subprocess.run(["psql", "--version"], capture_output=True, text=True).stdout.strip()
     return (
-        f"Measured by `make bench` on {os.cpu_count()} cores that ran everything at once (wrk, {version}, the fake "
-        f"BSP, the gateway), Python {platform.python_version()}. Read them as ratios.\n"
+        f"Measured by `make bench` on {os.cpu_count()} cores that ran everything at once: wrk, {version},\n"
+        f"the fake BSP and the gateway, on Python {platform.python_version()}. Read them as ratios.\n"
     )
 
 

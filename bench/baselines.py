@@ -23,8 +23,8 @@ from rest_framework.views import APIView  # noqa: E402
 
 from campaigns import ledger  # noqa: E402
 from campaigns.models import Message  # noqa: E402
-from providers.models import ApiCredential, Provider  # noqa: E402
 from lib import crypto  # noqa: E402
+from providers.models import ApiCredential, Provider  # noqa: E402
 
 
 class ComponentSerializer(serializers.Serializer):
@@ -103,6 +103,7 @@ plain = _Plain()
 
 _queue: list[tuple[Any, asyncio.Future]] = []
 _writing = False
+_writers: set[asyncio.Task] = set()
 
 
 async def ceiling(scope: Any, receive: Any, send: Any) -> None:
@@ -122,9 +123,12 @@ async def ceiling(scope: Any, receive: Any, send: Any) -> None:
         _queue.append((_row(data, body), future))
         if not _writing:
             _writing = True
-            asyncio.ensure_future(_write())
+            _writers.add(task := asyncio.ensure_future(_write()))
+            task.add_done_callback(_writers.discard)
         await future
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]}
+    )
     await send({"type": "http.response.body", "body": b'{"status":"success"}'})
 
 

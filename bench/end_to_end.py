@@ -10,8 +10,19 @@ import time
 from pathlib import Path
 
 from bench.surroundings import (
-    PYTHON, ROOT, add_provider, control, cpu_seconds, database, granian, manage, postgres_cpu, query, running,
-    simulator, table,
+    PYTHON,
+    ROOT,
+    add_provider,
+    control,
+    cpu_seconds,
+    database,
+    granian,
+    manage,
+    postgres_cpu,
+    query,
+    running,
+    simulator,
+    table,
 )  # fmt: skip
 
 WEB, SIMULATOR = 8653, 8663
@@ -41,7 +52,9 @@ def run(messages: int = 50_000) -> str:
             running([PYTHON, "manage.py", "worker"], env) as worker,
         ):
             latency = _latency(env, provider)
-            rates = _load(env, provider, messages, {"web": web.pid, "worker": worker.pid, "simulator": bsp.pid})
+            rates = _load(
+                env, provider, messages, {"web": web.pid, "worker": worker.pid, "simulator": bsp.pid}
+            )
         account_of_audit = json.loads(manage(env, "audit", "--json"))
     assert account_of_audit["ok"], account_of_audit
     return "\n".join([rates, latency])
@@ -65,18 +78,23 @@ def _load(env: dict[str, str], provider: dict, messages: int, parts: dict[str, i
     seconds = time.monotonic() - began
     time.sleep(1)
     assert _forwarded() - taken == 3 * messages, "a report came twice"
-    ((read,),) = query(env, "SELECT count(*) FROM campaigns_message WHERE status = 80 AND msg_id NOT LIKE 'probe%'")
+    ((read,),) = query(
+        env, "SELECT count(*) FROM campaigns_message WHERE status = 80 AND msg_id NOT LIKE 'probe%'"
+    )
     assert read == messages, read
     rows = [
         (f"{messages:,} messages, {3 * messages:,} reports, all forwarded once, audit clean",
          f"{messages / seconds:,.0f} messages/s", f"{seconds:.0f} s"),
-        ("posted and accepted meanwhile", f"{messages / answers['seconds']:,.0f} messages/s", f"{answers['seconds']:.0f} s"),
+        ("posted and accepted meanwhile",
+         f"{messages / answers['seconds']:,.0f} messages/s", f"{answers['seconds']:.0f} s"),
     ]  # fmt: skip
     after = {name: cpu_seconds(pid) for name, pid in parts.items()} | {"PostgreSQL": postgres_cpu()}
     for name in before:
         spent = after[name] - before[name]
         rows.append((f"CPU of {name}", f"{spent / messages * 1e6:,.0f} µs a message", f"{spent:.0f} s"))
-    return table("End to end", ("web, worker, PostgreSQL, fake BSP and CleverTap on the same 2 cores", "", ""), rows)
+    return table(
+        "End to end", ("web, worker, PostgreSQL, fake BSP and CleverTap on the same 2 cores", "", ""), rows
+    )
 
 
 def _forwarded() -> int:
@@ -86,14 +104,19 @@ def _forwarded() -> int:
 
 def _latency(env: dict[str, str], provider: dict) -> str:
     """One message at a time into an idle gateway; times from the rows it leaves."""
+    login = f"{provider['username']}:{provider['password']}"
     for n in range(PROBES):
-        subprocess.run(
-            ["curl", "-sf", "-u", f"{provider['username']}:{provider['password']}", "-H",
-             "Content-Type: application/json", provider["messages_url"], "-d",
-             json.dumps({"to": "+919812300001", "isTemplate": False, "type": "text", "text": {"body": "hi"},
-                         "msgId": f"probe|1|20260105|{n}", "wabaNumber": "15550001111", "payloadVersion": 0.1})],
-            check=True, capture_output=True,
-        )  # fmt: skip
+        payload = {
+            "payloadVersion": 0.1,
+            "to": "+919812300001",
+            "wabaNumber": "15550001111",
+            "msgId": f"probe|1|20260105|{n}",
+            "isTemplate": False,
+            "type": "text",
+            "text": {"body": "hi"},
+        }
+        curl = ["curl", "-sf", "-u", login, provider["messages_url"], "-d", json.dumps(payload)]
+        subprocess.run(curl, check=True, capture_output=True)
         time.sleep(0.6)
     sends = query(
         env,
@@ -105,11 +128,15 @@ def _latency(env: dict[str, str], provider: dict) -> str:
         "SELECT extract(epoch FROM f.started_at - w.received_at) * 1000 FROM campaigns_event e "
         "JOIN campaigns_message m ON m.id = e.message_id JOIN callbacks_forwardcall f ON f.id = e.forward_log "
         "JOIN callbacks_webhook w ON encode(w.body, 'escape') LIKE '%\"wp-' || m.id || '-1\"%' "
-        "AND encode(w.body, 'escape') LIKE '%message_api_' || CASE e.kind WHEN 1 THEN 'sent' WHEN 2 THEN 'delivered' "
-        "ELSE 'read' END || '%' WHERE m.msg_id LIKE 'probe%'",
+        "AND encode(w.body, 'escape') LIKE '%message_api_' || "
+        "CASE e.kind WHEN 1 THEN 'sent' WHEN 2 THEN 'delivered' ELSE 'read' END || '%' "
+        "WHERE m.msg_id LIKE 'probe%'",
     )
     rows = []
-    for name, found in (("accepted → request to the BSP", sends), ("webhook → request to CleverTap", forwards)):
+    for name, found in (
+        ("accepted → request to the BSP", sends),
+        ("webhook → request to CleverTap", forwards),
+    ):
         values = sorted(float(value) for (value,) in found)
         assert values, name
         worst = values[int(len(values) * 0.95)]

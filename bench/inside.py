@@ -73,7 +73,9 @@ def loop(count: str, threads: str) -> dict:
     mine, count_ = provider(), int(count)
     config = mine.config
     prepared = [
-        mine.bsp.build_request(Outbound(f"wp-{n}-1", f"{n}|1|20260105|{n}", f"9198{n:08d}", "1", CONTENT), config)
+        mine.bsp.build_request(
+            Outbound(f"wp-{n}-1", f"{n}|1|20260105|{n}", f"9198{n:08d}", "1", CONTENT), config
+        )
         for n in range(count_)
     ]
 
@@ -103,7 +105,11 @@ def fill_webhooks() -> dict:
     mine, now = provider(), timezone.now()
     ids = list(Message.objects.order_by("id").values_list("id", "attempt"))
     rows = []
-    for kind, column in (("sent", "received_at_utc"), ("delivered", "delivered_at_utc"), ("read", "seen_at_utc")):
+    for kind, column in (
+        ("sent", "received_at_utc"),
+        ("delivered", "delivered_at_utc"),
+        ("read", "seen_at_utc"),
+    ):
         for pk, attempt in ids:
             body = {
                 "version": "1.0", "timestamp": "2026-01-05T10:00:05.120000", "type": f"message_api_{kind}",
@@ -121,8 +127,8 @@ def fill_webhooks() -> dict:
             }  # fmt: skip
             rows.append((mine.pk, "native", "POST", "/", "{}", msgspec.json.encode(body), now, now, 0, 0, ""))
     columns = (
-        "provider_id", "source", "method", "url", "headers", "body", "received_at", "next_attempt_at", "state",
-        "attempts", "summary",
+        "provider_id", "source", "method", "url", "headers", "body", "received_at", "next_attempt_at",
+        "state", "attempts", "summary",
     )  # fmt: skip
     sql.insert(Webhook, columns, rows)
     return {"webhooks": len(rows)}

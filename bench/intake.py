@@ -23,7 +23,16 @@ def run(seconds: int = 8) -> str:
     with tempfile.TemporaryDirectory() as folder, database("sqlite", Path(folder)) as env:
         embedded = _measure(env, _provider(env), "config.wsgi:application", seconds, workers=1, threads=64)
         rows.append(_row("**Waypost**, embedded SQLite", embedded, plain, ceiling))
-    header = ("intake, 1,500 connections", "accepted/s", "p50", "p99", "not 200", "rows = answers", "× plain view", "of the ceiling")
+    header = (
+        "intake, 1,500 connections",
+        "accepted/s",
+        "p50",
+        "p99",
+        "not 200",
+        "rows = answers",
+        "× plain view",
+        "of the ceiling",
+    )
     return table("Intake", header, rows)
 
 
@@ -34,7 +43,9 @@ def _provider(env: dict[str, str]) -> dict:
     )  # fmt: skip
 
 
-def _measure(env: dict[str, str], provider: dict, app: str, seconds: int, *, workers: int, threads: int) -> dict:
+def _measure(
+    env: dict[str, str], provider: dict, app: str, seconds: int, *, workers: int, threads: int
+) -> dict:
     query(env, "DELETE FROM campaigns_message")
     pair = base64.b64encode(f"{provider['username']}:{provider['password']}".encode()).decode()
     url = f"http://127.0.0.1:{PORT}/v1/{provider['messages_url'].split('/')[-2]}/messages"
@@ -61,7 +72,9 @@ def _row(name: str, figures: dict, plain: dict, ceiling: dict) -> tuple[str, ...
         f"{figures['p50']:.2f} s",
         f"{figures['p99']:.2f} s",
         str(bad),
-        f"{figures['stored']:,} = {figures['requests']:,} + open" if figures["even"] else f"NO: {figures['stored']:,} / {figures['requests']:,}",
+        f"{figures['stored']:,} = {figures['requests']:,} + open"
+        if figures["even"]
+        else f"NO: {figures['stored']:,} / {figures['requests']:,}",
         f"{figures['rate'] / plain['rate']:.1f}",
         f"{figures['rate'] / ceiling['rate']:.0%}",
     )

@@ -20,7 +20,9 @@ async def main(url: str, username: str, password: str, count: int, concurrency: 
 
         async def work() -> None:
             for n in numbers:
-                async with session.post(url, data=payload(n), headers={"Content-Type": "application/json"}) as answer:
+                async with session.post(
+                    url, data=payload(n), headers={"Content-Type": "application/json"}
+                ) as answer:
                     answers[f"{answer.status} {(await answer.text())[:40]}"] += 1
 
         began = time.monotonic()
@@ -38,7 +40,10 @@ def payload(n: int) -> bytes:
             "msgId": f"{n}|1767225600|20260105|{n}|1",
             "template": {"namespace": "order_ready_v2", "languageCode": "en"},
             "components": [
-                {"type": "body", "body": {"text": "Hello Mira", "parameters": [{"type": "text", "text": "Mira"}]}}
+                {
+                    "type": "body",
+                    "body": {"text": "Hello Mira", "parameters": [{"type": "text", "text": "Mira"}]},
+                }
             ],
         }
     ).encode()

@@ -11,20 +11,22 @@ SIMULATOR = 8661
 
 def run() -> str:
     rows = []
-    with tempfile.TemporaryDirectory() as folder, database("postgresql", Path(folder)) as env:
-        with running(*simulator(SIMULATOR, delay=0.05)):
-            account = {"dialect": "interakt", "key": "k"}
-            control(SIMULATOR, "accounts", account)
-            control(SIMULATOR, "behaviour", {"webhooks": False, "magic": False})
-            add_provider(
-                env, "--nickname", "bench", "--connector", "interakt", "--waba-number", "15550001111",
-                "--credential", "api_key=k", "--option", f"base_url=http://127.0.0.1:{SIMULATOR}",
-                "--max-concurrency", "500", "--rate", "none",
-            )  # fmt: skip
-            baselines = [inside(env, "loop", "5000", threads) for threads in ("100", "500")]
-            inside(env, "fill", str(MESSAGES))
-            ours = inside(env, "drain", "send")
-            assert ours["done"] == MESSAGES, ours
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        database("postgresql", Path(folder)) as env,
+        running(*simulator(SIMULATOR, delay=0.05)),
+    ):
+        control(SIMULATOR, "accounts", {"dialect": "interakt", "key": "k"})
+        control(SIMULATOR, "behaviour", {"webhooks": False, "magic": False})
+        add_provider(
+            env, "--nickname", "bench", "--connector", "interakt", "--waba-number", "15550001111",
+            "--credential", "api_key=k", "--option", f"base_url=http://127.0.0.1:{SIMULATOR}",
+            "--max-concurrency", "500", "--rate", "none",
+        )  # fmt: skip
+        baselines = [inside(env, "loop", "5000", threads) for threads in ("100", "500")]
+        inside(env, "fill", str(MESSAGES))
+        ours = inside(env, "drain", "send")
+        assert ours["done"] == MESSAGES, ours
     best = max(figures["done"] / figures["seconds"] for figures in baselines)
     for name, figures in (
         ("`requests` in 100 threads, nothing recorded", baselines[0]),
@@ -34,7 +36,9 @@ def run() -> str:
         rate = figures["done"] / figures["seconds"]
         cpu = figures["cpu"] / figures["done"] * 1e6
         rows.append((name, f"{rate:,.0f}", f"{cpu:.0f} µs", f"{rate / best:.1f}"))
-    return table("Dispatch", ("one process, answers after 50 ms", "messages/s", "CPU a message", "× best loop"), rows)
+    return table(
+        "Dispatch", ("one process, answers after 50 ms", "messages/s", "CPU a message", "× best loop"), rows
+    )
 
 
 if __name__ == "__main__":

@@ -24,7 +24,12 @@ ADMIN_URL = os.environ.get("BENCH_DATABASE_URL", "postgres://postgres@127.0.0.1:
 @contextmanager
 def database(kind: str, directory: Path) -> Iterator[dict[str, str]]:
     """The environment of a gateway on an empty, migrated database: "postgresql" or "sqlite"."""
-    env = {"DATA_DIR": str(directory), "ALLOW_PRIVATE_TARGETS": "1", "LOG_LEVEL": "WARNING", "CELERY_BROKER_URL": ""}
+    env = {
+        "DATA_DIR": str(directory),
+        "ALLOW_PRIVATE_TARGETS": "1",
+        "LOG_LEVEL": "WARNING",
+        "CELERY_BROKER_URL": "",
+    }
     name = f"waypost_bench_{secrets.token_hex(4)}"
     if kind == "postgresql":
         _psql(f'CREATE DATABASE "{name}"')
@@ -55,7 +60,9 @@ def query(env: Mapping[str, str], statement: str) -> list[tuple]:
             return connection.execute(statement).fetchall()
     import psycopg
 
-    with psycopg.connect(env["DATABASE_URL"].replace("postgres://", "postgresql://"), autocommit=True) as connection:
+    with psycopg.connect(
+        env["DATABASE_URL"].replace("postgres://", "postgresql://"), autocommit=True
+    ) as connection:
         cursor = connection.execute(statement)
         return cursor.fetchall() if cursor.description else []
 
@@ -105,10 +112,11 @@ def wait_for(url: str, seconds: float = 30.0) -> None:
 
 
 def granian(application: str, port: int, *, workers: int, threads: int, interface: str = "wsgi") -> list[str]:
+    blocking = ["--blocking-threads", str(threads)] if interface == "wsgi" else []
     return [
         str(BIN / "granian"), "--interface", interface, "--host", "127.0.0.1", "--port", str(port),
-        "--workers", str(workers), "--backlog", "4096", "--backpressure", "4096", "--http", "1", "--no-ws",
-        "--log-level", "error", *(["--blocking-threads", str(threads)] if interface == "wsgi" else []), application,
+        "--workers", str(workers), *blocking, "--backlog", "4096", "--backpressure", "4096",
+        "--http", "1", "--no-ws", "--log-level", "error", application,
     ]  # fmt: skip
 
 
@@ -128,20 +136,26 @@ def control(port: int, what: str, content: object = None) -> dict:
 def inside(env: Mapping[str, str], *arguments: str) -> dict:
     """A command of bench.inside in a process of its own."""
     result = subprocess.run(
-        [PYTHON, "-m", "bench.inside", *arguments], cwd=ROOT, env=os.environ | env, capture_output=True, text=True
+        [PYTHON, "-m", "bench.inside", *arguments],
+        cwd=ROOT,
+        env=os.environ | env,
+        capture_output=True,
+        text=True,
     )
     if result.returncode:
         raise SystemExit(result.stderr)
     return json.loads(result.stdout.splitlines()[-1])
 
 
-def wrk(url: str, script: Path, *, connections: int, seconds: int, env: Mapping[str, str] | None = None) -> dict:
+def wrk(
+    url: str, script: Path, *, connections: int, seconds: int, env: Mapping[str, str] | None = None
+) -> dict:
     """Load by wrk: requests, rate, p50 and p99 in seconds, answers other than 200, socket errors."""
+    options = ["-t2", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "--latency", "-s", str(script)]
     result = subprocess.run(
-        ["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "--latency", "-s", str(script), url],
-        capture_output=True, text=True, env=os.environ | (env or {}), check=True,
-    ).stdout  # fmt: skip
-    figures = json.loads(result[result.index("{\"requests\"") :].splitlines()[0])
+        ["wrk", *options, url], capture_output=True, text=True, env=os.environ | (env or {}), check=True
+    ).stdout
+    figures = json.loads(result[result.index('{"requests"') :].splitlines()[0])
     figures["rate"] = figures["requests"] / figures["seconds"]
     return figures
 

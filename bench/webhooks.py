@@ -29,7 +29,11 @@ def run(seconds: int = 6) -> str:
         assert events == 3 * MESSAGES, events
     bad = taken["not_200"] + taken["socket_errors"]
     rows = [
-        ("webhooks accepted: verified, committed, answered", f"{taken['rate']:,.0f}", f"p99 {taken['p99']:.2f} s, {bad} not 200"),
+        (
+            "webhooks accepted: verified, committed, answered",
+            f"{taken['rate']:,.0f}",
+            f"p99 {taken['p99']:.2f} s, {bad} not 200",
+        ),
         (
             "statuses through parsing, ledger and counts, one process",
             f"{read['done'] / read['seconds']:,.0f}",

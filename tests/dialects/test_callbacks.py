@@ -1,4 +1,4 @@
-"""CleverTap's callbacks, both ways: read tolerantly from BSPs that speak them, written strictly to CleverTap."""
+"""CleverTap's callbacks, both ways: read tolerantly from BSPs, written strictly to CleverTap."""
 
 import json
 from typing import Any
