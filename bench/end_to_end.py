@@ -39,7 +39,8 @@ def run(messages: int = 50_000) -> str:
         provider = add_provider(
             env, "--nickname", "bench", "--connector", "interakt", "--waba-number", "15550001111",
             "--credential", "api_key=k", "--credential", "webhook_secret=s",
-            "--option", f"base_url=http://127.0.0.1:{SIMULATOR}", "--max-concurrency", "200", "--rate", "none",
+            "--option", f"base_url=http://127.0.0.1:{SIMULATOR}", "--max-concurrency", "200",
+            "--rate", "none",
             "--delivery-url", f"http://127.0.0.1:{SIMULATOR}/sink/bench/delivery",
             "--inbound-url", f"http://127.0.0.1:{SIMULATOR}/sink/bench/inbound",
         )  # fmt: skip

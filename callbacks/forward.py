@@ -7,13 +7,14 @@ parked for an operator.
 
 import logging
 import threading
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from random import uniform
-from time import time
+from time import sleep, time
 from typing import Any
 
 import msgspec
@@ -35,6 +36,7 @@ from providers.models import Provider
 logger = logging.getLogger(__name__)
 
 LANES = 16
+GATHER = 0.03  # seconds; a request with many reports costs little more than with one
 WINDOW = 500  # pending reports looked at together, and put in order
 TIMEOUT = 20.0
 PATIENCE = 1.0  # between looks at the lease while waiting for answers
@@ -107,6 +109,8 @@ def drain(
             done += count
             if moved:
                 idle_since = time()
+                if moved > 1:
+                    sleep(GATHER)
             elif time() - idle_since >= linger:
                 break
             else:
@@ -121,7 +125,7 @@ def due(provider: Provider) -> bool:
     )
 
 
-class _Queue:
+class _Queue(ABC):
     """What both kinds of forwarding share: lanes, calls, outcomes."""
 
     kind: Outlet.Kind
@@ -147,14 +151,17 @@ class _Queue:
         outlet = Outlet.objects.filter(provider=self.provider, kind=self.kind).first()
         return outlet is None or outlet.hold_until is None or outlet.hold_until <= timezone.now()
 
+    @abstractmethod
     def pending(self) -> Any:
-        raise NotImplementedError
+        """What is owed to CleverTap."""
 
+    @abstractmethod
     def claim(self) -> list[_Item]:
-        raise NotImplementedError
+        """The oldest of it."""
 
+    @abstractmethod
     def body(self, items: Sequence[_Item]) -> Any:
-        raise NotImplementedError
+        """The request's body for some of it."""
 
     @property
     def batch(self) -> int:
@@ -286,7 +293,9 @@ class _Queue:
             outlet.failures += 1
             outlet.hold_until = now + timedelta(seconds=wait)
             outlet.last_error = wave.trouble[:500]
-        elif wave.answered:
+        elif not wave.answered or (not outlet.failures and _just(outlet.last_success_at, now)):
+            return  # nothing that is not written there already
+        else:
             outlet.failures, outlet.hold_until, outlet.last_success_at = 0, None, now
         outlet.save()
 
@@ -373,6 +382,10 @@ class _Replies(_Queue):
 
     def body(self, items: Sequence[_Item]) -> Any:
         return items[0].payload
+
+
+def _just(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and now - moment < timedelta(seconds=5)
 
 
 def _chunks(items: Sequence[_Item], size: int) -> list[list[_Item]]:

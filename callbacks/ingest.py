@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from time import time
+from time import sleep, time
 
 import msgspec
 from django.db import InterfaceError, OperationalError, transaction
@@ -30,6 +30,7 @@ from providers.models import Provider
 logger = logging.getLogger(__name__)
 
 BATCH = 500
+GATHER = 0.02  # seconds; statements for many webhooks cost little more than for one
 # A report may overtake the record of its own sending; and a BSP may be hours late with ours.
 WAITS = [timedelta(seconds=seconds) for seconds in (1, 2, 5, 15, 60, 300, 900, 3600)]
 
@@ -65,6 +66,8 @@ def drain(
             done += count
             if count:
                 idle_since = time()
+                if count > 1:
+                    sleep(GATHER)
             elif time() - idle_since >= linger:
                 break
             else:

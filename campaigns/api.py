@@ -65,9 +65,12 @@ def read_body(request: HttpRequest, most: int) -> bytes:
         length = int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError as error:
         raise Malformed("the Content-Length is not a number") from error
-    if length > most:
-        raise Malformed(f"the body is larger than {most} bytes")
+    # Without a length the body comes in chunks, which Django does not read.
+    chunked = not request.META.get("CONTENT_LENGTH") and request.META.get("wsgi.input_terminated", False)
     try:
-        return request.body
+        body: bytes = request.META["wsgi.input"].read(most + 1) if chunked else b""
+        if max(length, len(body)) > most:
+            raise Malformed(f"the body is larger than {most} bytes")
+        return body if chunked else request.body
     except OSError as error:
         raise Malformed("the body broke off") from error

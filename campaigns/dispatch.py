@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 TIMEOUT = 30.0
 BATCH = 256
-GATHER = 32
+GATHER = 0.008  # seconds; statements for many messages cost little more than for one
 REREAD = 1.0  # seconds between looks at the provider's settings
 STORED_ANSWER = 4000
 CREDENTIAL_FAILURES = 5
@@ -160,8 +160,8 @@ class _Sender:
                 break
             if not started:
                 self.stirred.wait(self._pause())
-            if self.flying > GATHER:
-                sleep(0.005)  # a statement for many answers costs little more than for one
+            if settled + started > 1:
+                sleep(GATHER)
         self._hand_on()
         return self.attempts
 
