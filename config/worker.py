@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from functools import partial
+from time import monotonic
 
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections
@@ -49,12 +50,17 @@ class Worker:
     def run(self) -> None:
         """Works until `stop` is set, then lets requests under way finish."""
         listener = Listener()
+        looked = 0.0
         try:
             while not self.stop.is_set():
                 woken = listener.wait(LOOK)
-                for name, role in self._roles.items():
-                    if name.partition(":")[0] in woken:
-                        role.stirred.set()
+                working = {name: role for name, role in self._roles.items() if role.thread.is_alive()}
+                for name in woken & working.keys():
+                    working[name].stirred.set()
+                # Looking costs a query a provider: not for those who are at work and have been told.
+                if woken <= working.keys() and woken and monotonic() - looked < LOOK:
+                    continue
+                looked = monotonic()
                 try:
                     self._look()
                 except DatabaseError:

@@ -33,7 +33,7 @@ def wake(task: str, key: int | None = None) -> None:
     """Asks for `task` (a Celery task's name) to run soon, once for many calls."""
     global _publisher
     if not settings.CELERY_BROKER_URL:
-        _datagram(task)
+        _datagram(task if key is None else f"{task}:{key}")
         return
     with _lock:
         _pending.add((task, key))
@@ -98,7 +98,7 @@ class Listener:
         self.path.chmod(0o600)
 
     def wait(self, timeout: float) -> set[str]:
-        """The tasks asked for since the last call, after at most `timeout` seconds."""
+        """What was asked for since the last call, as TASK or TASK:KEY, after at most `timeout` seconds."""
         self._socket.settimeout(timeout)
         tasks: set[str] = set()
         with contextlib.suppress(OSError):

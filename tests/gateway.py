@@ -49,6 +49,7 @@ def call(method: str, path: str, body: bytes = b"", headers: Mapping[str, str] |
         "CONTENT_LENGTH": str(len(body)),
         "wsgi.url_scheme": "http",
         "wsgi.input": BytesIO(body),
+        "wsgi.input_terminated": True,
     }
     for name, value in (headers or {}).items():
         key = name.upper().replace("-", "_")

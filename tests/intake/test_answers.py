@@ -77,9 +77,22 @@ def test_a_body_of_ten_megabytes_is_a_bad_request(provider: Provider) -> None:
     assert answer.json == {"message": "Bad Request: the body is larger than 1000000 bytes"}
 
 
-@pytest.mark.parametrize("length", ["ten", "-1", "1e3", "", "0"])
+@pytest.mark.parametrize("length", ["ten", "-1", "1e3", "0"])
 def test_a_wrong_content_length_is_a_bad_request(provider: Provider, length: str) -> None:
     assert post(provider, template(), {"Content-Length": length}).status == 403
+
+
+def test_a_body_in_chunks_is_read_to_its_end(provider: Provider) -> None:
+    """Some HTTP clients never say how long a body will be."""
+    assert post(provider, template(), {"Content-Length": ""}).body == SUCCESS
+
+
+def test_but_not_for_ever(provider: Provider) -> None:
+    answer = post(provider, template(pad="x" * 2_000_000), {"Content-Length": ""})
+    assert (answer.status, answer.json["message"]) == (
+        403,
+        "Bad Request: the body is larger than 1000000 bytes",
+    )
 
 
 def test_a_body_that_breaks_off_is_a_bad_request(provider: Provider) -> None:
