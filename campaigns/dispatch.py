@@ -4,6 +4,7 @@ One worker at a time drains a provider (a lease says which), so that its concurr
 limits hold however many workers there are.
 """
 
+import contextlib
 import logging
 import threading
 from collections import deque
@@ -14,7 +15,8 @@ from time import sleep, time
 from typing import NamedTuple
 
 import msgspec
-from django.db import connection
+from django.db import Error as DatabaseError
+from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from campaigns import ledger, matching
@@ -36,6 +38,7 @@ TIMEOUT = 30.0
 BATCH = 256
 GATHER = 0.008  # seconds; statements for many messages cost little more than for one
 REREAD = 1.0  # seconds between looks at the provider's settings
+AGE_LOOK = 60.0  # seconds between looks for messages past their validity: each reads the whole queue
 STORED_ANSWER = 4000
 CREDENTIAL_FAILURES = 5
 OUTAGE_FAILURES = 10
@@ -141,10 +144,32 @@ class _Sender:
         # for a BSP that does not say how long.
         self.allowed: float = learnt.get("allowed", 0.0)
         self.waited: float = learnt.get("waited", 0.5)
+        self.aged_at: float = learnt.get("aged_at", 0.0)  # when the queue was last looked through for age
         self.window: Window | None = None
         self._reread()
 
     def run(self, linger: float) -> int:
+        try:
+            return self._run(linger)
+        except DatabaseError:
+            self._bring_home()
+            raise
+
+    def _bring_home(self) -> None:
+        """Records what is still under way when the database has failed us, if it comes back in time.
+
+        Else hundreds of messages would be unknown for a database's hiccup. It needs no lease: a
+        message given up for lost meanwhile takes its late answer.
+        """
+        end = time() + TIMEOUT
+        while self.flying and time() < end:
+            close_old_connections()
+            with contextlib.suppress(DatabaseError):
+                self._settle()
+            self.stirred.clear()
+            self.stirred.wait(0.2)
+
+    def _run(self, linger: float) -> int:
         idle_since = time()
         while True:
             self.stirred.clear()
@@ -168,7 +193,8 @@ class _Sender:
     def _hand_on(self) -> None:
         """Notes what the next holder must know: the requests that still count, and what was learnt."""
         window = self.window.dump(time()) if self.window is not None else []
-        self.hold.save({"window": window, "allowed": self.allowed, "waited": self.waited})
+        learnt = {"allowed": self.allowed, "waited": self.waited, "aged_at": self.aged_at}
+        self.hold.save({"window": window} | learnt)
 
     def _pause(self) -> float:
         if self.window is not None and not self.flying:
@@ -200,8 +226,11 @@ class _Sender:
             self.window = Window(self.provider.rate_count, self.provider.rate_period, past)
         else:
             self.window.count, self.window.seconds = self.provider.rate_count, self.provider.rate_period
-        while ledger.fail_expired(self.provider_id, timezone.now(), self.provider.validity):
-            self.hold.renew()
+        pause = min(AGE_LOOK, self.provider.validity.total_seconds() / 10)
+        if not 0 <= time() - self.aged_at < pause:
+            self.aged_at = time()
+            while ledger.fail_expired(self.provider_id, timezone.now(), self.provider.validity):
+                self.hold.renew()
 
     def _start(self) -> int:
         """Claims as many messages as the limits allow and starts their requests."""
@@ -233,11 +262,11 @@ class _Sender:
                 refused.append(self._refused(message, now, ReportCode.OTHER, self.redactor.text(text)))
                 continue
             calls.append((request, partial(self._land, Flight(message, request, now))))
-        self.flying += len(calls)
         if self.window is not None:
             self.window.start(len(calls))
             self._hand_on()
         transport.start(calls, TIMEOUT)
+        self.flying += len(calls)
         if refused:
             ledger.record_attempts(self.provider_id, refused)
         self.attempts += len(claimed)
@@ -262,26 +291,32 @@ class _Sender:
 
     def _settle(self) -> int:
         """Records what has been answered since the last time."""
-        tries: list[Tried] = []
-        hold: tuple[float, str] | None = None
+        answered = [self.answers.popleft() for _ in range(min(len(self.answers), 4 * BATCH))]
+        if not answered:
+            return 0
         now = timezone.now()
-        for _ in range(min(len(self.answers), 4 * BATCH)):
-            flight, answer = self.answers.popleft()
-            result = _result(self.connector, answer)
+        results = [_result(self.connector, answer) for _, answer in answered]
+        tries = [
+            self._tried(flight, answer, result, now)
+            for (flight, answer), result in zip(answered, results, strict=True)
+        ]
+        try:
+            ledger.record_attempts(self.provider_id, tries)
+        except DatabaseError:
+            self.answers.extendleft(reversed(answered))
+            raise
+        self.flying -= len(tries)
+        if self.window is not None:
+            self.window.finish(len(tries), time())
+        hold: tuple[float, str] | None = None
+        for result in results:
             if result.outcome == Outcome.THROTTLED:
                 wait = min(result.retry_after or 0.0, 86400.0) or self._backoff()
                 if hold is None or wait > hold[0]:
                     hold = (wait, result.text)
-            tries.append(self._tried(flight, answer, result, now))
             self._learn(result)
             if result.outcome == Outcome.RETRY and self.outages >= OUTAGE_FAILURES and hold is None:
                 hold = (self._backoff(), result.text)
-        if not tries:
-            return 0
-        self.flying -= len(tries)
-        if self.window is not None:
-            self.window.finish(len(tries), time())
-        ledger.record_attempts(self.provider_id, tries)
         self._hold_back(hold, now)
         return len(tries)
 

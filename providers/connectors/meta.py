@@ -10,7 +10,7 @@ import msgspec
 from lib.http import HttpRequest, HttpResponse
 from lib.signatures import same_secret, signed_sha256
 from providers.connectors.base import Config, Field
-from providers.dialects.cloud_api import message_body
+from providers.dialects.cloud_api import message_body, with_place
 from providers.dialects.cloud_api_errors import send_result
 from providers.dialects.cloud_api_webhook import MESSAGES, STATUSES, webhook_items
 from providers.messages import Malformed, Outbound, SendResult, WebhookItem
@@ -70,11 +70,20 @@ class Meta:
             "App dashboard > App settings > Advanced > Upgrade API version shows which ones are offered.",
             default=API_VERSION,
         ),
+        Field(
+            "location_name",
+            "Location name",
+            "Shown over location headers for which CleverTap sends coordinates alone. Meta demands one.",
+        ),
+        Field("location_address", "Location address", "The same for the address."),
     )
     default_rate: tuple[int, int] | None = (80, 1)
     mapped_statuses = frozenset(STATUSES) | MESSAGES
 
     def build_request(self, outbound: Outbound, config: Config) -> HttpRequest:
+        named = with_place(
+            outbound, config.options.get("location_name", ""), config.options.get("location_address", "")
+        )
         base = (config.options.get("base_url") or BASE_URL).rstrip("/")
         version = config.options.get("api_version") or API_VERSION
         number_id = quote(config.credentials.get("phone_number_id", ""), safe="")
@@ -85,7 +94,7 @@ class Meta:
                 "Authorization": f"Bearer {config.credentials.get('access_token', '')}",
                 "Content-Type": "application/json",
             },
-            msgspec.json.encode(message_body(outbound)),
+            msgspec.json.encode(message_body(named)),
         )
 
     def parse_response(self, response: HttpResponse) -> SendResult:

@@ -7,6 +7,8 @@ CleverTap sends them: variables from 1, buttons and cards from 0.
 import re
 from typing import Any
 
+from msgspec.structs import replace
+
 from providers.messages import (
     Button,
     Card,
@@ -95,6 +97,21 @@ def _template(content: TemplateContent) -> dict[str, Any]:
     return template
 
 
+def with_place(outbound: Outbound, name: str, address: str) -> Outbound:
+    """The message with its location header named, where CleverTap left that out.
+
+    CleverTap sends coordinates alone ("does not support Name, Address, or URL key in location
+    object"), and Meta takes no location header without both texts.
+    """
+    content = outbound.content
+    header = content.header if isinstance(content, TemplateContent) else None
+    if header is None or header.location is None:
+        return outbound
+    place = header.location
+    named = replace(place, name=place.name or name, address=place.address or address)
+    return replace(outbound, content=replace(content, header=replace(header, location=named)))
+
+
 def _card(index: int, card: Card) -> dict[str, Any]:
     where = f"card {index}, "
     components = (
@@ -112,7 +129,8 @@ def _header(header: Header | None, where: str) -> list[dict[str, Any]]:
     if header.kind == "location":
         place = header.location
         if place is None or not place.name or not place.address:
-            raise Unsupported(f"{slot}: name and address are required by Meta")
+            hint = "CleverTap sends neither, so set them in the provider's options"
+            raise Unsupported(f"{slot}: name and address are required by Meta; {hint}")
         parameter: dict[str, Any] = {"type": "location", "location": _location(place)}
     elif header.kind == "audio":
         raise Unsupported(f"{slot}: a template's header cannot be audio")

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from campaigns import dispatch, ledger
@@ -293,3 +294,43 @@ def test_they_go_on_when_it_is_up_again(at_endpoint: Provider, endpoint: Endpoin
     Message.objects.update(next_attempt_at=timezone.now())
     dispatch.drain(at_endpoint.pk)
     assert statuses() == {Status.ACCEPTED}
+
+
+# A database that fails
+
+
+def test_a_databases_hiccup_makes_nothing_unknown(
+    at_endpoint: Provider, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answers came; they only have to be written down when it is back."""
+    for _ in range(20):
+        message(at_endpoint)
+    record, failures = ledger.record_attempts, iter(range(3))
+
+    def gone_at_first(provider_id: int, tries: Any) -> None:
+        for _ in failures:
+            raise OperationalError("gone away")
+        record(provider_id, tries)
+
+    monkeypatch.setattr(ledger, "record_attempts", gone_at_first)
+    with pytest.raises(OperationalError):
+        dispatch.drain(at_endpoint.pk)
+    assert statuses() == {Status.ACCEPTED}
+    assert (Attempt.objects.count(), len(endpoint.got)) == (20, 20)
+
+
+def test_one_that_stays_away_leaves_them_to_the_next_worker(
+    at_endpoint: Provider, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "TIMEOUT", 0.3)
+    message(at_endpoint)
+
+    def gone(*_: Any) -> None:
+        raise OperationalError("gone away")
+
+    with monkeypatch.context() as patch, pytest.raises(OperationalError):
+        patch.setattr(ledger, "record_attempts", gone)
+        dispatch.drain(at_endpoint.pk)
+    dispatch.drain(at_endpoint.pk)
+    assert statuses() == {Status.UNKNOWN}
+    assert len(endpoint.got) == 1
