@@ -127,7 +127,8 @@ def _latency(env: dict[str, str], provider: dict) -> str:
     forwards = query(
         env,
         "SELECT extract(epoch FROM f.started_at - w.received_at) * 1000 FROM campaigns_event e "
-        "JOIN campaigns_message m ON m.id = e.message_id JOIN callbacks_forwardcall f ON f.id = e.forward_log "
+        "JOIN campaigns_message m ON m.id = e.message_id "
+        "JOIN callbacks_forwardcall f ON f.id = e.forward_log "
         "JOIN callbacks_webhook w ON encode(w.body, 'escape') LIKE '%\"wp-' || m.id || '-1\"%' "
         "AND encode(w.body, 'escape') LIKE '%message_api_' || "
         "CASE e.kind WHEN 1 THEN 'sent' WHEN 2 THEN 'delivered' ELSE 'read' END || '%' "

@@ -35,4 +35,5 @@ def sweep() -> None:
 def upkeep() -> None:
     now = timezone.now()
     forward.park_old(now)
-    inbox.forget(now, settings.WEBHOOK_RETENTION_DAYS)
+    while inbox.forget(now, settings.WEBHOOK_RETENTION_DAYS):
+        pass

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.db import connection, transaction
+from django.db.models import Max
+from django.utils import timezone
 
 from campaigns.models import StatCount
 from lib import sql
@@ -38,20 +40,27 @@ def add(deltas: Counter[Key]) -> None:
 
 
 def squash(limit: int = 20_000) -> int:
-    """Folds up to `limit` of the oldest delta rows into one row a key. Returns rows saved."""
+    """Folds up to `limit` of the rows written since the last time into one a key. Returns rows saved.
+
+    What was folded once is left alone, though a key may have a few such rows: writing every
+    figure anew each minute would cost far more than they do.
+    """
     names = ", ".join(COLUMNS)
     table = StatCount._meta.db_table
     with transaction.atomic():
-        # One squash at a time; the sums stay right even without, only the work would be doubled.
-        Lease.objects.select_for_update().filter(name="squash").first()
+        # Locked, so that two squashes at once do not do the work twice. The state is the last id folded.
+        note, _ = Lease.objects.select_for_update().get_or_create(
+            name="squash", defaults={"expires_at": timezone.now()}
+        )
+        done = int(note.state or 0)
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT MAX(id) FROM (SELECT id FROM {table} ORDER BY id LIMIT %s) AS t", [limit])
-            (last,) = cursor.fetchone()
-            if last is None:
+            window = f"SELECT id FROM {table} WHERE id > %s ORDER BY id LIMIT %s"
+            cursor.execute(f"SELECT MAX(id), COUNT(*) FROM ({window}) AS t", [done, limit])
+            last, found = cursor.fetchone()
+            if not found:
                 return 0
             cursor.execute(
-                f"DELETE FROM {table} WHERE id <= %s RETURNING {names}, count",
-                [last],
+                f"DELETE FROM {table} WHERE id > %s AND id <= %s RETURNING {names}, count", [done, last]
             )
             deleted = cursor.fetchall()
         sums: Counter[Key] = Counter()
@@ -59,4 +68,8 @@ def squash(limit: int = 20_000) -> int:
             provider_id, at, *rest = key
             sums[Key(provider_id, sql.datetimes(at), *rest)] += count
         add(sums)
+        if found < limit:  # else the sums come up again behind what is still to be folded
+            last = StatCount.objects.aggregate(last=Max("id"))["last"] or last
+        note.state = str(last)
+        note.save(update_fields=["state"])
     return len(deleted) - len(sums)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 from django.db import Error as DatabaseError
-from django.db import close_old_connections, connection
+from django.db import connection
 from django.utils import timezone
 
 from campaigns import ledger, matching
@@ -163,8 +163,7 @@ class _Sender:
         """
         end = time() + TIMEOUT
         while self.flying and time() < end:
-            close_old_connections()
-            with contextlib.suppress(DatabaseError):
+            with contextlib.suppress(DatabaseError), sql.borrowed():
                 self._settle()
             self.stirred.clear()
             self.stirred.wait(0.2)

@@ -30,4 +30,5 @@ def upkeep() -> None:
     for provider in Provider.objects.filter(state=Provider.State.PAUSED):
         while ledger.fail_expired(provider.pk, now, provider.validity):
             pass
-    counts.squash()
+    while counts.squash():
+        pass

@@ -15,7 +15,7 @@ from django.db import DataError, IntegrityError, InterfaceError, OperationalErro
 
 Item = TypeVar("Item")
 
-GATHER = 0.004  # seconds; a commit costs the CPU of several requests, whatever its size
+GATHER = 0.004
 
 
 class Overloaded(Exception):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from callbacks import inbox
 from callbacks.models import Webhook
+from callbacks.tasks import upkeep
 from lib.group_commit import Overloaded
 from providers import setup
 from providers.models import CallbackToken, Provider
@@ -204,3 +205,27 @@ class TestSignatures:
 def test_without_a_secret_interakts_url_is_the_secret(db: None) -> None:
     provider = make_provider(connector="interakt", credentials={"api_key": "key"})
     assert call_back(provider, "webhook", {"type": "x"}).status == 200
+
+
+# Forgotten
+
+
+@pytest.mark.parametrize("state", Webhook.State)
+def test_webhooks_are_forgotten_after_their_time(provider: Provider, settings: Any, state: int) -> None:
+    """But for those that are still to be read, by us or by an operator."""
+    settings.WEBHOOK_RETENTION_DAYS = 30
+    for days in (31, 29):
+        call_back(provider, "delivery", {})
+        received = timezone.now() - timedelta(days=days)
+        Webhook.objects.filter(pk=Webhook.objects.latest("pk").pk).update(state=state, received_at=received)
+    upkeep()
+    forgotten = state in (Webhook.State.DONE, Webhook.State.UNMATCHED)
+    assert Webhook.objects.count() == (1 if forgotten else 2)
+
+
+def test_however_many_they_are(provider: Provider) -> None:
+    for _ in range(7):
+        call_back(provider, "delivery", {})
+    now = timezone.now() + timedelta(days=31)
+    Webhook.objects.update(state=Webhook.State.DONE)
+    assert [inbox.forget(now, 30, limit=3) for _ in range(4)] == [3, 3, 1, 0]

@@ -89,7 +89,7 @@ outbounds = st.builds(
     to=st.from_regex(r"[1-9][0-9]{6,14}", fullmatch=True),
     sender=st.just("15550001111"),
     content=templates() | freeforms(),
-    custom_props=st.just({}),
+    custom_props=st.dictionaries(word, word, max_size=3),
 )
 
 scalars = (

@@ -144,6 +144,14 @@ def test_a_repeated_post_is_sent_once(connector: str, gateway: str, bsp: Simulat
     sound(bsp)
 
 
+def test_the_webhook_url_can_be_proved_ours(connector: str, gateway: str, bsp: Simulator) -> None:
+    customer(bsp, connector, gateway)
+    try:
+        assert bsp.handshake(connector)
+    except ValueError:
+        pytest.skip("this BSP asks for no proof")
+
+
 def test_forged_webhooks_change_nothing(connector: str, gateway: str, bsp: Simulator) -> None:
     """Where the BSP signs, that is; where it does not, the URL is the secret."""
     bsp.behaviour.forge_signatures = True

@@ -452,6 +452,17 @@ def test_squashing_keeps_every_sum(row: Message) -> None:
     assert counts.squash() == 0, "nothing is left to fold"
 
 
+def test_what_was_folded_is_left_alone(row: Message) -> None:
+    """Or every figure there ever was would be written anew each minute."""
+    sent(row)
+    reported(row, "sent")
+    counts.squash()
+    folded = set(StatCount.objects.values_list("id", flat=True))
+    reported(row, "delivered")
+    counts.squash()
+    assert folded < set(StatCount.objects.values_list("id", flat=True))
+
+
 def test_squashing_goes_in_steps(row: Message) -> None:
     sent(row)
     for second in range(30):
