@@ -47,18 +47,14 @@ def writer(settings: Any) -> Any:
 
 
 def submitted(writer: Writer, count: int) -> tuple[ThreadPoolExecutor, list[Any]]:
-    """`count` threads, each waiting for its number to be written, in this order."""
+    """`count` threads, each waiting for its number to be written: 0 by itself, the others behind it."""
     pool = ThreadPoolExecutor(count)
-    futures = []
-    for number in range(count):
+    futures = [pool.submit(writer.commit.submit, 0)]
+    until(lambda: writer.commit._writing_since)
+    for number in range(1, count):
         futures.append(pool.submit(writer.commit.submit, number))
-        until(lambda: waiting(writer) + sum(map(len, writer.groups)) > number)  # noqa: B023
+        until(lambda: sum(len(group.items) for group in writer.commit._groups) == number)  # noqa: B023
     return pool, futures
-
-
-def waiting(writer: Writer) -> int:
-    commit = writer.commit
-    return sum(len(group.items) for group in commit._groups) + (1 if commit._writing_since else 0)
 
 
 def test_what_gathers_while_one_is_written_shares_the_next_commit(writer: Writer) -> None:
