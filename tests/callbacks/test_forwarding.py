@@ -11,7 +11,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from callbacks import forward
+from callbacks import forward, outbox
 from callbacks.models import ForwardCall, Outlet, Reply
 from campaigns import dispatch
 from campaigns.models import Event, Forward, Message, Status
@@ -239,7 +239,7 @@ def test_a_provider_without_urls_keeps_its_reports(provider: Provider, endpoint:
 def test_batches_are_as_large_as_the_provider_takes(
     at_endpoint: Provider, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, most: int, calls: int
 ) -> None:
-    monkeypatch.setattr(forward, "LANES", 1)
+    monkeypatch.setattr(outbox, "LANES", 1)
     quirk(at_endpoint, statuses_per_request=most)
     for _ in range(45):
         report(sent_message(at_endpoint), "sent")
@@ -332,7 +332,7 @@ def test_any_other_success_is_one(at_endpoint: Provider, endpoint: Endpoint, bod
     assert forward.drain(at_endpoint.pk) == 1
 
 
-@pytest.mark.parametrize("status", forward.CONTENT_STATUSES)
+@pytest.mark.parametrize("status", outbox.CONTENT_STATUSES)
 def test_a_refused_batch_is_taken_apart_to_find_the_bad_one(
     at_endpoint: Provider, endpoint: Endpoint, status: int
 ) -> None:
@@ -404,7 +404,7 @@ def test_so_does_nobody_listening(db: None, clock: Any) -> None:
 def test_a_doubtful_one_says_that_it_may_come_twice(
     at_endpoint: Provider, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forward, "TIMEOUT", 0.05)
+    monkeypatch.setattr(outbox, "TIMEOUT", 0.05)
     endpoint.delay = 0.2
     report(sent_message(at_endpoint), "sent")
     forward.drain(at_endpoint.pk)
@@ -416,11 +416,11 @@ def test_the_tries_of_a_dead_url_grow_rare(at_endpoint: Provider, endpoint: Endp
     endpoint.reply = lambda _: (503, {}, b"")
     report(sent_message(at_endpoint), "sent")
     began, tries = timezone.now(), []
-    for _ in range(len(forward.LADDER) + 1):
+    for _ in range(len(outbox.LADDER) + 1):
         forward.drain(at_endpoint.pk)
         tries.append((timezone.now() - began).total_seconds())
         clock.move_to(outlet().hold_until)
-    for rung, (before, after) in zip(forward.LADDER, pairwise(tries), strict=True):
+    for rung, (before, after) in zip(outbox.LADDER, pairwise(tries), strict=True):
         assert 0.8 * rung <= after - before <= 1.2 * rung
     assert states() == {"pending": 1}
 
@@ -498,7 +498,7 @@ def test_a_slow_clevertap_does_not_cost_the_lease(
     at_endpoint: Provider, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or a second worker would tell it everything again."""
-    monkeypatch.setattr(forward, "PATIENCE", 0.01)
+    monkeypatch.setattr(outbox, "PATIENCE", 0.01)
     renewed = []
     monkeypatch.setattr(leases.Hold, "renew", lambda hold: renewed.append(len(endpoint.got)))
     endpoint.delay = 0.1
