@@ -105,6 +105,7 @@ def _forwarded() -> int:
 
 def _latency(env: dict[str, str], provider: dict) -> str:
     """One message at a time into an idle gateway; times from the rows it leaves."""
+    time.sleep(3)  # until the worker is up
     login = f"{provider['username']}:{provider['password']}"
     for n in range(PROBES):
         payload = {
