@@ -57,7 +57,9 @@ class Story(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 3))
     def claim(self, limit: int) -> None:
-        Message.objects.filter(status=Status.QUEUED).update(next_attempt_at=timezone.now())
+        for age, row in enumerate(reversed(self.rows)):  # an order that is the same in every run
+            due = timezone.now() - timedelta(minutes=1 + age)
+            Message.objects.filter(pk=row.pk, status=Status.QUEUED).update(next_attempt_at=due)
         for claimed in dispatch.claim(self.provider.pk, limit, timezone.now()):
             self.flying.append((claimed.id, claimed.attempt))
 
@@ -83,7 +85,7 @@ class Story(RuleBasedStateMachine):
     )
     def report(self, data: Any, kinds: list[str], named: str, second: int) -> None:
         """One webhook, about attempts that were made."""
-        attempted = list(Message.objects.filter(provider=self.provider, attempt__gt=0))
+        attempted = list(Message.objects.filter(provider=self.provider, attempt__gt=0).order_by("id"))
         updates = []
         for kind in kinds if attempted else []:
             row = data.draw(st.sampled_from(attempted))
