@@ -32,7 +32,8 @@ class _CallbackView(PlainView):
                 return answer(404, {"message": "There is no such callback URL"})
             incoming = HttpRequest(
                 request.method or "",
-                request.build_absolute_uri(),
+                # As the BSP called it, not as a proxy passes it on: signatures cover the URL.
+                settings.PUBLIC_BASE_URL + request.get_full_path(),
                 headers_of(request.META),
                 read_body(request, settings.WEBHOOK_MAX_BODY),
             )
@@ -87,12 +88,14 @@ class WebhookView(_CallbackView):
         if challenge is not None:
             kind = challenge.header("Content-Type") or "text/plain"
             return HttpResponse(challenge.body, status=challenge.status, content_type=kind)
-        if incoming.method != "POST":
+        if incoming.method != "POST" and not (door.connector.takes_get and incoming.query):
             return answer(405, {"message": "Webhooks are posted"})
         if not door.connector.verify(incoming, door.config):
             logger.warning("A webhook for provider %s failed its verification", door.nickname)
             return answer(401, {"message": "Verification failed"})
-        return super().take(door, incoming)
+        super().take(door, incoming)
+        told = door.connector.webhook_answer
+        return HttpResponse(told.body, status=told.status, content_type=told.header("Content-Type"))
 
 
 def headers_of(environ: dict[str, str]) -> dict[str, str]:

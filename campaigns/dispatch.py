@@ -31,6 +31,7 @@ from providers import leases
 from providers.connectors.base import Connector
 from providers.messages import Content, Outbound, Outcome, Refused, ReportCode, SendResult
 from providers.models import Provider
+from templates_app import known
 
 logger = logging.getLogger(__name__)
 
@@ -273,13 +274,15 @@ class _Sender:
 
     def _request(self, message: Claimed) -> HttpRequest:
         props = message.custom_props
+        content, registered = known.fit(self.provider_id, _decode_content.decode(message.content))
         outbound = Outbound(
             reference=matching.reference(message.id, message.attempt),
             msg_id=message.msg_id,
             to=message.to,
             sender=self.config.waba_number,
-            content=_decode_content.decode(message.content),
+            content=content,
             custom_props=msgspec.json.decode(props) if isinstance(props, str) else props,  # type: ignore[arg-type]
+            registered=registered,
         )
         return self.connector.build_request(outbound, self.config)
 

@@ -18,6 +18,7 @@ from providers.auth import Door
 from providers.dialects import clevertap_send
 from providers.dialects.clevertap_send import Send
 from providers.messages import AnswerCode, Outbound, Refused, TemplateContent
+from templates_app import known
 
 _encode = msgspec.json.Encoder().encode
 EXCERPT = 4000
@@ -62,7 +63,10 @@ def _check(door: Door, send: Send, now: float) -> list[str]:
     if offer and 0 < offer.expires_ms <= now * 1000:
         raise Refused(AnswerCode.TEMPLATE, "limited_time_offer: expiration_time_ms is in the past")
     # Building the BSP's request here tells CleverTap at once what the BSP cannot express.
-    outbound = Outbound("wp-0-0", send.msg_id, send.to, door.waba_number, content, send.custom_props)
+    fitted, registered = known.fit(door.provider_id, content)
+    outbound = Outbound(
+        "wp-0-0", send.msg_id, send.to, door.waba_number, fitted, send.custom_props, registered
+    )
     door.connector.build_request(outbound, door.config)
     return notes
 

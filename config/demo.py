@@ -1,4 +1,4 @@
-"""The demo: three providers on the simulator's fake BSPs, with everything filled in.
+"""The demo: a provider of each kind on the simulator's fake BSPs, with everything filled in.
 
 What it generates is kept in DATA_DIR/demo.json, so that the next run shows the same logins.
 """
@@ -6,15 +6,16 @@ What it generates is kept in DATA_DIR/demo.json, so that the next run shows the 
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
+from config.demo_bsps import CUSTOMERS, Given, Values
 from lib import crypto
 from providers import setup
+from providers.connectors import CONNECTORS
 from providers.models import Provider
 from simulator.accounts import Account
 from simulator.templates import default as demo_templates
@@ -36,44 +37,7 @@ class Kept(msgspec.Struct):
     logins: dict[str, Login] = {}
 
 
-Values = dict[str, Any]
-
-
-def _generic(simulator: str, key: str, secret: str) -> tuple[Values, Values]:
-    """What the provider needs to know of the fake BSP, and what that one needs to know of us."""
-    return (
-        {
-            "endpoint": f"{simulator}/clevertap/demo-generic/messages",
-            "credentials": {"username": "waypost", "password": key},
-        },
-        {"dialect": "clevertap", "username": "waypost", "password": key},
-    )
-
-
-def _interakt(simulator: str, key: str, secret: str) -> tuple[Values, Values]:
-    return (
-        {"credentials": {"api_key": key, "webhook_secret": secret}, "options": {"base_url": simulator}},
-        {"dialect": "interakt", "key": key, "secret": secret},
-    )
-
-
-def _meta(simulator: str, key: str, secret: str) -> tuple[Values, Values]:
-    ids = {"phone_number_id": "106540352240003", "waba_id": "102290129340003", "verify_token": "demo"}
-    return (
-        {
-            "credentials": {"access_token": key, "app_secret": secret, **ids},
-            "options": {"base_url": simulator},
-        },
-        {"dialect": "meta", "key": key, "secret": secret, **ids},
-    )
-
-
-# Nickname, connector, number, and how both sides are set up.
-BSPS = (
-    ("Demo Generic", "generic", "15550100001", _generic),
-    ("Demo Interakt", "interakt", "15550100002", _interakt),
-    ("Demo Meta", "meta", "15550100003", _meta),
-)
+NUMBERS = 15550100001  # of the first provider; the others follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +68,15 @@ def seed(simulator: str) -> Demo:
     shown, accounts = [], []
     with transaction.atomic():
         changed = _admin(kept.admin)
-        for nickname, connector, number, both_sides in BSPS:
-            name = f"demo-{connector}"
+        for position, (connector, customer_of) in enumerate(CUSTOMERS.items()):
+            name, number = f"demo-{connector}", str(NUMBERS + position)
+            nickname = f"Demo {CONNECTORS[connector].label}"
             keys = kept.keys.setdefault(nickname, (crypto.token(), crypto.token()))
-            ours, theirs = both_sides(simulator, *keys)
-            ours["delivery_url"] = f"{simulator}/sink/{name}/delivery"
-            ours["inbound_url"] = f"{simulator}/sink/{name}/inbound"
+            customer = customer_of(Given(simulator, name, *keys))
+            ours = customer.provider | {
+                "delivery_url": f"{simulator}/sink/{name}/delivery",
+                "inbound_url": f"{simulator}/sink/{name}/inbound",
+            }
             provider, login = _provider(nickname, connector, number, ours, kept)
             urls = setup.urls(provider)
             shown.append(Shown(nickname, number, urls["messages_url"], login))
@@ -120,7 +87,7 @@ def seed(simulator: str) -> Demo:
                     webhook_url=urls["webhook_url"],
                     delivery_url=urls["delivery_callback_url"],
                     inbound_url=urls["inbound_callback_url"],
-                    **theirs,
+                    **customer.account,
                 )
             )
         _save(kept)  # before the commit: the database must not hold a login that nobody knows

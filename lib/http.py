@@ -41,6 +41,14 @@ class HttpResponse:
         return self.body.decode("utf-8", "replace").replace("\0", "")
 
 
+def host(url: str) -> str:
+    """The host in a URL, in lower case; empty when the URL cannot be read."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:  # brackets that close nothing
+        return ""
+
+
 def header(headers: Mapping[str, str], name: str) -> str:
     wanted = name.lower()
     for key, value in headers.items():

@@ -5,19 +5,18 @@ takes effect everywhere within that time.
 """
 
 import re
-import threading
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from time import monotonic
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from lib import crypto, sql
+from lib import crypto
+from lib.remember import Remembered
 from providers.connectors.base import Config, Connector
 from providers.models import CallbackToken, Provider
 from providers.quirks import Quirks
@@ -88,40 +87,31 @@ def _load(providers: QuerySet[Provider]) -> Door | None:
         provider.switches,
         provider.delivery_url,
         provider.inbound_url,
-        tuple((row.headers, row.expires_at) for row in provider.api_credentials.all()),
+        (
+            *((row.headers, row.expires_at) for row in provider.api_credentials.all()),
+            *_of_the_bsp(provider),
+        ),
     )
 
 
-_lock = threading.Lock()
-_known: dict[tuple[str, str], tuple[float, Door | None]] = {}
-MOST_KNOWN = 10_000
+def _of_the_bsp(provider: Provider) -> Iterator[tuple[Mapping[str, str], None]]:
+    """The BSP's own credentials, where CleverTap is set up to present those."""
+    named = provider.bsp.login_headers
+    values = {header: provider.credentials.get(name, "") for header, name in named.items()}
+    if values and all(values.values()):
+        yield {header: crypto.digest(value) for header, value in values.items()}, None
+
+
+_doors: Remembered[tuple[str, str], Door | None] = Remembered()
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def _cached(key: tuple[str, str], providers: Callable[[], QuerySet[Provider]]) -> Door | None:
-    """One thread looks anew when the time is up; the others go on with what is known."""
     if not _TOKEN.fullmatch(key[1]):
         return None  # not ours, and PostgreSQL refuses a NUL even in a question
-    entry = _known.get(key)
-    if entry is not None and entry[0] > monotonic():
-        return entry[1]
-    if not _lock.acquire(blocking=entry is None):
-        assert entry is not None
-        return entry[1]
-    try:
-        entry = _known.get(key)
-        if entry is not None and entry[0] > monotonic():
-            return entry[1]
-        with sql.borrowed():
-            found = _load(providers())
-        if len(_known) >= MOST_KNOWN:  # guessed URLs must not fill the memory
-            _known.clear()
-        _known[key] = (monotonic() + settings.PROVIDER_CACHE_SECONDS, found)
-        return found
-    finally:
-        _lock.release()
+    return _doors.get(key, lambda: _load(providers()), settings.PROVIDER_CACHE_SECONDS)
 
 
 def forget() -> None:
     """Drops what is in memory, so that the next request looks anew."""
-    _known.clear()
+    _doors.forget()

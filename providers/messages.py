@@ -5,7 +5,7 @@ milliseconds; phone numbers are international digits without "+".
 """
 
 from enum import IntEnum, StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -128,11 +128,21 @@ class Freeform(Struct, frozen=True, omit_defaults=True, tag="freeform"):
 Content = TemplateContent | Freeform
 
 
+class Registered(Struct, frozen=True, omit_defaults=True):
+    """What we know of a template from the provider's list: its id there, and its components
+    in Meta's grammar. `details` is what its connector's `parse_templates` noted for sending."""
+
+    bsp_id: str = ""
+    components: tuple[dict[str, Any], ...] = ()
+    details: dict[str, Any] = {}
+
+
 class Outbound(Struct, frozen=True, omit_defaults=True):
     """One message on its way to a BSP.
 
     `reference` is ours, unique for each attempt, and comes back in webhooks where the BSP
     can carry it; `msg_id` is CleverTap's, byte for byte; `sender` is the WABA number.
+    `registered` is None for freeform messages and for templates we have no record of.
     """
 
     reference: str
@@ -141,6 +151,7 @@ class Outbound(Struct, frozen=True, omit_defaults=True):
     sender: str
     content: Content
     custom_props: dict[str, str] = {}
+    registered: Registered | None = None
 
 
 class Outcome(StrEnum):
@@ -238,6 +249,32 @@ class Unhandled(Struct, frozen=True, omit_defaults=True):
 
 
 WebhookItem = StatusUpdate | Reply | Unhandled
+
+
+class ListedTemplate(Struct, frozen=True, omit_defaults=True):
+    """One template of a BSP's list. `components`, `status`, `category` and `parameter_format`
+    are Meta's words; `details` is what the connector itself will need to send it."""
+
+    name: str
+    language: str
+    category: str = ""
+    status: str = ""
+    components: tuple[dict[str, Any], ...] = ()
+    bsp_id: str = ""
+    parameter_format: str = "POSITIONAL"
+    quality: str = ""
+    details: dict[str, Any] = {}
+
+
+class TemplatePage(Struct, frozen=True, omit_defaults=True):
+    """One page of a template list. `next` asks for the one after it, empty on the last.
+
+    `unreadable` says what could not be taken from the page, an entry each.
+    """
+
+    templates: tuple[ListedTemplate, ...] = ()
+    next: str = ""
+    unreadable: tuple[str, ...] = ()
 
 
 class Malformed(Exception):

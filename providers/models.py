@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 
 from lib.crypto import token
@@ -98,14 +100,26 @@ class Provider(models.Model):
     @property
     def config(self) -> Config:
         """The set-up as the connector sees it, replaced credentials included while they count."""
-        in_grace = self.previous_until is not None and self.previous_until > timezone.now()
+        now = timezone.now()
+        in_grace = self.previous_until is not None and self.previous_until > now
         return Config(
             waba_number=self.waba_number.removeprefix("+"),
             endpoint=self.endpoint,
             credentials=self.credentials,
             options={field.name: field.default for field in self.bsp.options if field.default} | self.options,
             previous=self.previous_credentials if in_grace else {},
+            webhook_url=self.webhook_url,
+            now=int(now.timestamp()),
         )
+
+    @property
+    def webhook_url(self) -> str:
+        """Where the BSP is to post its webhooks; empty for a provider that is not saved yet."""
+        if not self.pk:
+            return ""
+        current = self.callback_tokens.filter(purpose=CallbackToken.Purpose.WEBHOOK, expires_at=None)
+        token = current.values_list("token", flat=True).first()
+        return f"{settings.PUBLIC_BASE_URL}{reverse('webhook', args=[token])}" if token else ""
 
     @property
     def secret_values(self) -> list[str]:

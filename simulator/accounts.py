@@ -19,12 +19,18 @@ class Account(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     webhook_url: str = ""
     number: str = "15550100001"  # the business number, digits only
 
-    # Meta
+    # Meta and those that hand its API on
     phone_number_id: str = ""
     waba_id: str = ""
     verify_token: str = ""
 
-    # CleverTap
+    # other BSPs: their names for the customer, and how a signed request is checked
+    account_id: str = ""
+    app_id: str = ""
+    app_name: str = ""
+    public_key: str = ""
+
+    # CleverTap, and Basic authentication elsewhere
     username: str = ""
     password: str = ""
     headers: dict[str, str] = {}  # header names and the values they must carry

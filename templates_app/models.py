@@ -28,6 +28,13 @@ class Template(models.Model):
     parameter_format = models.CharField(max_length=12, default="POSITIONAL")
     components = models.JSONField(default=list)
     bsp_id = models.CharField("id at the BSP", max_length=64, blank=True)
+    quality = models.CharField(max_length=20, blank=True)
+    details = models.JSONField(
+        default=dict, blank=True, editable=False, help_text="What the BSP's connector needs to send it."
+    )
+    vanished_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When an import no longer found it at the BSP."
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

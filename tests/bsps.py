@@ -1,78 +1,49 @@
-"""The simulated BSPs: how to become a customer of each, as a provider of ours.
+"""The simulated BSPs: how to become a customer of each, as a provider of ours."""
 
-A new connector joins every journey by one entry in BSPS.
-"""
-
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
+from config.demo_bsps import CUSTOMERS, Given
 from providers import setup
+from providers.features import Feature
 from providers.models import Provider
 from simulator.accounts import Account
 from simulator.server import Simulator
+from templates_app import importer
 from tests.factories import make_provider
+from tests.parts import TEMPLATES
 
 NUMBER = "15550001111"
 
 
 @dataclass(frozen=True)
 class Bsp:
-    """One simulated BSP: the account there, and what a provider of ours is told of it.
-
-    `quotes` is whether an inbound message names the one that it answers.
-    """
+    """One simulated BSP: the account there, and what a provider of ours is told of it."""
 
     account: Account
     provider: dict[str, Any]
-    quotes: bool = True
 
 
-def _generic(url: str) -> Bsp:
-    account = Account(dialect="clevertap", name="generic", username="waypost", password="s3cret-password")
-    credentials = {"username": account.username, "password": account.password}
-    return Bsp(account, {"endpoint": f"{url}/clevertap/generic/messages", "credentials": credentials})
-
-
-def _interakt(url: str) -> Bsp:
-    account = Account(dialect="interakt", name="interakt", key="aW50ZXJha3Q6", secret="webhook-secret")
-    credentials = {"api_key": account.key, "webhook_secret": account.secret}
-    return Bsp(account, {"options": {"base_url": url}, "credentials": credentials}, quotes=False)
-
-
-def _meta(url: str) -> Bsp:
-    account = Account(
-        dialect="meta",
-        name="meta",
-        key="EAAtoken",
-        secret="app-secret",
-        phone_number_id="810220330",
-        waba_id="700200300",
-        verify_token="hub-token",
-    )
-    names = ("phone_number_id", "waba_id", "verify_token")
-    credentials = {"access_token": account.key, "app_secret": account.secret}
-    credentials |= {name: getattr(account, name) for name in names}
-    return Bsp(account, {"options": {"base_url": url}, "credentials": credentials})
-
-
-BSPS: dict[str, Callable[[str], Bsp]] = {"generic": _generic, "interakt": _interakt, "meta": _meta}
+def bsp(connector: str, url: str) -> Bsp:
+    """The set-up at the simulator that listens at the URL; the account is named like the connector."""
+    both = CUSTOMERS[connector](Given(url, connector, "aW50ZXJha3Q6", "webhook-secret"))
+    return Bsp(Account(name=connector, **both.account), both.provider)
 
 
 def customer(simulator: Simulator, connector: str = "generic", gateway: str = "", **values: Any) -> Provider:
     """A provider of ours at a simulated BSP, without a rate limit unless one is given.
 
-    With the `gateway`'s address the BSP sends its webhooks there, and CleverTap's callback URLs
-    are the simulator's own.
+    With the `gateway`'s address the BSP sends its webhooks there, CleverTap's callback URLs
+    are the simulator's own, and the templates of tests.parts are imported.
     """
-    bsp = BSPS[connector](simulator.url)
-    account = bsp.account
+    there = bsp(connector, simulator.url)
+    account = there.account
     sink = f"{simulator.url}/sink/{account.name}"
     urls = {"delivery_url": f"{sink}/delivery", "inbound_url": f"{sink}/inbound"} if gateway else {}
-    provider = make_provider(connector=connector, waba_number=NUMBER, **(bsp.provider | urls | values))
+    provider = make_provider(connector=connector, waba_number=NUMBER, **(there.provider | urls | values))
     if "rate_count" not in values:
         provider.rate_count = None
         provider.save()
@@ -86,4 +57,7 @@ def customer(simulator: Simulator, connector: str = "generic", gateway: str = ""
             inbound_url=gateway + paths.get("inbound_callback_url", ""),
         )
     )
+    simulator.set_templates(account.name, TEMPLATES)
+    if gateway and Feature.TEMPLATES not in provider.bsp.lacks:
+        assert not importer.run(provider).error
     return provider

@@ -9,6 +9,7 @@ import pytest
 from providers import auth
 from providers.models import Provider
 from simulator.server import Simulator
+from templates_app import known
 from tests.endpoints import Endpoint, listening
 from tests.factories import make_provider
 
@@ -29,8 +30,10 @@ def _test_settings(settings: Any) -> Iterator[None]:
     settings.PROVIDER_CACHE_SECONDS = 0.0
     settings.ALLOW_PRIVATE_TARGETS = True
     auth.forget()
+    known.forget()
     yield
     auth.forget()
+    known.forget()
 
 
 @pytest.fixture

@@ -6,15 +6,27 @@ Also what several BSPs offer for CleverTap: Interakt's `platform_integrations/cl
 """
 
 from base64 import b64encode
+from urllib.parse import urlencode
 
 import msgspec
 
 from lib.http import HttpRequest, HttpResponse
-from providers.connectors.base import Config, Field
+from providers.connectors.base import Config, Connector, Field
 from providers.dialects import clevertap_callbacks, clevertap_send, clevertap_write
-from providers.messages import AnswerCode, Outbound, ReportCode, SendResult, Unsupported, WebhookItem
+from providers.dialects.template_list import read_page
+from providers.features import Feature
+from providers.messages import (
+    AnswerCode,
+    Outbound,
+    ReportCode,
+    SendResult,
+    TemplatePage,
+    Unsupported,
+    WebhookItem,
+)
 from providers.outcomes import accepted, by_status, json_object, rejected
 
+PAGE = 200
 REPORT_CODES = {
     AnswerCode.CREDENTIALS: ReportCode.CREDENTIALS,
     AnswerCode.TEMPLATE: ReportCode.TEMPLATE,
@@ -24,15 +36,25 @@ REPORT_CODES = {
 }
 
 
-class Generic:
+class Generic(Connector):
     slug = "generic"
     label = "Generic (CleverTap format)"
-    takes_endpoint = True
-    default_rate: tuple[int, int] | None = None
-    options: tuple[Field, ...] = (
-        Field("base_url", "Base URL", "Replaces scheme and host of the HTTP endpoint, for testing."),
+    webhook_setup = (
+        "Give the BSP the Delivery Report Callback URL and the Inbound Message Callback URL above, as "
+        "CleverTap would. One that has room for a single address takes the webhook URL for both."
     )
-    credentials: tuple[Field, ...] = (
+    takes_endpoint = True
+    lacks = {
+        Feature.REFERENCE: "CleverTap's format has room for its own msgId alone, which comes back instead.",
+        Feature.PROOF: "CleverTap's format has no signature.",
+        Feature.MEDIA_KEY: "The format carries URLs that need no key.",
+        Feature.INBOUND_CHOICE: "CleverTap's format knows no list or reply buttons.",
+    }
+    options = (
+        Field("base_url", "Base URL", "Replaces scheme and host of the HTTP endpoint, for testing."),
+        Field("templates_url", "Template list URL", "Where the BSP lists its templates in Meta's format."),
+    )
+    credentials = (
         Field("username", "Username", "For Basic authentication; leave empty for none or headers."),
         Field("password", "Password", "For Basic authentication.", secret=True),
         Field("header:", "Custom header", "A header the endpoint asks for, as header:NAME.", secret=True),
@@ -41,14 +63,8 @@ class Generic:
     def build_request(self, outbound: Outbound, config: Config) -> HttpRequest:
         if not config.endpoint:
             raise Unsupported("the provider has no HTTP endpoint")
-        headers = {"Content-Type": "application/json"}
-        for name, value in config.credentials.items():
-            if name.startswith("header:"):
-                headers[name.removeprefix("header:")] = value
-        if config.credentials.get("username") or config.credentials.get("password"):
-            pair = f"{config.credentials.get('username', '')}:{config.credentials.get('password', '')}"
-            headers["Authorization"] = "Basic " + b64encode(pair.encode()).decode()
         body = msgspec.json.encode(clevertap_write.write(outbound))
+        headers = {"Content-Type": "application/json", **_headers(config)}
         return HttpRequest("POST", _target(config), headers, body)
 
     def parse_response(self, response: HttpResponse) -> SendResult:
@@ -79,17 +95,33 @@ class Generic:
             credentials=code == AnswerCode.CREDENTIALS,
         )
 
-    def handshake(self, request: HttpRequest, config: Config) -> HttpResponse | None:
-        return None
+    def templates_request(self, config: Config, cursor: str) -> HttpRequest | None:
+        url = config.option("templates_url")
+        if not url:
+            return None
+        query = urlencode({"limit": str(PAGE), **({"after": cursor} if cursor else {})})
+        return HttpRequest("GET", f"{url}{'&' if '?' in url else '?'}{query}", _headers(config))
 
-    def verify(self, request: HttpRequest, config: Config) -> bool:
-        return True  # The format has no signature; the URL's token is the secret.
+    def parse_templates(self, response: HttpResponse, cursor: str) -> TemplatePage:
+        return read_page(response, cursor)
 
     def parse_webhook(self, request: HttpRequest) -> list[WebhookItem]:
         payload = clevertap_send.decode(request.body)
         if "statuses" in payload:
             return clevertap_callbacks.read_statuses(payload)
         return clevertap_callbacks.read_inbound(payload)
+
+
+def _headers(config: Config) -> dict[str, str]:
+    headers = {
+        name.removeprefix("header:"): value
+        for name, value in config.credentials.items()
+        if name.startswith("header:")
+    }
+    if config.credential("username") or config.credential("password"):
+        pair = f"{config.credential('username')}:{config.credential('password')}"
+        headers["Authorization"] = "Basic " + b64encode(pair.encode()).decode()
+    return headers
 
 
 def _target(config: Config) -> str:

@@ -12,9 +12,10 @@ from lib import phone
 from lib.http import HttpRequest, HttpResponse
 from lib.reading import at, first, text
 from lib.signatures import signed_sha256
-from providers.connectors.base import Config, Field
+from providers.connectors.base import Config, Connector, Field
 from providers.dialects.cloud_api import button_value, needed_media, parameter_text
 from providers.dialects.interakt_webhook import CLICKED, MEDIA, RECEIVED, STATUSES, webhook_item
+from providers.features import Feature
 from providers.messages import (
     Button,
     Card,
@@ -43,11 +44,14 @@ REASONS: tuple[tuple[tuple[str, ...], ReportCode], ...] = (
 )
 
 
-class Interakt:
+class Interakt(Connector):
     slug = "interakt"
     label = "Interakt"
-    takes_endpoint = False
-    credentials: tuple[Field, ...] = (
+    webhook_setup = (
+        "Interakt > Settings > Developer Settings > Configure Webhook: the webhook URL, a secret key, and "
+        "the events message_api_* and message_received."
+    )
+    credentials = (
         Field(
             "api_key",
             "API key",
@@ -63,10 +67,16 @@ class Interakt:
             secret=True,
         ),
     )
-    options: tuple[Field, ...] = (
+    options = (
         Field("base_url", "Base URL", "Another host that answers as Interakt does.", default=BASE_URL),
     )
-    default_rate: tuple[int, int] | None = (40, 60)
+    default_rate = (40, 60)
+    lacks = {
+        Feature.HEADER_LOCATION: "Interakt's API has no field for it.",
+        Feature.NAMED: "Interakt numbers its variables.",
+        Feature.OFFER: "Interakt's API has no field for it.",
+        Feature.MEDIA_KEY: "Interakt's media URLs need no key.",
+    }
     mapped_statuses = frozenset(STATUSES) | {CLICKED, RECEIVED} | frozenset(MEDIA)
 
     def build_request(self, outbound: Outbound, config: Config) -> HttpRequest:
@@ -98,9 +108,6 @@ class Interakt:
         if unexplained or (ok and refused):
             return rejected(_reason_code(words), result.bsp_code, result.text)
         return result
-
-    def handshake(self, request: HttpRequest, config: Config) -> HttpResponse | None:
-        return None
 
     def verify(self, request: HttpRequest, config: Config) -> bool:
         if not config.credentials.get("webhook_secret"):

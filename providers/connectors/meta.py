@@ -3,28 +3,36 @@
 Source: developers.facebook.com, "WhatsApp Cloud API": Messages, Webhooks, Error codes.
 """
 
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 
-from lib.http import HttpRequest, HttpResponse
+from lib.http import HttpRequest, HttpResponse, host
+from lib.reading import text
 from lib.signatures import same_secret, signed_sha256
-from providers.connectors.base import Config, Field
+from providers.connectors.base import Config, Connector, Field
 from providers.dialects.cloud_api import message_body, with_place
 from providers.dialects.cloud_api_errors import send_result
 from providers.dialects.cloud_api_webhook import MESSAGES, STATUSES, webhook_items
-from providers.messages import Malformed, Outbound, SendResult, WebhookItem
+from providers.dialects.template_list import read_page
+from providers.features import Feature
+from providers.messages import InboundMedia, Malformed, Outbound, SendResult, TemplatePage, WebhookItem
 from providers.outcomes import json_object
 
 BASE_URL = "https://graph.facebook.com"
 API_VERSION = "v25.0"
+PAGE = 200
+MEDIA_HOSTS = ("lookaside.fbsbx.com",)
 
 
-class Meta:
+class Meta(Connector):
     slug = "meta"
     label = "Meta Cloud API"
-    takes_endpoint = False
-    credentials: tuple[Field, ...] = (
+    webhook_setup = (
+        "App dashboard > WhatsApp > Configuration > Webhook: the webhook URL as Callback URL, and the "
+        "verify token from above. Then subscribe to the field messages."
+    )
+    credentials = (
         Field(
             "access_token",
             "Access token",
@@ -62,7 +70,7 @@ class Meta:
             required=True,
         ),
     )
-    options: tuple[Field, ...] = (
+    options = (
         Field("base_url", "Base URL", "Another host that answers as Meta does.", default=BASE_URL),
         Field(
             "api_version",
@@ -77,23 +85,17 @@ class Meta:
         ),
         Field("location_address", "Location address", "The same for the address."),
     )
-    default_rate: tuple[int, int] | None = (80, 1)
+    default_rate = (80, 1)
+    lacks = {Feature.CLICKED: "Meta tells of no click on a URL button."}
     mapped_statuses = frozenset(STATUSES) | MESSAGES
 
     def build_request(self, outbound: Outbound, config: Config) -> HttpRequest:
-        named = with_place(
-            outbound, config.options.get("location_name", ""), config.options.get("location_address", "")
-        )
-        base = (config.options.get("base_url") or BASE_URL).rstrip("/")
-        version = config.options.get("api_version") or API_VERSION
-        number_id = quote(config.credentials.get("phone_number_id", ""), safe="")
+        named = with_place(outbound, config.option("location_name"), config.option("location_address"))
+        number_id = quote(config.credential("phone_number_id"), safe="")
         return HttpRequest(
             "POST",
-            f"{base}/{version}/{number_id}/messages",
-            {
-                "Authorization": f"Bearer {config.credentials.get('access_token', '')}",
-                "Content-Type": "application/json",
-            },
+            f"{config.base(BASE_URL)}/{_version(config)}/{number_id}/messages",
+            {**_bearer(config), "Content-Type": "application/json"},
             msgspec.json.encode(message_body(named)),
         )
 
@@ -120,6 +122,37 @@ class Meta:
         if payload is None:
             raise Malformed("the body is not a JSON object")
         return webhook_items(payload)
+
+    def media_request(self, media: InboundMedia, config: Config) -> HttpRequest | None:
+        """`GET /{media-id}` tells a URL that lives for five minutes; the id lives for thirty days."""
+        if not media.id:
+            return None
+        path = f"/{_version(config)}/{quote(media.id, safe='')}"
+        return HttpRequest("GET", config.base(BASE_URL) + path, _bearer(config))
+
+    def media_follow(self, response: HttpResponse, config: Config) -> HttpRequest | None:
+        url = text(json_object(response.body), "url")
+        hosts = (host(config.base(BASE_URL)), *MEDIA_HOSTS)
+        ours = url.startswith(("https://", "http://")) and host(url) in hosts
+        return HttpRequest("GET", url, _bearer(config)) if ours else None
+
+    def templates_request(self, config: Config, cursor: str) -> HttpRequest | None:
+        if not config.credential("waba_id"):
+            return None
+        query = {"limit": str(PAGE), **({"after": cursor} if cursor else {})}
+        path = f"/{_version(config)}/{quote(config.credential('waba_id'), safe='')}/message_templates"
+        return HttpRequest("GET", f"{config.base(BASE_URL)}{path}?{urlencode(query)}", _bearer(config))
+
+    def parse_templates(self, response: HttpResponse, cursor: str) -> TemplatePage:
+        return read_page(response, cursor)
+
+
+def _version(config: Config) -> str:
+    return config.option("api_version") or API_VERSION
+
+
+def _bearer(config: Config) -> dict[str, str]:
+    return {"Authorization": f"Bearer {config.credential('access_token')}"}
 
 
 meta = Meta()

@@ -11,7 +11,7 @@ import pytest
 from lib.http import HttpRequest, HttpResponse
 from providers.connectors import CONNECTORS
 from providers.connectors.base import Config, Connector
-from providers.messages import Outbound
+from providers.messages import InboundMedia, Outbound
 
 FIXTURES = Path(__file__).parent / "fixtures"
 Case = dict[str, Any]
@@ -65,6 +65,10 @@ def outbound(case: Case) -> Outbound:
     return message
 
 
+def media(case: Case) -> InboundMedia:
+    return msgspec.convert(case["media"], InboundMedia)
+
+
 def body(part: Case) -> bytes:
     return json.dumps(part["json"]).encode() if "json" in part else part.get("body", "").encode()
 
@@ -77,7 +81,7 @@ def incoming(case: Case) -> HttpRequest:
 
 
 def answer(case: Case) -> HttpResponse:
-    return HttpResponse(case["status"], case.get("headers", {}), body(case))
+    return HttpResponse(case.get("status", 200), case.get("headers", {}), body(case))
 
 
 def plain(value: object) -> Any:

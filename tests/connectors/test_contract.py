@@ -24,12 +24,14 @@ from lib.redact import redact_request
 from providers.connectors import CONNECTORS, get
 from providers.messages import (
     AnswerCode,
+    InboundMedia,
     Malformed,
     Outcome,
     Refused,
     Reply,
     SendResult,
     StatusUpdate,
+    TemplatePage,
     Unhandled,
     WebhookItem,
 )
@@ -59,7 +61,11 @@ def test_declarations(slug: str) -> None:
     assert connector.label
     names = [field.name for field in (*connector.credentials, *connector.options)]
     assert len(set(names)) == len(names)
-    assert all(field.label and field.help.endswith(".") for field in connector.credentials)
+    assert all(
+        field.label and field.help.endswith(".") for field in (*connector.credentials, *connector.options)
+    )
+    assert connector.webhook_setup.endswith(".")
+    assert all(reason for reason in connector.lacks.values())
     assert not any(field.secret for field in connector.options), "a secret belongs to the credentials"
     assert "base_url" in [field.name for field in connector.options]
 
@@ -198,6 +204,85 @@ def test_handshake(slug: str, case: Case) -> None:
         assert response.text == wanted["body"]
 
 
+# Template lists
+
+
+@pytest.mark.parametrize(("slug", "case"), cases.parameters("templates", "request"))
+def test_template_list_request(slug: str, case: Case) -> None:
+    set_up = cases.config(slug, case)
+    request = get(slug).templates_request(set_up, case.get("cursor", ""))
+    if case["request"] is None:
+        assert request is None
+        return
+    assert request is not None
+    wanted = case["request"]
+    assert (request.method, request.url, dict(request.headers)) == (
+        wanted["method"],
+        wanted["url"],
+        wanted["headers"],
+    )
+    assert request.body == b""
+
+
+@pytest.mark.parametrize(("slug", "case"), cases.parameters("templates", "page"))
+def test_template_list_page(slug: str, case: Case) -> None:
+    page = get(slug).parse_templates(cases.answer(case), case.get("cursor", ""))
+    assert cases.plain(page) == case["page"]
+    check_page(page)
+
+
+def check_page(page: TemplatePage) -> None:
+    """What the importer relies on."""
+    for template in page.templates:
+        assert template.name
+        assert template.language
+        kinds = [component.get("type") for component in template.components]
+        assert set(kinds) <= {"HEADER", "BODY", "FOOTER", "BUTTONS", "LIMITED_TIME_OFFER", "CAROUSEL"}
+        assert template.parameter_format in ("POSITIONAL", "NAMED")
+
+
+@pytest.mark.parametrize(("slug", "case"), cases.parameters("templates", "malformed"))
+def test_malformed_template_list(slug: str, case: Case) -> None:
+    with pytest.raises(Malformed, match=case["malformed"]):
+        get(slug).parse_templates(cases.answer(case), case.get("cursor", ""))
+
+
+# Inbound media
+
+
+@pytest.mark.parametrize(("slug", "case"), cases.parameters("media"))
+def test_fetching_inbound_media(slug: str, case: Case) -> None:
+    set_up = cases.config(slug, case)
+    if "media" in case:
+        request = get(slug).media_request(cases.media(case), set_up)
+    else:
+        request = get(slug).media_follow(cases.answer(case), set_up)
+    if case["request"] is None:
+        assert request is None
+        return
+    assert request is not None
+    wanted = case["request"]
+    assert (request.method, request.url, dict(request.headers)) == (
+        "GET",
+        wanted["url"],
+        wanted.get("headers", {}),
+    )
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_no_secret_goes_to_a_host_that_a_webhook_names(slug: str) -> None:
+    """Whatever the credentials, they are for the BSP's own address."""
+    set_up = cases.config(slug, {})
+    stranger = InboundMedia(url="https://stranger.example.net/media/1")
+    request = get(slug).media_request(stranger, set_up)
+    told = HttpResponse(200, {}, b'{"url": "https://stranger.example.net/media/1"}')
+    for one in (request, get(slug).media_follow(told, set_up)):
+        if one is not None and "stranger.example.net" in one.url:
+            written = f"{one.url} {dict(one.headers)}"
+            assert not [secret for secret in cases.secrets(slug, set_up) if secret in written]
+            assert "Authorization" not in one.headers
+
+
 # Coverage of what a connector says it maps
 
 
@@ -234,7 +319,7 @@ SAMPLES = {
         if "json" in (body := case["request"] if kind == "webhook" else case)
     ]
     for slug in cases.folders()
-    for kind in ("answer", "webhook")
+    for kind in ("answer", "webhook", "templates", "media")
 }
 relaxed = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -284,6 +369,29 @@ def test_parse_response_raises_nothing(
 
 @pytest.mark.parametrize("slug", SLUGS)
 @relaxed
+@given(data=st.data(), headers=HEADERS, cursor=st.text(max_size=20))
+def test_parse_templates_raises_nothing_but_malformed(
+    slug: str, data: st.DataObject, headers: dict[str, str], cursor: str
+) -> None:
+    body = data.draw(any_body(slug, "templates"))
+    try:
+        page = get(slug).parse_templates(HttpResponse(200, headers, body), cursor)
+    except Malformed:
+        return
+    check_page(page)
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+@relaxed
+@given(data=st.data(), url=st.text(), media_id=st.text())
+def test_fetching_media_raises_nothing(slug: str, data: st.DataObject, url: str, media_id: str) -> None:
+    set_up = cases.config(slug, {})
+    get(slug).media_request(InboundMedia(url=url, id=media_id), set_up)
+    get(slug).media_follow(HttpResponse(200, {}, data.draw(any_body(slug, "media"))), set_up)
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+@relaxed
 @given(body=st.binary(), proof=st.text(), query=st.dictionaries(st.text(), st.text()))
 def test_verify_and_handshake_raise_nothing(
     slug: str, body: bytes, proof: str, query: dict[str, str]
@@ -304,7 +412,13 @@ PURE = [
     for path in sorted((Path(providers.__path__[0]) / folder).glob("*.py"))
 ]
 LIBRARIES = {"msgspec", "phonenumbers"}
-OUR_PURE_MODULES = ("providers.connectors", "providers.dialects", "providers.messages", "providers.outcomes")
+OUR_PURE_MODULES = (
+    "providers.connectors",
+    "providers.dialects",
+    "providers.features",
+    "providers.messages",
+    "providers.outcomes",
+)
 OUR_PURE_LIBS = ("lib.http", "lib.phone", "lib.reading", "lib.signatures")
 # fmt: off
 IMPURE_STDLIB = {

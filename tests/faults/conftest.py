@@ -15,7 +15,7 @@ import requests
 
 from simulator.accounts import Account
 from simulator.server import Simulator
-from tests.bsps import BSPS, NUMBER
+from tests.bsps import NUMBER, bsp
 from tests.gateway import basic
 from tests.processes import alive, answers, free_port, fresh_environment, manage, running, wait_until
 
@@ -27,11 +27,11 @@ class Installation:
         self.env = env
         self.url = f"http://127.0.0.1:{port}"
         self.simulator = simulator
-        self.account: Account = BSPS["generic"](simulator.url).account
+        self.account: Account = bsp("generic", simulator.url).account
         self.broker: subprocess.Popen[bytes] | None = None
 
     def add_provider(self) -> None:
-        endpoint = BSPS["generic"](self.simulator.url).provider["endpoint"]
+        endpoint = bsp("generic", self.simulator.url).provider["endpoint"]
         made = json.loads(
             manage(
                 self.env,

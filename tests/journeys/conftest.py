@@ -27,6 +27,7 @@ def gateway(transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPat
     server = ThreadedWSGIServer(("127.0.0.1", 0), QuietWSGIRequestHandler)
     server.daemon_threads = True
     server.set_app(application)
+    settings.PUBLIC_BASE_URL = f"http://127.0.0.1:{server.server_port}"
     running = Worker()
 
     def work() -> None:
@@ -41,7 +42,7 @@ def gateway(transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPat
     ]
     for thread in threads:
         thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
+    yield settings.PUBLIC_BASE_URL
     running.stop.set()
     server.shutdown()
     for thread in threads:

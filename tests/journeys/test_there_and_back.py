@@ -1,6 +1,6 @@
 """A message's whole way: from CleverTap to the BSP, and everything that comes back.
 
-Every journey runs for every connector; a new one joins by its entry in tests.bsps.
+Every journey runs for every connector; a new one joins by its entry in config.demo_bsps.
 """
 
 from collections import Counter
@@ -13,13 +13,15 @@ import requests
 from callbacks import audit
 from callbacks.models import Reply, Webhook
 from campaigns.models import Message, Status
+from providers.connectors import CONNECTORS, get
+from providers.features import Feature
 from providers.models import Provider
 from simulator.server import Simulator
-from tests.bsps import BSPS, customer
+from tests.bsps import customer
 from tests.gateway import freeform, logged_in, template
 from tests.journeys.conftest import settled
 
-pytestmark = pytest.mark.parametrize("connector", BSPS)
+pytestmark = pytest.mark.parametrize("connector", CONNECTORS)
 
 USUAL = ("sent", "delivered", "read")
 # The last four digits of a number tell the simulated BSP what to do with its message.
@@ -101,7 +103,9 @@ def test_a_reply_reaches_clevertap_with_what_it_answers(connector: str, gateway:
         "text",
         {"body": "Thanks, got it"},
     )
-    assert reply.get("context") == ({"id": message["msgId"]} if BSPS[connector](bsp.url).quotes else None)
+    assert reply.get("context") == (
+        None if Feature.CONTEXT in get(connector).lacks else {"id": message["msgId"]}
+    )
     assert Reply.objects.count() == 1, "however often the BSP told of it"
     sound(bsp)
 
@@ -159,7 +163,7 @@ def test_forged_webhooks_change_nothing(connector: str, gateway: str, bsp: Simul
     provider = customer(bsp, connector, gateway)
     send(gateway, provider, [template(to="919812300001")])
     bsp.wait_until(lambda: bsp.webhooks and settled(bsp), 30)
-    if BSPS[connector](bsp.url).account.secret:
+    if Feature.PROOF not in get(connector).lacks:
         assert {record.http_status for record in bsp.webhooks} == {401}
         assert Message.objects.get().status == Status.ACCEPTED
         assert not told(bsp)

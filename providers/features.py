@@ -1,0 +1,70 @@
+"""What a connector may support: the rows of the README's table.
+
+A connector has everything it does not list in `lacks`, with the reason; the contract suite
+wants a case for each thing it has, and a refusal for each part of a message that it lacks.
+"""
+
+from enum import StrEnum
+
+
+class Feature(StrEnum):
+    """The value is the name operators read."""
+
+    HEADER_TEXT = "text header"
+    HEADER_IMAGE = "image header"
+    HEADER_VIDEO = "video header"
+    HEADER_DOCUMENT = "document header"
+    HEADER_LOCATION = "location header"
+    BODY = "body variables"
+    NAMED = "named variables"
+    URL_SUFFIX = "URL suffix"
+    QUICK_REPLY = "quick-reply payload"
+    COPY_CODE = "copy code"
+    OFFER = "limited-time offer"
+    CAROUSEL = "carousel"
+
+    TEXT = "freeform text"
+    IMAGE = "freeform image"
+    VIDEO = "freeform video"
+    AUDIO = "freeform audio"
+    DOCUMENT = "freeform document"
+
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+    CLICKED = "clicked"
+    REFERENCE = "our reference comes back"
+
+    INBOUND_TEXT = "inbound text"
+    INBOUND_MEDIA = "inbound media"
+    INBOUND_LOCATION = "inbound location"
+    INBOUND_BUTTON = "tapped template button"
+    INBOUND_CHOICE = "chosen list or reply button"
+    CONTEXT = "which message a reply answers"
+
+    PROOF = "webhooks prove their origin"
+    MEDIA_KEY = "inbound media fetched for CleverTap"
+    TEMPLATES = "template list"
+
+
+_GROUPS = {
+    "Templates sent": Feature.HEADER_TEXT,
+    "Freeform sent": Feature.TEXT,
+    "Reports": Feature.SENT,
+    "Inbound": Feature.INBOUND_TEXT,
+    "Beside": Feature.PROOF,
+}
+
+
+def groups() -> dict[str, list[Feature]]:
+    """The features by heading, in order."""
+    features = list(Feature)
+    starts = [features.index(first) for first in _GROUPS.values()] + [len(features)]
+    return {
+        title: features[start:end] for title, start, end in zip(_GROUPS, starts, starts[1:], strict=False)
+    }
+
+
+REPORTS = frozenset(groups()["Reports"])
+INBOUND = frozenset(groups()["Inbound"])
