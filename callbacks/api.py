@@ -10,6 +10,7 @@ from django.http import HttpResponse
 
 from callbacks import inbox
 from callbacks.models import Webhook
+from campaigns import discovery
 from campaigns.api import answer, read_body
 from lib.group_commit import Overloaded
 from lib.http import HttpRequest
@@ -93,6 +94,7 @@ class WebhookView(_CallbackView):
         if not door.connector.verify(incoming, door.config):
             logger.warning("A webhook for provider %s failed its verification", door.nickname)
             return answer(401, {"message": "Verification failed"})
+        discovery.learn_from_query(door, incoming.query)
         super().take(door, incoming)
         told = door.connector.webhook_answer
         return HttpResponse(told.body, status=told.status, content_type=told.header("Content-Type"))

@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from callbacks import auto_reply
+from callbacks import auto_reply, media
 from callbacks.models import Reply, Webhook
 from campaigns import events, ledger, matching
 from campaigns.models import Forward, Message
@@ -23,9 +23,10 @@ from lib.http import HttpRequest
 from lib.wake import wake
 from providers import leases
 from providers.dialects import clevertap_callbacks, clevertap_send
-from providers.messages import Malformed, StatusUpdate, WebhookItem
+from providers.messages import Malformed, StatusUpdate, TemplateUpdate, WebhookItem
 from providers.messages import Reply as Inbound
 from providers.models import Provider
+from templates_app import changes
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class _Read:
     webhook: Webhook
     updates: list[StatusUpdate] = field(default_factory=list)
     replies: list[Inbound] = field(default_factory=list)
+    templates: list[TemplateUpdate] = field(default_factory=list)
     found: Counter[str] = field(default_factory=Counter)
     error: str = ""
 
@@ -128,6 +130,8 @@ def _read(provider: Provider, webhook: Webhook) -> _Read:
             read.updates.append(item)
         elif isinstance(item, Inbound):
             read.replies.append(item)
+        elif isinstance(item, TemplateUpdate):
+            read.templates.append(item)
         else:
             read.found[f"unhandled {item.kind}"] += 1
     return read
@@ -156,16 +160,21 @@ def _take_in(provider: Provider, reads: Sequence[_Read]) -> None:
                 read.found[f"{outcome} {update.kind}"] += 1
                 if outcome == "unmatched":
                     waiting.add(read.webhook.pk)
-        _store_replies(provider, reads)
+        for read in reads:
+            read.found.update(changes.record(provider.pk, read.templates) if read.templates else ())
+        media_awaited = _store_replies(provider, reads)
         _settle(reads, waiting)
     if any(read.updates or read.replies for read in reads):
         wake("callbacks.forward", provider.pk)
+    if media_awaited:
+        wake("callbacks.media")
 
 
-def _store_replies(provider: Provider, reads: Sequence[_Read]) -> None:
+def _store_replies(provider: Provider, reads: Sequence[_Read]) -> bool:
+    """Records the new inbound messages. Returns whether any has media to fetch."""
     inbound = [(read, reply) for read in reads for reply in read.replies]
     if not inbound:
-        return
+        return False
     answered = _answered(provider.pk, [reply for _, reply in inbound])
     now = timezone.now()
     rows = []
@@ -192,14 +201,17 @@ def _store_replies(provider: Provider, reads: Sequence[_Read]) -> None:
         "provider_id", "bsp_id", "sender", "kind", "at", "received_at", "text", "content", "answers_id",
         "forward", "owed_since", "forward_attempts", "forward_error",
     )  # fmt: skip
-    stored = sql.insert(Reply, columns, rows, ignore_conflicts=True, returning=("bsp_id",))
-    new = {bsp_id for (bsp_id,) in stored}
+    stored = sql.insert(Reply, columns, rows, ignore_conflicts=True, returning=("bsp_id", "id"))
+    new = dict(stored)
+    by_identity = {row[1]: reply for (_, reply), row in zip(inbound, rows, strict=True)}
+    awaited = media.expect(provider, [(pk, by_identity[bsp_id]) for bsp_id, pk in new.items()], now)
     unseen = set(new)
     for (read, _), row in zip(inbound, rows, strict=True):
         read.found["inbound message" if row[1] in unseen else "repeated inbound message"] += 1
         unseen.discard(row[1])
     if provider.auto_reply and provider.auto_reply_text:
         auto_reply.answer(provider, {row[2] for row in rows if row[1] in new})
+    return awaited
 
 
 def _identity(reply: Inbound, webhook: Webhook) -> str:

@@ -78,6 +78,32 @@ class Reply(models.Model):
         return f"{self.kind} from {self.sender}"
 
 
+class Media(models.Model):
+    """The media of an inbound message that CleverTap cannot fetch from the BSP by itself."""
+
+    class State(models.IntegerChoices):
+        PENDING = 0, "to be fetched"
+        STORED = 1
+        FAILED = 2
+
+    reply = models.OneToOneField(Reply, on_delete=models.CASCADE, related_name="media")
+    state = models.SmallIntegerField(choices=State.choices, default=State.PENDING)
+    next_attempt_at = models.DateTimeField()
+    attempts = models.SmallIntegerField(default=0)
+    error = models.CharField(max_length=300, blank=True)
+    file = models.FileField(upload_to="inbound/%Y/%m/%d", blank=True)
+    content_type = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        verbose_name_plural = "media"
+        indexes = [
+            models.Index(fields=["next_attempt_at", "id"], condition=Q(state=0), name="media_queue"),
+        ]
+
+    def __str__(self) -> str:
+        return f"media of {self.reply_id}"
+
+
 class Outlet(models.Model):
     """The state of one of CleverTap's URLs: whether it answers, and when it is tried again."""
 

@@ -14,6 +14,7 @@ import msgspec
 from django.db import transaction
 from django.utils import timezone
 
+from callbacks import media
 from callbacks.models import ForwardCall, Outlet, Reply
 from campaigns.models import Event, Forward
 from lib import reading, sql
@@ -312,6 +313,7 @@ class Replies(Queue):
             answered = reply.answers
             msg_id = answered.msg_id if answered and not answered.untracked else ""
             waba_number = self.provider.waba_number.removeprefix("+")
+            inbound = media.reachable(self.provider, reply.pk, inbound)
             payload = clevertap_callbacks.write_inbound(inbound, waba_number, msg_id, self.quirks)
             if payload is None:
                 dropped.append(reply.pk)

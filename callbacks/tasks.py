@@ -4,7 +4,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from callbacks import forward, inbox, ingest
+from callbacks import forward, inbox, ingest, media
 from lib.wake import stopping, wake
 from providers.models import Provider
 
@@ -21,11 +21,18 @@ def bring(provider_id: int) -> None:
     forward.drain(provider_id, linger=LINGER, stop=stopping)
 
 
+@shared_task(name="callbacks.media")
+def fetch() -> None:
+    media.drain(linger=LINGER, stop=stopping)
+
+
 @shared_task(name="callbacks.sweep")
 def sweep() -> None:
     """Finds what no wake-up announced: webhooks that waited, forwards whose wait is over."""
     if ingest.due():
         wake("callbacks.ingest")
+    if media.due():
+        wake("callbacks.media")
     for provider in Provider.objects.all():
         if forward.due(provider):
             wake("callbacks.forward", provider.pk)
@@ -36,4 +43,6 @@ def upkeep() -> None:
     now = timezone.now()
     forward.park_old(now)
     while inbox.forget(now, settings.WEBHOOK_RETENTION_DAYS):
+        pass
+    while media.forget(now, settings.MEDIA_RETENTION_DAYS):
         pass

@@ -45,6 +45,7 @@ CREDENTIAL_FAILURES = 5
 OUTAGE_FAILURES = 10
 LONGEST_RETRY = 300.0
 LONGEST_HOLD = 300.0
+TEMPLATE_HOLD = timedelta(minutes=2)  # until it is looked whether a template may be sent again
 
 _decode_content: msgspec.json.Decoder[Content] = msgspec.json.Decoder(Content)
 
@@ -56,6 +57,10 @@ class Claimed(NamedTuple):
     to: str
     content: str
     custom_props: object
+
+
+class _Held(Exception):
+    """The message's template may not be sent now. The text says why."""
 
 
 class Flight(NamedTuple):
@@ -249,10 +254,14 @@ class _Sender:
         if not claimed:
             return 0
         refused = []
+        held: list[tuple[int, str]] = []
         calls: list[tuple[HttpRequest, Done]] = []
         for message in claimed:
             try:
                 request = self._request(message)
+            except _Held as error:
+                held.append((message.id, str(error)))
+                continue
             except Refused as error:
                 refused.append(self._refused(message, now, ReportCode.TEMPLATE, error.message))
                 continue
@@ -267,6 +276,8 @@ class _Sender:
             self._hand_on()
         transport.start(calls, TIMEOUT)
         self.flying += len(calls)
+        if held:
+            ledger.put_back(held, now + TEMPLATE_HOLD)
         if refused:
             ledger.record_attempts(self.provider_id, refused)
         self.attempts += len(claimed)
@@ -274,15 +285,18 @@ class _Sender:
 
     def _request(self, message: Claimed) -> HttpRequest:
         props = message.custom_props
-        content, registered = known.fit(self.provider_id, _decode_content.decode(message.content))
+        content = _decode_content.decode(message.content)
+        template = known.find(self.provider_id, content)
+        if template and template.stopped and self.provider.stopped_templates == Provider.Stopped.HOLD:
+            raise _Held(f"Held: the template is {template.status.lower()}.")
         outbound = Outbound(
             reference=matching.reference(message.id, message.attempt),
             msg_id=message.msg_id,
             to=message.to,
             sender=self.config.waba_number,
-            content=content,
+            content=known.fit(content, template),
             custom_props=msgspec.json.decode(props) if isinstance(props, str) else props,  # type: ignore[arg-type]
-            registered=registered,
+            registered=template.registered if template else None,
         )
         return self.connector.build_request(outbound, self.config)
 

@@ -18,6 +18,7 @@ from providers.auth import Door
 from providers.dialects import clevertap_send
 from providers.dialects.clevertap_send import Send
 from providers.messages import AnswerCode, Outbound, Refused, TemplateContent
+from templates_app import door as templates
 from templates_app import known
 
 _encode = msgspec.json.Encoder().encode
@@ -63,9 +64,18 @@ def _check(door: Door, send: Send, now: float) -> list[str]:
     if offer and 0 < offer.expires_ms <= now * 1000:
         raise Refused(AnswerCode.TEMPLATE, "limited_time_offer: expiration_time_ms is in the past")
     # Building the BSP's request here tells CleverTap at once what the BSP cannot express.
-    fitted, registered = known.fit(door.provider_id, content)
+    template = known.find(door.provider_id, content)
+    templates.check(
+        content, template, door.unknown_templates, door.stopped_templates, 0.0 if send.is_test else now
+    )
     outbound = Outbound(
-        "wp-0-0", send.msg_id, send.to, door.waba_number, fitted, send.custom_props, registered
+        "wp-0-0",
+        send.msg_id,
+        send.to,
+        door.waba_number,
+        known.fit(content, template),
+        send.custom_props,
+        template.registered if template else None,
     )
     door.connector.build_request(outbound, door.config)
     return notes

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from campaigns import counts, events
@@ -188,6 +189,17 @@ def record_attempts(provider_id: int, tries: Sequence[Tried]) -> None:
                 failures.append((row, tried.number, update, str(tried.number)))
         events.add(failures, now, deltas, not_sent=True)
         counts.add(deltas)
+
+
+def put_back(messages: Sequence[tuple[int, str]], until: datetime) -> None:
+    """Returns claimed messages, each with the reason, to the queue: nothing was tried."""
+    by_reason: dict[str, list[int]] = {}
+    for pk, reason in messages:
+        by_reason.setdefault(reason, []).append(pk)
+    for reason, ids in by_reason.items():
+        Message.objects.filter(pk__in=ids, status=Status.SENDING).update(
+            status=Status.QUEUED, attempt=F("attempt") - 1, next_attempt_at=until, error_text=reason[:500]
+        )
 
 
 def lose(provider_id: int, claimed_before: datetime | None = None) -> int:

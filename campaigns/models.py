@@ -169,6 +169,39 @@ class Event(models.Model):
         return f"{self.get_kind_display()} of message {self.message_id}"
 
 
+class Link(models.Model):
+    """A short link of ours: one tracked button of one message, and where it leads."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="links")
+    token = models.CharField(max_length=32, unique=True)
+    path = models.CharField(max_length=32, help_text="The button: button.0, card.1.button.0.")
+    url = models.TextField(help_text="What CleverTap sent, and where a click leads.")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    clicks = models.PositiveIntegerField(default=0, help_text="By people; previews are not counted.")
+    first_clicked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["message", "path"], name="link_once_per_button")]
+        indexes = [models.Index(fields=["expires_at"], name="link_expires")]
+
+    def __str__(self) -> str:
+        return f"link {self.token}"
+
+
+class Click(models.Model):
+    """One request for a short link."""
+
+    link = models.ForeignKey(Link, on_delete=models.CASCADE, related_name="click_rows")
+    at = models.DateTimeField()
+    user_agent = models.CharField(max_length=500, blank=True)
+    address = models.CharField(max_length=45, blank=True, help_text="Shortened: no person is told by it.")
+    preview = models.BooleanField(default=False, help_text="By a program that shows previews, not a person.")
+
+    def __str__(self) -> str:
+        return f"click on {self.link_id}"
+
+
 class Refusal(models.Model):
     """A request we answered with a failure: nothing was queued, but an operator can see why."""
 

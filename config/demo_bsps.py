@@ -60,8 +60,29 @@ def _meta(given: Given) -> Customer:
     )
 
 
+def _dialog360(given: Given) -> Customer:
+    place = {"location_name": "Our shop", "location_address": "1 High Street"}
+    return Customer(
+        {
+            "credentials": {"api_key": given.key, "webhook_secret": given.secret},
+            "options": given.base | place,
+        },
+        {"dialect": "360dialog", "key": given.key, "secret": given.secret},
+    )
+
+
+def _infobip(given: Given) -> Customer:
+    credentials = {"api_key": given.key, "webhook_username": "waypost", "webhook_password": given.secret}
+    return Customer(
+        {"credentials": credentials, "options": given.base | {"track_clicks": "yes"}},
+        {"dialect": "infobip", "key": given.key, "username": "waypost", "secret": given.secret},
+    )
+
+
 CUSTOMERS: dict[str, Callable[[Given], Customer]] = {
+    "360dialog": _dialog360,
     "generic": _generic,
+    "infobip": _infobip,
     "interakt": _interakt,
     "meta": _meta,
 }

@@ -136,7 +136,7 @@ CALLBACK_HOSTS = env.list("CALLBACK_HOSTS", default=[".wzrkt.com", ".clevertap.c
 # Celery, the alarm clock of a distributed deployment. Without a broker a local loop does the work.
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="")
 # Forwarding has its own queue: a CleverTap that is down must not occupy the senders.
-CELERY_TASK_ROUTES = {"callbacks.forward": {"queue": "forward"}}
+CELERY_TASK_ROUTES = {"callbacks.forward": {"queue": "forward"}, "callbacks.media": {"queue": "forward"}}
 CELERY_BEAT_SCHEDULE = {
     "sweep-messages": {"task": "campaigns.sweep", "schedule": 2.0, "options": {"expires": 2}},
     "sweep-callbacks": {"task": "callbacks.sweep", "schedule": 2.0, "options": {"expires": 2}},
@@ -161,6 +161,11 @@ INTAKE_MAX_WAIT = env.float("INTAKE_MAX_WAIT", default=1.0)
 PROVIDER_CACHE_SECONDS = env.float("PROVIDER_CACHE_SECONDS", default=1.0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = max(INTAKE_MAX_BODY, WEBHOOK_MAX_BODY) + 1
 WEBHOOK_RETENTION_DAYS = env.int("WEBHOOK_RETENTION_DAYS", default=30)
+
+# Media of inbound messages that CleverTap fetches from us
+MEDIA_MAX_BYTES = env.int("MEDIA_MAX_BYTES", default=100_000_000)  # WhatsApp's largest document
+MEDIA_URL_SECONDS = env.int("MEDIA_URL_SECONDS", default=7 * 86400)
+MEDIA_RETENTION_DAYS = env.int("MEDIA_RETENTION_DAYS", default=14)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],

@@ -2,6 +2,7 @@ from django.contrib import admin
 from django.urls import path
 
 from callbacks import api as callbacks
+from callbacks.media_api import MediaView
 from campaigns.api import MessagesView
 from templates_app.api import TemplatesView
 
@@ -11,5 +12,6 @@ urlpatterns = [
     path("callbacks/<str:token>/delivery", callbacks.DeliveryView.as_view(), name="delivery"),
     path("callbacks/<str:token>/inbound", callbacks.InboundView.as_view(), name="inbound"),
     path("webhooks/<str:token>", callbacks.WebhookView.as_view(), name="webhook"),
+    path("media/<str:token>", MediaView.as_view(), name="media"),
     path("admin/", admin.site.urls),
 ]

@@ -9,7 +9,7 @@ from time import monotonic
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections
 
-from callbacks import forward, ingest
+from callbacks import forward, ingest, media
 from callbacks import tasks as callbacks_tasks
 from campaigns import dispatch
 from campaigns import tasks as campaigns_tasks
@@ -79,6 +79,8 @@ class Worker:
         self._roles = {name: role for name, role in self._roles.items() if role.thread.is_alive()}
         if "callbacks.ingest" not in self._roles and ingest.due():
             self._begin("callbacks.ingest", partial(ingest.drain, linger=LINGER, stop=self.stop))
+        if "callbacks.media" not in self._roles and media.due():
+            self._begin("callbacks.media", partial(media.drain, linger=LINGER, stop=self.stop))
         for provider in Provider.objects.all():
             pk = provider.pk
             name = f"campaigns.send:{pk}"

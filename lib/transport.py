@@ -50,25 +50,25 @@ class Transport:
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def send(self, request: HttpRequest, timeout: float) -> HttpResponse:
-        """One call, waiting for its answer. Raises NotSent or NoAnswer."""
+    def send(self, request: HttpRequest, timeout: float, most: int = MAX_BODY) -> HttpResponse:
+        """One call, waiting for its answer, whose body is cut at `most` bytes. Raises NotSent or NoAnswer."""
         future: Future[Result] = Future()
-        self.start([(request, future.set_result)], timeout)
+        self.start([(request, future.set_result)], timeout, most)
         result = future.result()
         if isinstance(result, TransportError):
             raise result
         return result
 
-    def start(self, calls: Sequence[tuple[HttpRequest, Done]], timeout: float) -> None:
+    def start(self, calls: Sequence[tuple[HttpRequest, Done]], timeout: float, most: int = MAX_BODY) -> None:
         """Starts calls; each `done` gets its result on the loop's thread and must not block."""
-        self._running_loop().call_soon_threadsafe(self._spawn, calls, timeout)
+        self._running_loop().call_soon_threadsafe(self._spawn, calls, timeout, most)
 
-    def _spawn(self, calls: Sequence[tuple[HttpRequest, Done]], timeout: float) -> None:
+    def _spawn(self, calls: Sequence[tuple[HttpRequest, Done]], timeout: float, most: int) -> None:
         private = bool(settings.ALLOW_PRIVATE_TARGETS)
         session = self._session(private)
         limits = aiohttp.ClientTimeout(total=timeout, connect=min(CONNECT_TIMEOUT, timeout))
         for request, done in calls:
-            task = asyncio.ensure_future(_call(session, request, limits, private, done))
+            task = asyncio.ensure_future(_call(session, request, limits, private, done, most))
             self._tasks.add(task)  # the loop itself holds tasks but weakly
             task.add_done_callback(self._tasks.discard)
 
@@ -122,12 +122,17 @@ async def _call(
     limits: aiohttp.ClientTimeout,
     private: bool,
     done: Done,
+    most: int,
 ) -> None:
-    done(await _result(session, request, limits, private))
+    done(await _result(session, request, limits, private, most))
 
 
 async def _result(
-    session: aiohttp.ClientSession, request: HttpRequest, limits: aiohttp.ClientTimeout, private: bool
+    session: aiohttp.ClientSession,
+    request: HttpRequest,
+    limits: aiohttp.ClientTimeout,
+    private: bool,
+    most: int,
 ) -> Result:
     begun = monotonic()
     try:
@@ -141,7 +146,7 @@ async def _result(
             allow_redirects=False,
             timeout=limits,
         ) as response:
-            body = await _limited(response)
+            body = await _limited(response, most)
             return HttpResponse(response.status, response.headers, body, round((monotonic() - begun) * 1000))
     except TargetRefused as error:
         return NotSent(str(error))
@@ -157,16 +162,16 @@ async def _result(
         return NoAnswer(f"{type(error).__name__}: {error}")
 
 
-async def _limited(response: aiohttp.ClientResponse) -> bytes:
-    """The body, cut at MAX_BODY."""
-    if response.content_length is not None and response.content_length <= MAX_BODY:
+async def _limited(response: aiohttp.ClientResponse, most: int) -> bytes:
+    """The body, cut at `most` bytes."""
+    if response.content_length is not None and response.content_length <= most:
         return await response.read()
     chunks = bytearray()
     async for chunk in response.content.iter_any():
         chunks += chunk
-        if len(chunks) > MAX_BODY:
+        if len(chunks) > most:
             break
-    return bytes(chunks[:MAX_BODY])
+    return bytes(chunks[:most])
 
 
 def _reason(error: BaseException, lead: str) -> str:

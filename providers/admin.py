@@ -10,12 +10,13 @@ from django.db import models
 from django.db.models import PROTECT, ProtectedError, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from lib.admin import SimpleListFilter, badge, choice_filter, column, moment, page_url
-from providers import once, setup
+from providers import once, setup, support
 from providers.admin_buttons import ProviderButtons
 from providers.connectors import CONNECTORS
 from providers.form_fields import declared, quirk_groups
@@ -65,7 +66,7 @@ class ProviderAdmin(ProviderButtons):
     search_fields = ("nickname", "waba_number")
     search_help_text = "Nickname or WABA number"
     actions = ("pause_selected", "resume_selected")
-    readonly_fields = ("request_type", "authentication")
+    readonly_fields = ("request_type", "authentication", "support")
     warn_unsaved_form = True
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     # Expressions of the page's script. Those who may only look have no field to read from.
@@ -119,6 +120,15 @@ class ProviderAdmin(ProviderButtons):
         words += [name.replace(":", " ") for name in sorted(stored) if name not in ("username", "password")]
         return "; ".join(words) or None
 
+    @column(description="about this BSP")
+    def support(self, provider: Provider | None) -> SafeString:
+        """What each connector can do; the page shows the chosen one's."""
+        current = provider.connector if provider else ""
+        connectors = [(connector, support.of(connector)) for connector in CONNECTORS.values()]
+        return render_to_string(
+            "providers/support.html", {"connectors": connectors, "current": current or next(iter(CONNECTORS))}
+        )
+
     def get_fieldsets(self, request: HttpRequest, obj: Provider | None = None) -> list[Any]:
         may_write = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         credentials = [name for name, kind, _, _ in declared() if kind == "credential"] if may_write else []
@@ -130,6 +140,7 @@ class ProviderAdmin(ProviderButtons):
             _fieldset(None, first),
             _fieldset("Authentication at the BSP", credentials, ABOUT_SECRETS),
             _fieldset("Options of the connector", options, folded=True),
+            _fieldset("What the BSP supports", ("support",), folded=True),
             _fieldset("Sending", ("max_concurrency", ("rate_count", "rate_period"), "validity")),
             _fieldset("Back to CleverTap", ("delivery_url", "inbound_url")),
             _fieldset("Auto-reply", ("auto_reply", "auto_reply_text")),

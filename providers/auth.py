@@ -34,6 +34,8 @@ class Door:
     quirks: Quirks
     delivery_url: str
     inbound_url: str
+    unknown_templates: str
+    stopped_templates: str
     credentials: tuple[tuple[Mapping[str, str], datetime | None], ...]
 
     def admits(self, headers: Mapping[str, str]) -> bool:
@@ -87,6 +89,8 @@ def _load(providers: QuerySet[Provider]) -> Door | None:
         provider.switches,
         provider.delivery_url,
         provider.inbound_url,
+        provider.unknown_templates,
+        provider.stopped_templates,
         (
             *((row.headers, row.expires_at) for row in provider.api_credentials.all()),
             *_of_the_bsp(provider),

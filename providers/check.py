@@ -59,13 +59,12 @@ def check(provider: Provider) -> Checked:
     try:
         request = provider.bsp.build_request(outbound, provider.config)
     except Refused as error:
-        return Checked(False, error.message, {}, None, "", None)
+        return _check_by_list(provider, redactor, error.message)
     shown = msgspec.json.decode(redactor.request(request))
     try:
         response = transport.send(request, TIMEOUT)
     except TransportError as error:
-        verdict = f"The BSP gave no answer ({error}). Is the address right, and can it be reached from here?"
-        return Checked(False, redactor.text(verdict), shown, None, "", None)
+        return Checked(False, redactor.text(_no_answer(error)), shown, None, "", None)
     result = provider.bsp.parse_response(response)
     answer = redactor.text(response.text[:4000])
     text = redactor.text(result.text)
@@ -79,3 +78,27 @@ def check(provider: Provider) -> Checked:
     else:
         ok, verdict = False, f"{_MEANINGS[result.outcome]}: {text}"
     return Checked(ok, verdict, shown, response.status, answer, response.milliseconds)
+
+
+def _check_by_list(provider: Provider, redactor: Redactor, reason: str) -> Checked:
+    """A BSP that sends by its own template ids gets no dummy message: its template list is asked for."""
+    request = provider.bsp.templates_request(provider.config, "")
+    if request is None:
+        return Checked(False, reason, {}, None, "", None)
+    shown = msgspec.json.decode(redactor.request(request))
+    try:
+        response = transport.send(request, TIMEOUT)
+    except TransportError as error:
+        return Checked(False, redactor.text(_no_answer(error)), shown, None, "", None)
+    answer = redactor.text(response.text[:4000])
+    ok = 200 <= response.status < 300
+    verdict = "Connected: the BSP gave its template list."
+    if response.status in (401, 403):
+        verdict = f"The BSP refused the credentials: HTTP {response.status}"
+    elif not ok:
+        verdict = f"The BSP gave no template list: HTTP {response.status}"
+    return Checked(ok, verdict, shown, response.status, answer, response.milliseconds)
+
+
+def _no_answer(error: TransportError) -> str:
+    return f"The BSP gave no answer ({error}). Is the address right, and can it be reached from here?"

@@ -38,6 +38,8 @@ SAVED_FIELDS = (
     *MODEL_FIELDS, "credentials", "previous_credentials", "previous_until", "options", "quirks",
 )  # fmt: skip
 
+UNTRIED = " – not tried on a live account yet"
+
 HELP = {
     "max_concurrency": "From 30 to 1000.",
     "rate_count": "Most requests in each period. Empty: no limit, or on a new provider the BSP's.",
@@ -51,7 +53,10 @@ HELP = {
 
 class _ProviderForm(_ModelForm):
     connector = forms.ChoiceField(
-        choices=[(connector.slug, connector.label) for connector in CONNECTORS.values()],
+        choices=[
+            (connector.slug, connector.label + ("" if connector.tried_live else UNTRIED))
+            for connector in CONNECTORS.values()
+        ],
         widget=UnfoldAdminSelectWidget(),
     )
 

@@ -241,6 +241,23 @@ class Reply(Struct, frozen=True, omit_defaults=True):
     profile_name: str = ""
 
 
+class TemplateUpdate(Struct, frozen=True, omit_defaults=True):
+    """What a BSP tells of a template: those of status, category and quality that it names.
+
+    In Meta's words (`APPROVED`, `PAUSED`, `FLAGGED`…; `MARKETING`…; `GREEN`…). Found by name and
+    language, or by the BSP's id.
+    """
+
+    name: str = ""
+    language: str = ""
+    bsp_id: str = ""
+    status: str = ""
+    category: str = ""
+    quality: str = ""
+    reason: str = ""
+    timestamp: int = 0
+
+
 class Unhandled(Struct, frozen=True, omit_defaults=True):
     """Something well-formed that we do nothing with; kept and counted under `kind`."""
 
@@ -248,7 +265,7 @@ class Unhandled(Struct, frozen=True, omit_defaults=True):
     text: str = ""
 
 
-WebhookItem = StatusUpdate | Reply | Unhandled
+WebhookItem = StatusUpdate | Reply | TemplateUpdate | Unhandled
 
 
 class ListedTemplate(Struct, frozen=True, omit_defaults=True):

@@ -31,6 +31,27 @@ class Provider(models.Model):
         HOUR = 3600, "hour"
         DAY = 86400, "day"
 
+    class Paging(models.TextChoices):
+        """How a template list names its next page."""
+
+        CURSOR = "cursor", "cursor: ?after=… from paging.cursors.after"
+        PAGE = "page", "page number: ?page=…"
+        TOKEN = "token", "token: ?page_token=… from next_page_token"
+
+    class Every(models.IntegerChoices):
+        NEVER = 0, "never"
+        HOUR = 3600, "every hour"
+        QUARTER_DAY = 21600, "every six hours"
+        DAY = 86400, "every day"
+
+    class Unknown(models.TextChoices):
+        PASS = "pass", "send them"
+        REFUSE = "refuse", "refuse them with code 2001"
+
+    class Stopped(models.TextChoices):
+        HOLD = "hold", "keep them until the template may be sent again"
+        REFUSE = "refuse", "refuse them with code 2001"
+
     nickname = models.CharField(max_length=100, unique=True)
     waba_number = models.CharField(
         "WABA number",
@@ -62,6 +83,36 @@ class Provider(models.Model):
     )
     delivery_url = models.URLField("CleverTap delivery report URL", max_length=1000, blank=True)
     inbound_url = models.URLField("CleverTap inbound message URL", max_length=1000, blank=True)
+    import_endpoint = models.URLField("template list endpoint", max_length=500, blank=True)
+    import_limit = models.PositiveSmallIntegerField(
+        "templates a page", default=500, validators=[MinValueValidator(50), MaxValueValidator(500)]
+    )
+    import_paging = models.CharField(max_length=6, choices=Paging.choices, default=Paging.CURSOR)
+    import_credentials = EncryptedJSONField(default=dict, blank=True)
+    import_every = models.PositiveIntegerField(
+        "import by itself", choices=Every.choices, default=Every.NEVER, help_text="Besides “Import now”."
+    )
+    click_domain = models.CharField(
+        "click-tracking domain",
+        max_length=255,
+        blank=True,
+        help_text="Imported buttons whose URL holds this domain are tagged for click tracking.",
+    )
+    link_days = models.PositiveSmallIntegerField(
+        "short links live", default=30, help_text="Days after which a short link of ours leads nowhere."
+    )
+    unknown_templates = models.CharField(
+        max_length=6,
+        choices=Unknown.choices,
+        default=Unknown.PASS,
+        help_text="Templates that are not listed here.",
+    )
+    stopped_templates = models.CharField(
+        max_length=6,
+        choices=Stopped.choices,
+        default=Stopped.HOLD,
+        help_text="Messages for templates that are paused, disabled or rejected.",
+    )
     public_id = models.CharField(max_length=64, unique=True, default=token, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -80,6 +131,9 @@ class Provider(models.Model):
             models.CheckConstraint(
                 condition=Q(max_concurrency__gte=30, max_concurrency__lte=1000),
                 name="max_concurrency_30_to_1000",
+            ),
+            models.CheckConstraint(
+                condition=Q(import_limit__gte=50, import_limit__lte=500), name="import_limit_50_to_500"
             ),
             models.CheckConstraint(
                 condition=Q(rate_count__isnull=True) | Q(rate_count__gte=1), name="rate_count_positive"
@@ -126,7 +180,8 @@ class Provider(models.Model):
         """Every credential that must not appear in a log, whichever its field."""
         plain = {field.name for field in self.bsp.credentials if not field.secret}
         stored = [*self.credentials.items(), *self.previous_credentials.items()]
-        return [value for name, value in stored if name not in plain]
+        ours = [value for name, value in stored if name not in plain]
+        return ours + [value for name, value in self.import_credentials.items() if name != "username"]
 
 
 class ApiCredential(models.Model):

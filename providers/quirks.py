@@ -39,8 +39,15 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
 
     payload_version: Annotated[
-        Literal["string", "number"], Meta(description="How payloadVersion 0.1 is written in callbacks.")
+        Literal["string", "number"], Meta(description="How payloadVersion is written in callbacks.")
     ] = "string"
+    version: Annotated[
+        str,
+        Meta(
+            pattern=r"^[0-9]{1,3}(\.[0-9]{1,3})?$",
+            description="The payload version that CleverTap's provider page shows.",
+        ),
+    ] = "0.1"
     clicked_spelling: Annotated[
         Literal["clicked", "Clicked"], Meta(description="The status word of a click.")
     ] = "clicked"

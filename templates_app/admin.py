@@ -1,11 +1,16 @@
-"""The templates a provider may send."""
+"""The template pages. What they can do is in the modules beside this one, a file a subject."""
 
 from django.contrib import admin
 from django.utils.safestring import SafeString
 
 from lib.admin import ModelAdmin, Tone, badge, choice_filter, column
 from providers.admin_filters import ProviderFilter
-from templates_app.models import Template
+from templates_app.admin_editor import TemplateEditor
+from templates_app.admin_exchange import TemplateExchange
+from templates_app.admin_history import TemplateHistory
+from templates_app.admin_imports import ImportRunAdmin, TemplateImports
+from templates_app.admin_test import TemplateTest
+from templates_app.models import ImportRun, Template
 
 _TONES: dict[str, Tone] = {
     Template.Status.APPROVED: "success",
@@ -17,8 +22,10 @@ _TONES: dict[str, Tone] = {
 
 
 @admin.register(Template)
-class TemplateAdmin(ModelAdmin):
-    list_display = ("name", "language", "provider", "category", "status_badge", "updated_at")
+class TemplateAdmin(
+    TemplateEditor, TemplateTest, TemplateHistory, TemplateImports, TemplateExchange, ModelAdmin
+):
+    list_display = ("name", "language", "provider", "category", "kind", "status_badge", "updated_at")
     list_select_related = ("provider",)
     list_filter = (
         ProviderFilter,
@@ -31,10 +38,15 @@ class TemplateAdmin(ModelAdmin):
     search_help_text = "Name"
     empty_title = "No template yet"
     empty_text = (
-        "Templates are approved at the BSP. Add here what may be sent; CleverTap imports the list from the "
-        "template import URL on the provider's page."
+        "Templates are approved at the BSP. Import them with “Import now”, or write one by hand. CleverTap "
+        "takes its list from the template import URL on the provider's page."
     )
 
     @column(description="status", ordering="status")
     def status_badge(self, template: Template) -> SafeString:
-        return badge(template.get_status_display(), _TONES.get(template.status, ""))
+        if template.vanished_at:
+            return badge("Vanished", "warning", "The last import did not find it at the BSP.")
+        return badge(template.get_status_display(), _TONES.get(template.status, ""), template.status_reason)
+
+
+admin.site.register(ImportRun, ImportRunAdmin)

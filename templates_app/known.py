@@ -1,34 +1,81 @@
-"""What is known of the template a message uses, for those who send it.
+"""What is known of the template a message uses, for the door and for those who send.
 
 Asked for every message, so kept in memory for PROVIDER_CACHE_SECONDS.
 """
 
+from dataclasses import dataclass
+from datetime import timedelta
+
+import msgspec
 from django.conf import settings
+from django.utils import timezone
 
 from lib.remember import Remembered
 from providers.messages import Content, Registered, TemplateContent
-from templates_app.models import Template
+from templates_app.components import Shape, shape
+from templates_app.models import SeenTemplate, Template
 from templates_app.suffixes import cut
 
-_known: Remembered[tuple[int, str, str, str], Registered | None] = Remembered()
+SEEN_AGAIN = timedelta(minutes=1)  # a template's last use is written no more often
 
 
-def fit(provider_id: int, content: Content) -> tuple[Content, Registered | None]:
-    """The content, its full URLs cut to the suffix where the template's URL is known; and the template."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One template as sending needs it. `tracked` holds the paths of its tracked buttons."""
+
+    template_id: int
+    registered: Registered
+    shape: Shape
+    status: str
+    tracked: frozenset[str]
+
+    @property
+    def stopped(self) -> bool:
+        return self.status in Template.STOPPED
+
+
+_known: Remembered[tuple[int, str, str, str], Known | None] = Remembered()
+
+
+def find(provider_id: int, content: Content) -> Known | None:
+    """The template of that content. CleverTap writes `namespace:name`: the whole string may be a
+    template's name, and comes first. One that is not registered is noted as seen."""
     if not isinstance(content, TemplateContent):
-        return content, None
+        return None
     key = (provider_id, content.namespace, content.name, content.language)
-    found = _known.get(key, lambda: _load(*key), settings.PROVIDER_CACHE_SECONDS)
-    return (cut(content, found.components), found) if found else (content, None)
+    return _known.get(key, lambda: _load(provider_id, content), settings.PROVIDER_CACHE_SECONDS)
 
 
-def _load(provider_id: int, namespace: str, name: str, language: str) -> Registered | None:
-    """CleverTap writes `namespace:name`: the whole string may be a template's name, and comes first."""
-    rows = Template.objects.filter(provider_id=provider_id, language=language)
-    for each in dict.fromkeys((namespace, name)):
-        if each and (row := rows.filter(name=each).first()):
-            return Registered(row.bsp_id, tuple(row.components), row.details)
+def fit(content: Content, known: Known | None) -> Content:
+    """The content, its full URLs cut to the suffix where the template's URL is known."""
+    if known is None or not isinstance(content, TemplateContent):
+        return content
+    return cut(content, known.registered.components)
+
+
+def _load(provider_id: int, content: TemplateContent) -> Known | None:
+    rows = Template.objects.filter(provider_id=provider_id, language=content.language)
+    for name in dict.fromkeys((content.namespace, content.name)):
+        if name and (row := rows.filter(name=name).first()):
+            return Known(row.pk, row.registered, shape(row.components), row.status, frozenset(row.tracked))
+    _note_seen(provider_id, content)
     return None
+
+
+def _note_seen(provider_id: int, content: TemplateContent) -> None:
+    now = timezone.now()
+    name, language = content.name[:512], content.language[:16]
+    seen = SeenTemplate.objects.filter(provider_id=provider_id, name=name, language=language).first()
+    if seen is not None and now - seen.last_seen_at < SEEN_AGAIN:
+        return
+    sample = msgspec.json.decode(msgspec.json.encode(content).replace(b"\\u0000", b""))
+    SeenTemplate.objects.update_or_create(
+        provider_id=provider_id,
+        name=name,
+        language=language,
+        defaults={"last_seen_at": now, "sample": sample},
+        create_defaults={"first_seen_at": now, "last_seen_at": now, "sample": sample},
+    )
 
 
 def forget() -> None:

@@ -15,10 +15,11 @@ SUCCESS: Reply = (200, {}, b'{"status":"success"}')
 
 @dataclass
 class Endpoint:
-    """What came in. `reply` makes the answer to a payload."""
+    """What came in. `reply` makes the answer to a payload, `pages` hold the answers to GETs by path."""
 
     url: str = ""
     reply: Callable[[dict[str, Any]], Reply] = lambda payload: SUCCESS
+    pages: dict[str, Reply] = field(default_factory=dict)
     delay: float = 0.0
     got: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -58,7 +59,14 @@ def listening() -> Iterator[Endpoint]:
 
         def do_POST(self) -> None:
             payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status, headers, body = found.take(payload, dict(self.headers.items()))
+            self._answer(found.take(payload, dict(self.headers.items())))
+
+        def do_GET(self) -> None:
+            found.headers.append(dict(self.headers.items()))
+            self._answer(found.pages.get(self.path, (404, {}, b"not here")))
+
+        def _answer(self, reply: Reply) -> None:
+            status, headers, body = reply
             self.send_response(status)
             for name, value in {"Content-Length": str(len(body)), **headers}.items():
                 self.send_header(name, value)

@@ -44,7 +44,7 @@ _MEDIA: dict[str, ReplyKind] = {
     "sticker": "sticker",
 }
 # The types WhatsApp knows. The standard library's table depends on the machine it runs on.
-_EXTENSIONS = {
+EXTENSIONS = {
     "image/jpeg": ".jpeg",
     "image/png": ".png",
     "image/webp": ".webp",
@@ -241,7 +241,7 @@ def _write_media(kind: ReplyKind, media: InboundMedia, quirks: Quirks) -> Json:
         body["filename"] = media.filename
     mime = media.mime_type.partition(";")[0].strip()
     if mime:
-        body["mimeType"] = _EXTENSIONS.get(mime, mime) if quirks.mime_style == "extension" else mime
+        body["mimeType"] = EXTENSIONS.get(mime, mime) if quirks.mime_style == "extension" else mime
     if kind == "audio":
         return {"type": quirks.audio_type, "audio": body}
     if kind == "document":
@@ -258,7 +258,7 @@ def _write_location(location: Location, url: str) -> Json:
 
 
 def _version(quirks: Quirks) -> str | float:
-    return "0.1" if quirks.payload_version == "string" else 0.1
+    return quirks.version if quirks.payload_version == "string" else float(quirks.version)
 
 
 def _text(source: object, *keys: str) -> str:

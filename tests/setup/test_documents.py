@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from providers import support
+from providers.connectors import CONNECTORS
+
 ROOT = Path(settings.BASE_DIR)
-PAGES = [ROOT / "README.md", ROOT / "docs/architecture.md", ROOT / "docs/deployment.md"]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 PACKAGES = ("config", "lib", "providers", "templates_app", "campaigns", "callbacks", "simulator")
 # How the pages call the modules that they speak of most.
 SHORT = {
@@ -46,3 +50,16 @@ def test_named_functions_exist(page: tuple[Path, str]) -> None:
     ]
     missing = [f"{module}.{name}" for module, name in named if not hasattr(import_module(module), name)]
     assert missing == []
+
+
+def test_the_readmes_support_table_is_the_registrys() -> None:
+    """Renewed with: manage.py provider connectors --table"""
+    written = README.read_text().partition("<!-- support:begin -->\n")[2].partition("\n<!-- support:end -->")[0]
+    assert written == support.markdown()
+
+
+@pytest.mark.parametrize("slug", CONNECTORS)
+def test_every_connector_has_its_page(slug: str) -> None:
+    page = (ROOT / "docs" / "providers" / f"{slug}.md").read_text()
+    for heading in ("In Waypost", "In CleverTap", "Limits", "Quirks", "Error map"):
+        assert f"## {heading}" in page, heading

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from providers import check, quirks, setup
+from providers import check, quirks, setup, support
 from providers.connectors import CONNECTORS
 from providers.models import Provider
 
@@ -41,7 +41,10 @@ class Command(BaseCommand):
             if action == "credentials":
                 sub.add_argument("--header", action="append", default=[], metavar="NAME")
         for action, text in (("list", "All providers."), ("connectors", "What each connector wants.")):
-            actions.add_parser(action, help=text).add_argument("--json", action="store_true")
+            sub = actions.add_parser(action, help=text)
+            sub.add_argument("--json", action="store_true")
+            if action == "connectors":
+                sub.add_argument("--table", action="store_true", help="What each supports, in Markdown.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -98,7 +101,10 @@ class Command(BaseCommand):
             return {"headers": dict(login.headers)}
         return {"username": login.username, "password": login.password}
 
-    def do_connectors(self, options: dict[str, Any]) -> list[dict[str, Any]]:
+    def do_connectors(self, options: dict[str, Any]) -> list[dict[str, Any]] | None:
+        if options["table"]:
+            self.stdout.write(support.markdown())
+            return None
         if not options["json"]:
             return [{"slug": c.slug, "label": c.label} for c in CONNECTORS.values()]
         return [
@@ -106,6 +112,9 @@ class Command(BaseCommand):
                 "slug": connector.slug,
                 "label": connector.label,
                 "takes_endpoint": connector.takes_endpoint,
+                "tried_live": connector.tried_live,
+                "webhook_setup": connector.webhook_setup,
+                "lacks": {feature.value: reason for feature, reason in connector.lacks.items()},
                 "credentials": [asdict(field) for field in connector.credentials],
                 "options": [asdict(field) for field in connector.options],
             }

@@ -1,0 +1,140 @@
+"""The timeline of templates: what changed, who said so, and how that looks side by side."""
+
+import difflib
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from providers.messages import TemplateUpdate
+from templates_app import known
+from templates_app.models import Template, TemplateChange
+
+Kind, Source = TemplateChange.Kind, TemplateChange.Source
+
+# The fields whose changes people ask about, and the entry each makes.
+WATCHED: dict[str, TemplateChange.Kind] = {
+    "status": Kind.STATUS,
+    "category": Kind.CATEGORY,
+    "quality": Kind.QUALITY,
+    "components": Kind.CONTENT,
+    "parameter_format": Kind.CONTENT,
+    "ttl_seconds": Kind.CONTENT,
+}
+
+
+def assign(
+    template: Template,
+    values: dict[str, Any],
+    source: str,
+    *,
+    at: datetime | None = None,
+    by: str = "",
+    reason: str = "",
+) -> list[TemplateChange]:
+    """Sets the values on the template and returns the timeline's entries for it, both unsaved."""
+    moment = at or timezone.now()
+    entries = []
+    for name, value in values.items():
+        before = getattr(template, name)
+        if before == value:
+            continue
+        setattr(template, name, value)
+        if name == "category" and before:
+            template.previous_category = before
+        if name in WATCHED:
+            entries.append(
+                TemplateChange(
+                    template=template,
+                    at=moment,
+                    kind=WATCHED[name],
+                    source=source,
+                    by=by,
+                    before=before,
+                    after=value,
+                    reason=reason[:500],
+                )
+            )
+    return entries
+
+
+def created(template: Template, source: str, *, by: str = "") -> TemplateChange:
+    """The first entry of a template's timeline, unsaved."""
+    return TemplateChange(
+        template=template,
+        at=timezone.now(),
+        kind=Kind.CREATED,
+        source=source,
+        by=by,
+        after=template.components,
+    )
+
+
+@transaction.atomic
+def record(provider_id: int, updates: Iterable[TemplateUpdate]) -> list[str]:
+    """Applies what a BSP's webhook tells of templates. Returns what became of each.
+
+    A webhook that arrives after a younger one changes nothing: it only enters the timeline.
+    """
+    outcomes = []
+    for update in updates:
+        rows = Template.objects.select_for_update().filter(provider_id=provider_id)
+        named = Q(name=update.name, language=update.language) if update.name else Q(pk=None)
+        template = rows.filter(named | Q(bsp_id=update.bsp_id) if update.bsp_id else named).first()
+        if template is None:
+            outcomes.append("unregistered template")
+            continue
+        at = (
+            datetime.fromtimestamp(update.timestamp, timezone.get_current_timezone())
+            if update.timestamp
+            else None
+        )
+        values = {
+            "status": _status(update.status),
+            "category": update.category,
+            "quality": update.quality,
+        }
+        given = {name: value[:20] for name, value in values.items() if value}
+        entries = assign(template, given, Source.WEBHOOK, at=at, reason=update.reason)
+        younger = at is not None and template.changes.filter(
+            kind__in=[entry.kind for entry in entries], at__gt=at
+        )
+        if not entries or (younger and younger.exists()):
+            outcomes.append("repeated template update")
+            continue
+        if update.reason and "status" in given:
+            template.status_reason = update.reason[:500]
+        template.save()
+        TemplateChange.objects.bulk_create(entries)
+        outcomes.append("template update")
+    known.forget()
+    return outcomes
+
+
+def _status(word: str) -> str:
+    """Meta's events as states: a template that was flagged or reinstated may be sent."""
+    events = {
+        "FLAGGED": "APPROVED",
+        "REINSTATED": "APPROVED",
+        "PENDING_DELETION": "DISABLED",
+        "DELETED": "DISABLED",
+    }
+    return events.get(word.upper(), word.upper())
+
+
+def diff(before: Any, after: Any) -> list[tuple[str, str]]:
+    """The lines of both as JSON: (" ", line) in both, ("-", line) only before, ("+", line) only after."""
+    lines = difflib.ndiff(_lines(before), _lines(after))
+    return [(line[0], line[2:]) for line in lines if line[0] in " -+"]
+
+
+def _lines(value: Any) -> Sequence[str]:
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return value.splitlines()
+    return json.dumps(value, indent=2, ensure_ascii=False).splitlines()

@@ -1,0 +1,230 @@
+"""What a template's components ask of a message: its slots, and whether a message fills them.
+
+Components are Meta's ("Message templates": HEADER, BODY, FOOTER, BUTTONS, LIMITED_TIME_OFFER,
+CAROUSEL). They are kept as they came; everything here reads them tolerantly.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from lib.reading import at, first, objects, text
+from providers.messages import Button, Card, Header, TemplateContent, Value
+
+Component = dict[str, Any]
+
+PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+LONGEST_CODE = 15  # characters of a copy code, as Meta has it
+MEDIA = {"IMAGE": "image", "VIDEO": "video", "DOCUMENT": "document"}
+# CleverTap's name of a button that fills what Meta's type asks for.
+BUTTON_KINDS = {
+    "URL": "dynamic_url",
+    "QUICK_REPLY": "quick_reply",
+    "PHONE_NUMBER": "call",
+    "COPY_CODE": "copy_code",
+}
+
+
+class Slot(Struct, frozen=True):
+    """One value that a message brings. `path` is `header`, `body.1`, `button.0`, `card.2.body.name`, …
+
+    `kind` is text, image, video, document, location, url, payload, code or expiry.
+    """
+
+    path: str
+    kind: str
+    label: str
+    example: str = ""
+    required: bool = True
+
+
+class Shape(Struct, frozen=True):
+    """What the values of a message, or of one card, are checked against."""
+
+    header: str = ""  # "", text, image, video, document or location
+    header_variables: tuple[str, ...] = ()
+    body: tuple[str, ...] = ()
+    buttons: tuple[tuple[str, str, bool], ...] = ()  # kind, text, whether it takes a value
+    expires: bool = False
+    cards: tuple["Shape", ...] = ()
+
+
+def variables(words: str) -> tuple[str, ...]:
+    """The names of the variables in a text, each once: numbers in order, names as mentioned."""
+    found = dict.fromkeys(PLACEHOLDER.findall(words))
+    return tuple(sorted(found, key=int) if all(name.isdecimal() for name in found) else found)
+
+
+def part(components: Sequence[Component], kind: str) -> Component:
+    """The component of that type; an empty one when there is none."""
+    return next((each for each in components if text(each, "type").upper() == kind), {})
+
+
+def buttons(components: Sequence[Component]) -> list[Component]:
+    return objects(part(components, "BUTTONS"), "buttons")
+
+
+def cards(components: Sequence[Component]) -> list[list[Component]]:
+    """The components of each card."""
+    return [objects(card, "components") for card in objects(part(components, "CAROUSEL"), "cards")]
+
+
+def kind_of(components: Sequence[Component]) -> str:
+    """`carousel`, `limited-time offer` or `basic`."""
+    if part(components, "CAROUSEL"):
+        return "carousel"
+    return "limited-time offer" if part(components, "LIMITED_TIME_OFFER") else "basic"
+
+
+def shape(components: Sequence[Component]) -> Shape:
+    header = part(components, "HEADER")
+    form = text(header, "format").upper() or ("TEXT" if header else "")
+    return Shape(
+        header=MEDIA.get(form, form.lower()),
+        header_variables=variables(text(header, "text")),
+        body=variables(text(part(components, "BODY"), "text")),
+        buttons=tuple(_button(each) for each in buttons(components)),
+        expires=at(part(components, "LIMITED_TIME_OFFER"), "limited_time_offer", "has_expiration") is True,
+        cards=tuple(shape(card) for card in cards(components)),
+    )
+
+
+def _button(button: Component) -> tuple[str, str, bool]:
+    raw = text(button, "type").upper()
+    dynamic = "{{" in text(button, "url")
+    kind = "static_url" if raw == "URL" and not dynamic else BUTTON_KINDS.get(raw, raw.lower())
+    return kind, text(button, "text"), kind in ("dynamic_url", "copy_code")
+
+
+def slots(components: Sequence[Component]) -> list[Slot]:
+    """Every value a message may bring, in the order a person would fill them in."""
+    found = list(_slots(components, "", ""))
+    for number, card in enumerate(cards(components)):
+        found += _slots(card, f"card.{number}.", f"Card {number + 1}, ")
+    return found
+
+
+def _slots(components: Sequence[Component], prefix: str, lead: str) -> Iterator[Slot]:
+    wanted = shape(components)
+    if wanted.header == "text":
+        examples = _examples(part(components, "HEADER"), "header_text")
+        for position, name in enumerate(wanted.header_variables):
+            yield Slot(
+                f"{prefix}header.{name}", "text", f"{lead}header {{{{{name}}}}}", _nth(examples, position)
+            )
+    elif wanted.header:
+        example = _nth(_examples(part(components, "HEADER"), "header_handle"), 0)
+        yield Slot(f"{prefix}header", wanted.header, f"{lead}header {wanted.header}", example)
+    examples = _examples(part(components, "BODY"), "body_text")
+    for position, name in enumerate(wanted.body):
+        yield Slot(f"{prefix}body.{name}", "text", f"{lead}body {{{{{name}}}}}", _nth(examples, position))
+    if wanted.expires:
+        yield Slot(f"{prefix}offer", "expiry", f"{lead}offer expires at")
+    kinds = {"dynamic_url": "url", "copy_code": "code", "quick_reply": "payload"}
+    for index, (button, (kind, words, required)) in enumerate(
+        zip(buttons(components), wanted.buttons, strict=True)
+    ):
+        if kind in kinds:
+            label = f"{lead}button {index + 1} {words}".rstrip()
+            yield Slot(f"{prefix}button.{index}", kinds[kind], label, _example_of(button), required)
+
+
+def _examples(component: Component, key: str) -> list[str]:
+    """Meta's samples, in the shapes they come in: `[[…]]`, `[…]`, one text, or named ones."""
+    named = objects(component, "example", f"{key}_named_params")
+    if named:
+        return [text(one, "example") for one in named]
+    found = at(component, "example", key)
+    while isinstance(found, list) and found and isinstance(found[0], list):
+        found = found[0]
+    return [text(one) for one in found] if isinstance(found, list) else [text(found)] if text(found) else []
+
+
+def _example_of(button: Component) -> str:
+    found = at(button, "example")
+    return first(text(found, 0), text(found))
+
+
+def _nth(values: Sequence[str], position: int) -> str:
+    return values[position] if position < len(values) else ""
+
+
+def problems(content: TemplateContent, wanted: Shape, now_ms: int) -> Iterator[str]:
+    """What does not fit, each beginning with the slot's name. `now_ms` is epoch milliseconds."""
+    yield from _part_problems(content.header, content.body, content.buttons, wanted, "")
+    if wanted.expires:
+        expires = content.offer.expires_ms if content.offer else 0
+        if not expires:
+            yield "limited_time_offer: expiration_time_ms is missing"
+        elif expires <= now_ms:
+            yield "limited_time_offer: expiration_time_ms is in the past"
+    if len(content.cards) != len(wanted.cards):
+        yield f"carousel: the template has {len(wanted.cards)} cards, the message brings {len(content.cards)}"
+        return
+    for number, (card, card_wanted) in enumerate(zip(content.cards, wanted.cards, strict=True)):
+        yield from _card_problems(card, card_wanted, f"card {number}, ")
+
+
+def _card_problems(card: Card, wanted: Shape, where: str) -> Iterator[str]:
+    yield from _part_problems(card.header, card.body, card.buttons, wanted, where)
+
+
+def _part_problems(
+    header: Header | None, body: Sequence[Value], given: Sequence[Button], wanted: Shape, where: str
+) -> Iterator[str]:
+    yield from _header_problems(header, wanted, where)
+    yield from _value_problems("body", body, wanted.body, where)
+    by_index = {button.index: button for button in given}
+    for index, (kind, words, needs_value) in enumerate(wanted.buttons):
+        button = by_index.pop(index, None)
+        name = f"{where}button {index} ({words})" if words else f"{where}button {index}"
+        if button is None:
+            if needs_value:
+                yield f"{name}: {_missing(kind)}"
+        elif needs_value and (button.kind != kind or not button.value.strip()):
+            yield f"{name}: {_missing(kind)}"
+        elif kind == "dynamic_url" and "{{" in button.value:
+            yield f"{name}: the URL suffix still holds a placeholder"
+        elif kind == "copy_code" and len(button.value) > LONGEST_CODE:
+            yield f"{name}: the code is longer than {LONGEST_CODE} characters"
+        elif button.kind in ("dynamic_url", "copy_code") and button.kind != kind:
+            yield f"{name}: the template has a {kind.replace('_', ' ')} button here"
+    for index, button in by_index.items():
+        if button.kind in ("dynamic_url", "copy_code"):
+            yield f"{where}button {index}: the template has no such button"
+
+
+def _missing(kind: str) -> str:
+    return "the URL suffix is missing" if kind == "dynamic_url" else "the code is missing"
+
+
+def _header_problems(header: Header | None, wanted: Shape, where: str) -> Iterator[str]:
+    kind = header.kind if header else ""
+    if wanted.header in ("", "text"):
+        if kind not in ("", "text"):
+            yield f"{where}header: the template has {'a text' if wanted.header else 'no'} header, not {kind}"
+            return
+        yield from _value_problems("header", header.values if header else (), wanted.header_variables, where)
+    elif kind != wanted.header:
+        yield f"{where}header: the template needs {_article(wanted.header)} header, not {kind or 'none'}"
+    elif wanted.header != "location" and (header is None or header.media is None or not header.media.url):
+        yield f"{where}header {kind}: the media URL is missing"
+
+
+def _article(word: str) -> str:
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+
+
+def _value_problems(name: str, values: Sequence[Value], wanted: Sequence[str], where: str) -> Iterator[str]:
+    named = {value.name for value in values if value.name}
+    if named and named <= set(wanted):
+        missing = [each for each in wanted if each not in named]
+        if missing:
+            yield f"{where}{name} variable {missing[0]}: missing"
+    elif len(values) != len(wanted):
+        yield f"{where}{name}: the template has {len(wanted)} variables, the message brings {len(values)}"
+    for each, value in zip(wanted, values, strict=False):
+        if not value.text.strip():
+            yield f"{where}{name} variable {value.name or each}: empty"

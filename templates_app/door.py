@@ -1,0 +1,24 @@
+"""What a message is refused for at the door, because of its template."""
+
+from providers.messages import AnswerCode, Content, Refused, TemplateContent
+from providers.models import Provider
+from templates_app.components import problems
+from templates_app.known import Known
+
+
+def check(content: Content, known: Known | None, unknown: str, stopped: str, now: float) -> None:
+    """Raises Refused, naming the slot, for a template message that cannot succeed.
+
+    `unknown` and `stopped` are the provider's settings; `now` is in epoch seconds.
+    """
+    if not isinstance(content, TemplateContent):
+        return
+    label = f"template {content.name} ({content.language})"
+    if known is None:
+        if unknown == Provider.Unknown.REFUSE:
+            raise Refused(AnswerCode.TEMPLATE, f"{label}: not registered with this provider")
+        return
+    if known.stopped and stopped == Provider.Stopped.REFUSE:
+        raise Refused(AnswerCode.TEMPLATE, f"{label}: {known.status.lower()}, so it is not sent")
+    for problem in problems(content, known.shape, int(now * 1000)):
+        raise Refused(AnswerCode.TEMPLATE, problem)
