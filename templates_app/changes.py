@@ -115,15 +115,24 @@ def record(provider_id: int, updates: Iterable[TemplateUpdate]) -> list[str]:
     return outcomes
 
 
+# Meta's events as states: a template that was flagged or reinstated may be sent.
+_EVENTS = {
+    **{status: status for status in Template.Status.values},
+    "FLAGGED": "APPROVED",
+    "REINSTATED": "APPROVED",
+    "UNARCHIVED": "APPROVED",
+    "IN_APPEAL": "REJECTED",
+    "LIMIT_EXCEEDED": "REJECTED",
+    "LOCKED": "DISABLED",
+    "ARCHIVED": "DISABLED",
+    "PENDING_DELETION": "DISABLED",
+    "DELETED": "DISABLED",
+}
+
+
 def _status(word: str) -> str:
-    """Meta's events as states: a template that was flagged or reinstated may be sent."""
-    events = {
-        "FLAGGED": "APPROVED",
-        "REINSTATED": "APPROVED",
-        "PENDING_DELETION": "DISABLED",
-        "DELETED": "DISABLED",
-    }
-    return events.get(word.upper(), word.upper())
+    """The state after an event, empty for one that is not known to change it."""
+    return _EVENTS.get(word.upper(), "")
 
 
 def diff(before: Any, after: Any) -> list[tuple[str, str]]:

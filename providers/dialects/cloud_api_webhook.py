@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from lib.phone import digits
 from lib.reading import at, epoch, first, number, objects, text
+from providers.dialects import template_updates
 from providers.dialects.cloud_api_errors import error_words, report_code
 from providers.messages import (
     InboundMedia,
@@ -21,6 +22,7 @@ from providers.messages import (
     Unhandled,
     WebhookItem,
 )
+from providers.outcomes import json_object
 
 STATUSES: dict[str, StatusKind] = {
     "sent": "sent",
@@ -37,6 +39,14 @@ MESSAGES = frozenset({
 _LONGEST_KIND = 60
 
 
+def read_body(body: bytes) -> list[WebhookItem]:
+    """Everything in a webhook of Meta's. Raises Malformed."""
+    payload = json_object(body)
+    if payload is None:
+        raise Malformed("the body is not a JSON object")
+    return webhook_items(payload)
+
+
 def webhook_items(payload: dict[str, Any]) -> list[WebhookItem]:
     """Everything in `{entry: [{changes: [{field, value}]}]}`. Raises Malformed without `entry`."""
     if not isinstance(payload.get("entry"), list):
@@ -47,6 +57,8 @@ def webhook_items(payload: dict[str, Any]) -> list[WebhookItem]:
             field = text(change, "field")
             if field in ("messages", ""):
                 found += value_items(at(change, "value"))
+            elif update := template_updates.read(field, at(change, "value"), epoch(entry, "time")):
+                found.append(update)
             else:
                 found.append(unhandled(field, text(change, "value", "event")))
     return found
@@ -115,12 +127,14 @@ def _with_content(reply: Reply, kind: str, message: dict[str, Any]) -> Reply:
             return replace(reply, kind="text", text=text(content, "body"))
         case "image" | "video" | "audio" | "document" | "sticker":
             return replace(reply, kind=kind, text=text(content, "caption"), media=_media(content))
+        case "voice":  # the name of older WhatsApp APIs for a recorded audio
+            return replace(reply, kind="audio", media=_media(content))
         case "button":
             return replace(reply, kind="button", text=text(content, "text"), payload=text(content, "payload"))
         case "interactive":
             return _interactive(reply, content)
         case "location":
-            return _location(reply, content)
+            return with_location(reply, content)
         case "reaction":
             emoji = text(content, "emoji") or "(reaction removed)"
             return replace(reply, text=emoji, context_bsp_id=text(content, "message_id"))
@@ -153,7 +167,8 @@ def _interactive(reply: Reply, content: object) -> Reply:
     return replace(reply, text=text(chosen, "body") or f"({kind})", payload=text(chosen, "response_json"))
 
 
-def _location(reply: Reply, content: object) -> Reply:
+def with_location(reply: Reply, content: object) -> Reply:
+    """The reply with the place in `{latitude, longitude, name?, address?, url?}`."""
     name, address = text(content, "name"), text(content, "address")
     latitude, longitude = number(content, "latitude"), number(content, "longitude")
     reply = replace(reply, text=first(name, address, "(location)"))

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from lib.phone import digits
 from lib.reading import at, epoch, first, number, text
+from providers.dialects import template_updates
 from providers.dialects.cloud_api_errors import LONGEST_CODE, report_code
 from providers.dialects.cloud_api_webhook import unhandled
 from providers.messages import (
@@ -64,6 +65,8 @@ def webhook_item(event: str, payload: dict[str, Any]) -> WebhookItem:
     """What `{type: event, timestamp, data: {customer, message, event?}}` tells."""
     if event == RECEIVED:
         return _reply(payload)
+    if update := template_updates.read(event, at(payload, "data"), epoch(payload, "timestamp")):
+        return update
     if event != CLICKED and event not in STATUSES:
         return unhandled(event)
     item = _click(payload) if event == CLICKED else _status(event, payload)

@@ -1,0 +1,46 @@
+"""What Meta's webhooks tell of templates, which Interakt passes on with the same keys.
+
+Source: Meta, "Webhooks > message_template_status_update, message_template_quality_update,
+template_category_update". An announced category (`correct_category`) is not in force yet.
+"""
+
+from lib.reading import at, epoch, first, text
+from providers.messages import TemplateUpdate
+from providers.outcomes import EXCERPT
+
+FIELDS = frozenset(
+    {"message_template_status_update", "message_template_quality_update", "template_category_update"}
+)
+
+
+def read(field: str, value: object, moment: int) -> TemplateUpdate | None:
+    """The update in the `value` of such a field; None when it names no template or changes nothing.
+
+    The quality's sample carries the field of the status, so what counts is what is in it.
+    """
+    if field not in FIELDS:
+        return None
+    announced = bool(text(value, "correct_category"))
+    update = TemplateUpdate(
+        name=text(value, "message_template_name"),
+        language=text(value, "message_template_language").replace("-", "_"),
+        bsp_id=text(value, "message_template_id"),
+        status=text(value, "event").upper(),
+        quality=text(value, "new_quality_score").upper(),
+        category="" if announced else text(value, "new_category").upper(),
+        reason=_reason(value),
+        timestamp=moment or epoch(value, "timestamp"),
+    )
+    named = (update.name and update.language) or update.bsp_id
+    return update if named and (update.status or update.quality or update.category) else None
+
+
+def _reason(value: object) -> str:
+    """Why, in the words there are: `NONE` and null stand for nothing."""
+    word = text(value, "reason")
+    details = first(
+        text(value, "rejection_info", "reason"),
+        text(value, "other_info", "description"),
+        text(at(value, "disable_info"), "disable_date"),
+    )
+    return ": ".join(part for part in ("" if word == "NONE" else word, details) if part)[:EXCERPT]
