@@ -5,11 +5,16 @@ Source: CleverTap's Generic WhatsApp page ("Import Templates").
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
+from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.http import JsonResponse
+from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils.cache import get_conditional_response
+from django.utils.http import quote_etag
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -21,9 +26,13 @@ MOST = 500
 
 
 class TemplatesView(APIView):
-    """GET ?limit=&after=, authenticated like the message endpoint."""
+    """GET ?limit=&after=, authenticated like the message endpoint.
 
-    def get(self, request: Request, public_id: str) -> JsonResponse:
+    Only what CleverTap can send: approved, still at the BSP, and of a kind it knows. A cursor is
+    the last row's id, so pages stay whole while templates come, change and go.
+    """
+
+    def get(self, request: Request, public_id: str) -> HttpResponseBase:
         door = auth.door(public_id)
         if door is None:
             return JsonResponse({"message": "There is no such endpoint"}, status=404)
@@ -35,19 +44,28 @@ class TemplatesView(APIView):
         except ValueError as error:
             return JsonResponse({"message": str(error)}, status=400)
         rows = list(
-            Template.objects.filter(provider_id=door.provider_id, id__gt=after).order_by("id")[: limit + 1]
+            Template.objects.filter(
+                provider_id=door.provider_id,
+                status=Template.Status.APPROVED,
+                unsupported="",
+                vanished_at=None,
+                id__gt=after,
+            ).order_by("id")[: limit + 1]
         )
         page, more = rows[:limit], len(rows) > limit
         body: dict[str, Any] = {"data": [_shown(template) for template in page]}
         if page:
-            cursors = {"before": cursor(page[0].pk)}
+            cursors = {"before": cursor(page[0].pk), "after": cursor(page[-1].pk)}
             body["paging"] = {"cursors": cursors}
             if more:
-                cursors["after"] = cursor(page[-1].pk)
                 query = urlencode({"limit": limit, "after": cursors["after"]})
-                url = request.build_absolute_uri(reverse("templates", args=[public_id]))
-                body["paging"]["next"] = f"{url}?{query}"
-        return JsonResponse(body)
+                path = reverse("templates", args=[public_id])
+                body["paging"]["next"] = f"{settings.PUBLIC_BASE_URL}{path}?{query}"
+        response = JsonResponse(body)
+        etag = quote_etag(sha256(response.content).hexdigest())
+        response["ETag"] = etag
+        response["Cache-Control"] = "private, no-cache"
+        return get_conditional_response(request, etag=etag, response=response) or response
 
 
 def cursor(pk: int) -> str:

@@ -18,6 +18,8 @@ Component = dict[str, Any]
 PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 LONGEST_CODE = 15  # characters of a copy code, as Meta has it
 MEDIA = {"IMAGE": "image", "VIDEO": "video", "DOCUMENT": "document"}
+KINDS = frozenset({"HEADER", "BODY", "FOOTER", "BUTTONS", "LIMITED_TIME_OFFER", "CAROUSEL"})
+FORMATS = frozenset({"TEXT", "LOCATION", *MEDIA})
 # CleverTap's name of a button that fills what Meta's type asks for.
 BUTTON_KINDS = {
     "URL": "dynamic_url",
@@ -76,6 +78,27 @@ def kind_of(components: Sequence[Component]) -> str:
     if part(components, "CAROUSEL"):
         return "carousel"
     return "limited-time offer" if part(components, "LIMITED_TIME_OFFER") else "basic"
+
+
+def unsupported(category: str, components: Sequence[Component]) -> str:
+    """Why CleverTap cannot use the template; empty when it can.
+
+    Source: CleverTap, "WhatsApp Message Templates": authentication and product templates are not
+    supported, and a flow exists only for its own integration.
+    """
+    if category.upper() == "AUTHENTICATION":
+        return "authentication templates"
+    for level in (components, *cards(components)):
+        for each in level:
+            kind, form = text(each, "type").upper(), text(each, "format").upper()
+            if kind not in KINDS:
+                return f"the component {kind.lower() or 'without a type'}"
+            if kind == "HEADER" and form not in FORMATS:
+                return f"the header format {form.lower()}"
+        for button in buttons(level):
+            if text(button, "type").upper() not in BUTTON_KINDS:
+                return f"the button type {text(button, 'type').lower() or 'without a type'}"
+    return ""
 
 
 def shape(components: Sequence[Component]) -> Shape:

@@ -11,7 +11,7 @@ from lib.redact import Redactor
 from lib.transport import TransportError, transport
 from providers.messages import ListedTemplate, Malformed, TemplatePage
 from providers.models import Provider
-from templates_app import known
+from templates_app import components, known
 from templates_app.models import Template
 
 TIMEOUT = 30.0
@@ -144,5 +144,6 @@ def _values(template: ListedTemplate) -> dict[str, object]:
         "parameter_format": template.parameter_format,
         "quality": template.quality[:20],
         "details": template.details,
+        "unsupported": components.unsupported(template.category, template.components)[:200],
         "vanished_at": None,
     }

@@ -53,6 +53,12 @@ class Template(models.Model):
         blank=True,
         help_text="Paths of URL buttons (button.0, card.1.button.0) that get a short link a message.",
     )
+    unsupported = models.CharField(
+        max_length=200,
+        blank=True,
+        editable=False,
+        help_text="What CleverTap cannot use in it.",
+    )
     bsp_id = models.CharField("id at the BSP", max_length=64, blank=True)
     details = models.JSONField(
         default=dict, blank=True, editable=False, help_text="What the BSP's connector needs to send it."

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from providers.messages import Button, Card, Header, Location, Media, Offer, TemplateContent, Value
-from templates_app.components import kind_of, problems, shape, slots, variables
+from templates_app.components import kind_of, problems, shape, slots, unsupported, variables
 
 NOW = 1_767_225_600_000
 
@@ -176,3 +176,28 @@ def test_the_kinds() -> None:
 def test_odd_components_break_nothing(odd: list[Any]) -> None:
     slots(odd)
     said(FILLED, odd)
+
+
+@pytest.mark.parametrize(
+    ("category", "components", "why"),
+    [
+        ("MARKETING", FULL, ""),
+        ("MARKETING", [BODY, CAROUSEL], ""),
+        ("AUTHENTICATION", [BODY], "authentication templates"),
+        ("UTILITY", [{"type": "BUTTONS", "buttons": [{"type": "FLOW"}]}], "the button type flow"),
+        ("UTILITY", [{"type": "HEADER", "format": "PRODUCT"}], "the header format product"),
+        ("UTILITY", [{"type": "CATALOG"}], "the component catalog"),
+        (
+            "UTILITY",
+            [
+                {
+                    "type": "CAROUSEL",
+                    "cards": [{"components": [{"type": "BUTTONS", "buttons": [{"type": "SPM"}]}]}],
+                }
+            ],
+            "the button type spm",
+        ),
+    ],
+)
+def test_what_clevertap_cannot_use(category: str, components: list[Any], why: str) -> None:
+    assert unsupported(category, components) == why

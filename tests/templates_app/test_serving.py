@@ -1,0 +1,101 @@
+"""The list CleverTap imports from us: Meta's shape, and only what CleverTap can send."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from providers.models import Provider
+from templates_app.models import Template
+from tests.factories import make_provider
+from tests.gateway import logged_in
+
+BODY = [{"type": "BODY", "text": "Hello {{1}}"}]
+
+
+def listed(provider: Provider, query: str = "", **headers: str) -> Any:
+    url = f"/v1/{provider.public_id}/templates{query}"
+    return Client().get(url, headers=logged_in(provider) | headers)
+
+
+def add(provider: Provider, *names: str, **values: Any) -> None:
+    for name in names:
+        Template.objects.create(provider=provider, name=name, language="en", **{"components": BODY} | values)
+
+
+def names(answer: Any) -> list[str]:
+    return [row["name"] for row in answer.json()["data"]]
+
+
+def test_one_template_in_metas_shape(provider: Provider) -> None:
+    add(provider, "sale", bsp_id="77", category="UTILITY")
+    (row,) = listed(provider).json()["data"]
+    assert row == {
+        "name": "sale",
+        "parameter_format": "POSITIONAL",
+        "components": BODY,
+        "language": "en",
+        "status": "APPROVED",
+        "category": "UTILITY",
+        "id": "77",
+    }
+
+
+def test_pages_are_followed_to_the_end_while_the_list_changes(provider: Provider) -> None:
+    add(provider, *"abcde")
+    first = listed(provider, "?limit=2")
+    assert names(first) == ["a", "b"]
+    following = first.json()["paging"]["next"]
+    assert following.startswith("http://127.0.0.1:8000/v1/"), "our public address, whatever a proxy calls us"
+    Template.objects.get(name="a").delete()
+    add(provider, "f")
+    second = listed(provider, "?" + following.partition("?")[2])
+    assert names(second) == ["c", "d"]
+    third = listed(provider, f"?limit=2&after={second.json()['paging']['cursors']['after']}")
+    assert names(third) == ["e", "f"]
+    assert "next" not in third.json()["paging"]
+
+
+def test_what_clevertap_cannot_send_is_left_out(provider: Provider) -> None:
+    add(provider, "good")
+    add(provider, "rejected", status="REJECTED")
+    add(provider, "code", unsupported="authentication templates")
+    Template.objects.create(
+        provider=provider, name="gone", language="en", vanished_at="2026-01-01T00:00:00Z", components=BODY
+    )
+    assert names(listed(provider)) == ["good"]
+
+
+def test_another_providers_are_not_shown(provider: Provider) -> None:
+    add(make_provider(), "theirs")
+    assert names(listed(provider)) == []
+
+
+@pytest.mark.parametrize("query", ['?limit=1&after={}"', "?limit=1&after='{}'", "?limit=1&after={}%22"])
+def test_stray_quotes_are_tolerated(provider: Provider, query: str) -> None:
+    """CleverTap's own example ends in one."""
+    add(provider, "a", "b")
+    cursor = listed(provider, "?limit=1").json()["paging"]["cursors"]["after"]
+    assert names(listed(provider, query.format(cursor))) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("?limit=0", 200), ("?limit=9999", 200), ("?limit=many", 400), ("?after=nonsense!", 400)],
+)
+def test_odd_queries(provider: Provider, query: str, status: int) -> None:
+    assert listed(provider, query).status_code == status
+
+
+def test_an_unchanged_list_is_not_sent_again(provider: Provider) -> None:
+    add(provider, "a")
+    etag = listed(provider)["ETag"]
+    again = listed(provider, **{"If-None-Match": etag})
+    assert (again.status_code, again.content) == (304, b"")
+    add(provider, "b")
+    assert listed(provider, **{"If-None-Match": etag}).status_code == 200
+
+
+def test_it_is_for_those_with_the_login(provider: Provider) -> None:
+    assert Client().get(f"/v1/{provider.public_id}/templates").status_code == 401
+    assert Client().get("/v1/unknown/templates").status_code == 404
