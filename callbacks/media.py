@@ -27,7 +27,7 @@ from lib.http import HttpRequest, HttpResponse
 from lib.redact import Redactor
 from lib.transport import TransportError, transport
 from providers import leases
-from providers.connectors.base import Config
+from providers.connectors.base import Config, Connector
 from providers.dialects.clevertap_callbacks import EXTENSIONS
 from providers.messages import Reply as Inbound
 from providers.models import Provider
@@ -124,10 +124,17 @@ def fetch(provider: Provider, inbound: Inbound) -> Fetched:
             request = _redirected(request, location)
             continue
         onward = None if followed else provider.bsp.media_follow(response, provider.config)
+        if onward is None and not followed and _tells_where(provider):
+            raise Unavailable("the BSP did not say where the media lies", for_good=True)
         if onward is None:
             return _checked(response, inbound)
         request, followed = onward, True
     raise Unavailable("the BSP sends from one address to the next", for_good=True)
+
+
+def _tells_where(provider: Provider) -> bool:
+    """Whether the BSP's first answer is only ever the way to the media."""
+    return type(provider.bsp).media_follow is not Connector.media_follow
 
 
 def _call(request: HttpRequest) -> HttpResponse:

@@ -141,6 +141,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-messages": {"task": "campaigns.sweep", "schedule": 2.0, "options": {"expires": 2}},
     "sweep-callbacks": {"task": "callbacks.sweep", "schedule": 2.0, "options": {"expires": 2}},
     "upkeep-messages": {"task": "campaigns.upkeep", "schedule": 60.0, "options": {"expires": 60}},
+    "upkeep-templates": {"task": "templates.upkeep", "schedule": 60.0, "options": {"expires": 60}},
     "upkeep-callbacks": {"task": "callbacks.upkeep", "schedule": 60.0, "options": {"expires": 60}},
 }
 CELERY_TASK_IGNORE_RESULT = True

@@ -15,6 +15,8 @@ from campaigns import dispatch
 from campaigns import tasks as campaigns_tasks
 from lib.wake import Listener
 from providers.models import Provider
+from templates_app import importer
+from templates_app import tasks as templates_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +81,8 @@ class Worker:
         self._roles = {name: role for name, role in self._roles.items() if role.thread.is_alive()}
         if "callbacks.ingest" not in self._roles and ingest.due():
             self._begin("callbacks.ingest", partial(ingest.drain, linger=LINGER, stop=self.stop))
+        if "templates.import" not in self._roles and importer.due():
+            self._begin("templates.import", partial(importer.drain, stop=self.stop))
         if "callbacks.media" not in self._roles and media.due():
             self._begin("callbacks.media", partial(media.drain, linger=LINGER, stop=self.stop))
         for provider in Provider.objects.all():
@@ -100,3 +104,4 @@ class Worker:
 def _upkeep(stirred: threading.Event) -> None:
     campaigns_tasks.upkeep()
     callbacks_tasks.upkeep()
+    templates_tasks.upkeep()

@@ -270,7 +270,8 @@ WebhookItem = StatusUpdate | Reply | TemplateUpdate | Unhandled
 
 class ListedTemplate(Struct, frozen=True, omit_defaults=True):
     """One template of a BSP's list. `components`, `status`, `category` and `parameter_format`
-    are Meta's words; `details` is what the connector itself will need to send it."""
+    are Meta's words; `reason` says why it was rejected; `details` is what the connector itself will
+    need to send it."""
 
     name: str
     language: str
@@ -280,6 +281,8 @@ class ListedTemplate(Struct, frozen=True, omit_defaults=True):
     bsp_id: str = ""
     parameter_format: str = "POSITIONAL"
     quality: str = ""
+    reason: str = ""
+    ttl_seconds: int = 0
     details: dict[str, Any] = {}
 
 

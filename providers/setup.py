@@ -56,15 +56,17 @@ def validate(provider: Provider) -> None:
         ]
     if connector.takes_endpoint and not provider.endpoint:
         errors["endpoint"] = [f"The {connector.label} connector needs an HTTP endpoint."]
-    for name in ("endpoint", "delivery_url", "inbound_url"):
+    for name in ("endpoint", "delivery_url", "inbound_url", "import_endpoint"):
         try:
             check_target(getattr(provider, name))
         except ValidationError as error:
             errors.setdefault(name, []).extend(error.messages)
-    try:
-        check_target(provider.options.get("base_url", ""))
-    except ValidationError as error:
-        errors["options"] += error.messages
+    for name, value in provider.options.items():
+        if name.endswith("_url"):
+            try:
+                check_target(value)
+            except ValidationError as error:
+                errors["options"] += [f"{name}: {message}" for message in error.messages]
     try:
         load(provider.quirks)
     except Exception as error:

@@ -11,6 +11,7 @@ from aiohttp import web
 from simulator.accounts import Account, Accounts
 from simulator.behaviour import USUAL, Behaviour, Reaction, Script, script_for
 from simulator.courier import Courier
+from simulator.dialects import DIALECTS
 from simulator.dialects.base import Answer, Call, Dialect, Failure, Inbound, Message, Refusal, Send
 from simulator.journal import Journal, SendRecord
 from simulator.journeys import Step, plan
@@ -52,10 +53,12 @@ class Engine:
         self._journal = journal
         self._courier = courier
         self.closing = False
+        for dialect in DIALECTS.values():
+            dialect.catalogue = catalogue
         self.clear()
 
     def clear(self) -> None:
-        self._attempts: Counter[tuple[str, str]] = Counter()
+        self._attempts: Counter[tuple[str, str, str]] = Counter()
         self._chance = random.Random(1)  # the same run twice gives the same accidents
 
     async def send(self, dialect: Dialect, request: web.Request) -> web.StreamResponse:
@@ -141,7 +144,7 @@ class Engine:
     def _attempt(self, account: Account, send: Send, script: Script) -> int:
         if not self._journal.recording and script is USUAL:
             return 1  # nobody asks, and millions of references would fill the memory
-        key = (account.name, send.reference or send.to)
+        key = (account.name, send.to, send.label)  # a reference may be another one at each attempt
         self._attempts[key] += 1
         return self._attempts[key]
 

@@ -80,6 +80,19 @@ def kind_of(components: Sequence[Component]) -> str:
     return "limited-time offer" if part(components, "LIMITED_TIME_OFFER") else "basic"
 
 
+def holding(components: Sequence[Component], domain: str) -> list[str]:
+    """The paths of the dynamic URL buttons whose URL holds the domain (button.0, card.1.button.0)."""
+    if not domain:
+        return []
+    levels = [("", components), *((f"card.{n}.", card) for n, card in enumerate(cards(components)))]
+    return [
+        f"{prefix}button.{index}"
+        for prefix, level in levels
+        for index, button in enumerate(buttons(level))
+        if domain.lower() in text(button, "url").lower() and "{{" in text(button, "url")
+    ]
+
+
 def unsupported(category: str, components: Sequence[Component]) -> str:
     """Why CleverTap cannot use the template; empty when it can.
 

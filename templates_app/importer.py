@@ -1,149 +1,217 @@
-"""Taking over a provider's template list: every page or nothing, and never a deletion."""
+"""Importing a provider's template list: every page or nothing, and never a deletion.
 
-from dataclasses import dataclass, field
-from time import sleep
+An ImportRun is the request, the progress and the report. Its row is the queue: a worker takes
+the oldest, and a run whose worker died is given up after a while without a sign of life.
+"""
 
-from django.db import transaction
+import threading
+from datetime import datetime, timedelta
+from time import sleep, time
+from typing import Any
+
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from lib.http import HttpResponse
 from lib.redact import Redactor
 from lib.transport import TransportError, transport
-from providers.messages import ListedTemplate, Malformed, TemplatePage
+from lib.wake import wake
+from providers.messages import Malformed, TemplatePage
 from providers.models import Provider
-from templates_app import components, known
-from templates_app.models import Template
+from providers.outcomes import retry_after
+from templates_app import known, source
+from templates_app.importing import ImportFailed, Listed, apply
+from templates_app.models import ImportRun
 
-TIMEOUT = 30.0
+TIMEOUT = 60.0
 TRIES = 3
 PAUSE = 0.5  # seconds before a page is asked for again, doubled each time
+LONGEST_PAUSE = 30.0
 MOST_PAGES = 2000
+MOST_BYTES = 25_000_000  # of one page
+SILENCE = timedelta(minutes=3)  # longer than a page with all its tries
+FAILURES = 5  # in a row raise the alarm
 
-Key = tuple[str, str]
-
-
-@dataclass(slots=True)
-class Report:
-    """What an import did, by template (`name (language)`). `error` says why it changed nothing."""
-
-    created: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    vanished: list[str] = field(default_factory=list)
-    pages: int = 0
-    error: str = ""
+State = ImportRun.State
 
 
-class _Failed(Exception):
-    """The list could not be read to its end. The text is for operators."""
+class _Cancelled(Exception):
+    pass
 
 
-def run(provider: Provider) -> Report:
-    """Imports the list the provider's connector reads. Changes nothing when a page is missing."""
-    report = Report()
+def start(provider: Provider, *, by: str = "", allow_empty: bool = False) -> ImportRun:
+    """Queues an import; the one under way, when there is one."""
     try:
-        listed = _read_all(provider, report)
-        _apply(provider, listed, report)
-    except _Failed as failed:
-        report.error = Redactor(provider.secret_values).text(str(failed))
-    known.forget()
-    return report
+        with transaction.atomic():
+            run = ImportRun.objects.create(provider=provider, by=by, allow_empty=allow_empty)
+    except IntegrityError:
+        return ImportRun.objects.filter(provider=provider, state__in=ImportRun.OPEN).latest("id")
+    wake("templates.import")
+    return run
 
 
-def _read_all(provider: Provider, report: Report) -> dict[Key, ListedTemplate]:
-    listed: dict[Key, ListedTemplate] = {}
+def run(provider: Provider, *, by: str = "", allow_empty: bool = False) -> ImportRun:
+    """Imports now, in this thread. Returns the finished run."""
+    queued = start(provider, by=by, allow_empty=allow_empty)
+    if queued.state == State.QUEUED:
+        work(queued)
+    return queued
+
+
+def cancel(run: ImportRun) -> None:
+    """Has a queued or running import stop before its next page. Nothing of it is applied."""
+    ImportRun.objects.filter(pk=run.pk, state__in=ImportRun.OPEN).update(cancel=True)
+
+
+def due() -> bool:
+    return ImportRun.objects.filter(state=State.QUEUED).exists()
+
+
+def drain(*, stirred: threading.Event | None = None, stop: threading.Event | None = None) -> int:
+    """Works every queued import. Returns how many."""
+    give_up_lost(timezone.now())
+    done = 0
+    while not (stop and stop.is_set()) and (queued := ImportRun.objects.filter(state=State.QUEUED).first()):
+        work(queued)
+        done += 1
+    return done
+
+
+def give_up_lost(now: datetime) -> int:
+    """Ends runs whose worker shows no sign of life. Returns how many."""
+    lost = ImportRun.objects.filter(state=State.RUNNING, seen_at__lt=now - SILENCE)
+    return lost.update(state=State.FAILED, finished_at=now, error="The worker stopped. Nothing was changed.")
+
+
+def schedule(now: datetime) -> int:
+    """Queues the imports whose time has come. Returns how many."""
+    count = 0
+    for provider in Provider.objects.filter(import_every__gt=0):
+        last = ImportRun.objects.filter(provider=provider).order_by("-id").first()
+        if last is None or last.queued_at <= now - timedelta(seconds=provider.import_every):
+            start(provider)
+            count += 1
+    return count
+
+
+def alarm(provider_id: int) -> str:
+    """The last error when so many imports in a row have failed; else empty."""
+    ended = ImportRun.objects.filter(provider_id=provider_id, state__in=(State.DONE, State.FAILED))
+    last = list(ended.order_by("-id")[:FAILURES])
+    failing = len(last) == FAILURES and all(run.state == State.FAILED for run in last)
+    return last[0].error if failing else ""
+
+
+def work(run: ImportRun) -> None:
+    """Does one queued import and writes how it ended."""
+    now = timezone.now()
+    taken = ImportRun.objects.filter(pk=run.pk, state=State.QUEUED)
+    if not taken.update(state=State.RUNNING, started_at=now, seen_at=now):
+        return  # another worker has it
+    run.state, run.started_at = State.RUNNING, now
+    try:
+        with Listed() as listed:
+            _read_all(run, listed)
+            run.report = apply(run.provider, listed, allow_empty=run.allow_empty)
+        run.state = State.DONE
+    except _Cancelled:
+        run.state, run.error = State.CANCELLED, "Cancelled. Nothing was changed."
+    except ImportFailed as failed:
+        run.state = State.FAILED
+        run.error = Redactor(run.provider.secret_values).text(str(failed))[:1000]
+    except Exception as error:
+        run.state = State.FAILED
+        run.error = f"Our own fault: {type(error).__name__}. Nothing was changed."
+        raise
+    finally:
+        run.finished_at = timezone.now()
+        run.save(update_fields=["state", "error", "report", "finished_at", "pages", "templates"])
+        known.forget()
+
+
+def _read_all(run: ImportRun, listed: Listed) -> None:
+    """Every page into `listed`. Raises ImportFailed when one is missing."""
+    pages = source.of(run.provider)
     seen = {""}
     cursor = ""
     while True:
-        page = _read(provider, cursor)
-        report.pages += 1
-        report.failed += page.unreadable
-        for template in page.templates:
-            listed.setdefault((template.name, template.language), template)
+        page = _read(pages, cursor)
+        if run.provider.import_paging == Provider.Paging.PAGE and page.templates and listed.repeats(page):
+            raise ImportFailed(f"Page {run.pages + 1} is the one before again. Is it paged by number?")
+        listed.add(page)
+        run.pages += 1
+        run.templates = listed.count
+        _show(run)
         cursor = page.next
         if not cursor:
-            return listed
+            return
         if cursor in seen:
-            raise _Failed(f"Page {report.pages} points back to a page that was read already.")
-        if report.pages >= MOST_PAGES:
-            raise _Failed(f"The list goes on after {MOST_PAGES} pages.")
+            raise ImportFailed(f"Page {run.pages} points back to a page that was read already.")
+        if run.pages >= MOST_PAGES:
+            raise ImportFailed(f"The list goes on after {MOST_PAGES} pages.")
         seen.add(cursor)
 
 
-def _read(provider: Provider, cursor: str) -> TemplatePage:
+def _show(run: ImportRun) -> None:
+    """Writes the progress, and hears of a cancellation."""
+    mine = ImportRun.objects.filter(pk=run.pk)
+    mine.update(pages=run.pages, templates=run.templates, seen_at=timezone.now())
+    if mine.filter(cancel=True).exists():
+        raise _Cancelled
+
+
+def _read(pages: source.Source, cursor: str) -> TemplatePage:
     """One page, asked for again when it fails for a moment."""
-    connector, config = provider.bsp, provider.config
-    request = connector.templates_request(config, cursor)
+    request = pages.request(cursor)
     if request is None:
-        reason = "its set-up lacks what the list is asked for with"
-        raise _Failed(f"{connector.label} gives no template list here: {reason}.")
-    why = ""
+        raise ImportFailed(
+            f"{pages.name} gives no template list with this set-up. Enter what its list needs, or a "
+            "template list endpoint."
+        )
+    why, wait = "", PAUSE
     for attempt in range(TRIES):
         if attempt:
-            sleep(PAUSE * 2 ** (attempt - 1))
+            sleep(wait)
+            wait *= 2
         try:
-            response = transport.send(request, TIMEOUT)
+            response = transport.send(request, TIMEOUT, MOST_BYTES + 1)
         except TransportError as error:
             why = str(error)
             continue
+        if len(response.body) > MOST_BYTES:
+            raise ImportFailed(
+                f"{pages.name} sent a page of more than {MOST_BYTES:,} bytes. Lower the limit."
+            )
         if 200 <= response.status < 300:
             try:
-                return connector.parse_templates(response, cursor)
+                return pages.read(response, cursor)
             except Malformed as error:
-                raise _Failed(
-                    f"{connector.label} answered with something else than a list: {error}"
+                raise ImportFailed(
+                    f"{pages.name} answered with something else than a list: {error}"
                 ) from error
         why = _words(response)
         if response.status not in (408, 429) and response.status < 500:
             break
-    raise _Failed(f"{connector.label} gave no template list: {why}")
+        wait = min(retry_after(response) or wait, LONGEST_PAUSE)
+    raise ImportFailed(f"{pages.name} gave no page {cursor or 'at all'}: {why}")
 
 
 def _words(response: HttpResponse) -> str:
-    return f"HTTP {response.status}: {' '.join(response.text.split())[:300] or '(empty body)'}"
+    hints = {401: " Check the credentials of the template import.", 403: " Check what they may read."}
+    words = " ".join(response.text.split())[:300] or "(empty body)"
+    return f"HTTP {response.status}: {words}{hints.get(response.status, '')}"
 
 
-@transaction.atomic
-def _apply(provider: Provider, listed: dict[Key, ListedTemplate], report: Report) -> None:
-    stored = {(row.name, row.language): row for row in Template.objects.filter(provider=provider)}
-    if stored and not listed:
-        raise _Failed(f"The list is empty, and {len(stored)} templates are stored here. Nothing was changed.")
-    new, changed = [], []
-    for key, template in listed.items():
-        values = _values(template)
-        row = stored.pop(key, None)
-        label = f"{template.name} ({template.language})"
-        if row is None:
-            new.append(Template(provider=provider, name=template.name, language=template.language, **values))
-            report.created.append(label)
-        elif any(getattr(row, name) != value for name, value in values.items()):
-            for name, value in values.items():
-                setattr(row, name, value)
-            changed.append(row)
-            report.changed.append(label)
-        else:
-            report.unchanged.append(label)
-    Template.objects.bulk_create(new, batch_size=200)
-    now = timezone.now()
-    for row in changed:
-        row.updated_at = now
-    if changed:
-        Template.objects.bulk_update(changed, [*values, "updated_at"], batch_size=200)
-    gone = [row for row in stored.values() if row.vanished_at is None]
-    report.vanished = [str(row) for row in stored.values()]
-    Template.objects.filter(pk__in=[row.pk for row in gone]).update(vanished_at=now)
+def rate(run: ImportRun) -> float:
+    """Templates a second, so far or in all."""
+    if run.started_at is None:
+        return 0.0
+    end = run.finished_at.timestamp() if run.finished_at else time()
+    return run.templates / max(end - run.started_at.timestamp(), 0.001)
 
 
-def _values(template: ListedTemplate) -> dict[str, object]:
-    return {
-        "category": template.category[:20] or Template.Category.MARKETING.value,
-        "status": template.status[:20] or Template.Status.APPROVED.value,
-        "components": list(template.components),
-        "bsp_id": template.bsp_id[:64],
-        "parameter_format": template.parameter_format,
-        "quality": template.quality[:20],
-        "details": template.details,
-        "unsupported": components.unsupported(template.category, template.components)[:200],
-        "vanished_at": None,
-    }
+def summary(run: ImportRun) -> dict[str, Any]:
+    """The report with its counts first, as the command line prints it."""
+    counted = ("created", "changed", "unchanged", "unsupported", "failed", "vanished")
+    found = {name: run.report.get(name, 0) for name in counted}
+    return found | {"pages": run.pages, "error": run.error, "details": run.report.get("details", {})}

@@ -13,6 +13,7 @@ from providers.models import Provider
 from simulator.accounts import Account
 from simulator.server import Simulator
 from templates_app import importer
+from templates_app.models import ImportRun
 from tests.factories import make_provider
 from tests.parts import TEMPLATES
 
@@ -59,5 +60,5 @@ def customer(simulator: Simulator, connector: str = "generic", gateway: str = ""
     )
     simulator.set_templates(account.name, TEMPLATES)
     if gateway and Feature.TEMPLATES not in provider.bsp.lacks:
-        assert not importer.run(provider).error
+        assert importer.run(provider).state == ImportRun.State.DONE
     return provider

@@ -5,6 +5,7 @@ Source: CleverTap's Generic WhatsApp page ("API Payload for Template Message").
 
 from typing import Any
 
+from providers.dialects.cloud_api import coordinate
 from providers.messages import (
     Button,
     ButtonKind,
@@ -87,7 +88,7 @@ def _write_media(media: Media | None) -> Json:
 
 def _write_location(location: Location) -> Json:
     optional = {"name": location.name, "address": location.address}
-    return {"latitude": str(location.latitude), "longitude": str(location.longitude)} | {
+    return {"latitude": coordinate(location.latitude), "longitude": coordinate(location.longitude)} | {
         key: value for key, value in optional.items() if value
     }
 

@@ -193,16 +193,16 @@ def _freeform(content: Freeform) -> dict[str, Any]:
 
 def _location(place: Location) -> dict[str, str]:
     found = {
-        "latitude": _coordinate(place.latitude),
-        "longitude": _coordinate(place.longitude),
+        "latitude": coordinate(place.latitude),
+        "longitude": coordinate(place.longitude),
         "name": place.name,
         "address": place.address,
     }
     return {key: value for key, value in found.items() if value}
 
 
-def _coordinate(value: float) -> str:
-    # Fixed point: str() would write a place near Greenwich as "1e-05". Seven digits are a centimetre.
+def coordinate(value: float) -> str:
+    """Fixed point: str() would write a place near Greenwich as "1e-05". Seven digits are a centimetre."""
     return f"{value:.7f}".rstrip("0").rstrip(".")
 
 

@@ -4,16 +4,17 @@ Source: Meta, WhatsApp Business Management API, "Message templates". Items are r
 keys and component types come in either case, and one that cannot be read is named, not fatal.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from lib.http import HttpResponse
-from lib.reading import at, first, text
+from lib.reading import at, first, number, text
 from providers.messages import ListedTemplate, Malformed, TemplatePage
-from providers.outcomes import json_object
+from providers.outcomes import EXCERPT, json_object
 
 KINDS = frozenset({"HEADER", "BODY", "FOOTER", "BUTTONS", "LIMITED_TIME_OFFER", "CAROUSEL"})
+_LONGEST_OFFSET = 9  # digits
 
 
 def read_page(response: HttpResponse, cursor: str, key: str = "data") -> TemplatePage:
@@ -25,17 +26,16 @@ def read_page(response: HttpResponse, cursor: str, key: str = "data") -> Templat
     payload = json_object(response.body)
     items = at(payload, key)
     if not isinstance(items, list):
-        raise Malformed(f"a JSON object with a list {key!r} was expected")
+        raise Malformed(no_list(payload, key))
     following = text(payload, "paging", "next")
     after = first(text(payload, "paging", "cursors", "after"), _after(following))
     return page(items, after if following and items and after != cursor else "")
 
 
-def page(items: Sequence[object], following: str) -> TemplatePage:
-    """A page from Meta-shaped items; `following` is the cursor of the next one."""
-    read = [(item, listed(item)) for item in items]
-    unreadable = tuple(_complaint(item) for item, template in read if template is None)
-    return TemplatePage(tuple(one for _, one in read if one is not None), following, unreadable)
+def no_list(payload: object, key: str) -> str:
+    """What is wrong with an answer that holds no list: its own error, where it names one."""
+    error = first(text(payload, "error", "message"), text(payload, "error"), text(payload, "message"))
+    return error[:EXCERPT] or f"a JSON object with a list {key!r} was expected"
 
 
 def listed(item: object) -> ListedTemplate | None:
@@ -55,7 +55,24 @@ def listed(item: object) -> ListedTemplate | None:
         bsp_id=text(item, "id"),
         parameter_format="NAMED" if named else "POSITIONAL",
         quality=first(text(item, "quality_score", "score"), text(item, "quality_score")).upper(),
+        reason="" if text(item, "rejected_reason") == "NONE" else text(item, "rejected_reason"),
+        ttl_seconds=int(number(item, "message_send_ttl_seconds") or 0),
     )
+
+
+def page(
+    items: Sequence[object], following: str, read: Callable[[object], ListedTemplate | None] = listed
+) -> TemplatePage:
+    """A page from items that `read` reads, Meta-shaped ones unless told; `following` is the next cursor."""
+    found = [(item, read(item)) for item in items]
+    unreadable = tuple(_complaint(item) for item, template in found if template is None)
+    return TemplatePage(tuple(one for _, one in found if one is not None), following, unreadable)
+
+
+def offset(cursor: str) -> int:
+    """How many items come before the page, where the cursor counts them."""
+    counts = cursor.isascii() and cursor.isdecimal() and len(cursor) <= _LONGEST_OFFSET
+    return int(cursor) if counts else 0
 
 
 def components(parts: Sequence[object]) -> list[dict[str, Any]]:

@@ -1,13 +1,12 @@
 import json
 from argparse import ArgumentParser
-from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from providers.models import Provider
 from templates_app import importer
-from templates_app.models import Template
+from templates_app.models import ImportRun, Template
 
 
 class Command(BaseCommand):
@@ -22,6 +21,8 @@ class Command(BaseCommand):
             sub = actions.add_parser(action, help=text)
             sub.add_argument("nickname")
             sub.add_argument("--json", action="store_true")
+            if action == "import":
+                sub.add_argument("--allow-empty", action="store_true", help="Believe a list that is empty.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         provider = Provider.objects.filter(nickname=options["nickname"]).first()
@@ -30,17 +31,18 @@ class Command(BaseCommand):
         if options["action"] == "list":
             self._list(provider, options["json"])
         else:
-            self._import(provider, options["json"])
+            self._import(provider, options["json"], options["allow_empty"])
 
-    def _import(self, provider: Provider, as_json: bool) -> None:
-        report = importer.run(provider)
+    def _import(self, provider: Provider, as_json: bool, allow_empty: bool) -> None:
+        run = importer.run(provider, by="the command line", allow_empty=allow_empty)
+        report = importer.summary(run)
         if as_json:
-            self.stdout.write(json.dumps(asdict(report)))
+            self.stdout.write(json.dumps(report))
         else:
-            for word in ("created", "changed", "unchanged", "failed", "vanished"):
-                self.stdout.write(f"{len(getattr(report, word)):6} {word}")
-        if report.error:
-            raise CommandError(report.error)
+            for word in ("created", "changed", "unchanged", "unsupported", "failed", "vanished", "pages"):
+                self.stdout.write(f"{report[word]:6} {word}")
+        if run.state != ImportRun.State.DONE:
+            raise CommandError(run.error or "An import is under way already.")
 
     def _list(self, provider: Provider, as_json: bool) -> None:
         rows = Template.objects.filter(provider=provider)
