@@ -16,9 +16,11 @@ from config.demo_bsps import CUSTOMERS, Given, Values
 from lib import crypto
 from providers import setup
 from providers.connectors import CONNECTORS
+from providers.features import Feature
 from providers.models import Provider
 from simulator.accounts import Account
 from simulator.templates import default as demo_templates
+from templates_app import importer
 from templates_app.models import Template
 
 ADMIN = "admin"
@@ -68,11 +70,11 @@ def seed(simulator: str) -> Demo:
     shown, accounts = [], []
     with transaction.atomic():
         changed = _admin(kept.admin)
-        for position, (connector, customer_of) in enumerate(CUSTOMERS.items()):
+        for position, connector in enumerate(CONNECTORS):
             name, number = f"demo-{connector}", str(NUMBERS + position)
             nickname = f"Demo {CONNECTORS[connector].label}"
             keys = kept.keys.setdefault(nickname, (crypto.token(), crypto.token()))
-            customer = customer_of(Given(simulator, name, *keys))
+            customer = CUSTOMERS[connector](Given(simulator, name, *keys))
             ours = customer.provider | {
                 "delivery_url": f"{simulator}/sink/{name}/delivery",
                 "inbound_url": f"{simulator}/sink/{name}/inbound",
@@ -131,7 +133,8 @@ def _provider(
     if provider is None:
         provider = Provider(nickname=nickname, connector=connector, waba_number=f"+{number}", **values)
         login = setup.create(provider)
-        _add_templates(provider)
+        if Feature.TEMPLATES in provider.bsp.lacks:
+            _add_templates(provider)
     else:
         for field, value in values.items():
             setattr(provider, field, value)
@@ -140,6 +143,13 @@ def _provider(
             return provider, kept.logins[nickname]
         login = setup.new_login(provider)
     return provider, kept.logins.setdefault(nickname, Login(login.username, login.password))
+
+
+def import_templates() -> None:
+    """Has the worker import the lists of the providers that have one and no template yet."""
+    for provider in Provider.objects.filter(templates=None):
+        if Feature.TEMPLATES not in provider.bsp.lacks:
+            importer.start(provider, by="the demo")
 
 
 def _add_templates(provider: Provider) -> None:

@@ -79,11 +79,80 @@ def _infobip(given: Given) -> Customer:
     )
 
 
+def _kaleyra(given: Given) -> Customer:
+    ids = {"sid": "HXIN1770000042IN", "waba_id": "102290129340042"}
+    place = {"location_name": "Our shop", "location_address": "1 High Street"}
+    account = {"account_id": ids["sid"], "waba_id": ids["waba_id"], "key": given.key, "secret": given.secret}
+    return Customer(
+        {
+            "credentials": {"api_key": given.key, "webhook_secret": given.secret, **ids},
+            "options": given.base | place,
+        },
+        {"dialect": "kaleyra", **account},
+    )
+
+
+def _kaleyra_v1(given: Given) -> Customer:
+    credentials = {"api_key": given.key, "sid": "HXIN1770000041IN", "webhook_secret": given.secret}
+    account = {"account_id": credentials["sid"], "key": given.key, "secret": given.secret}
+    return Customer({"credentials": credentials, "options": given.base}, {"dialect": "kaleyra-v1", **account})
+
+
+def _vonage(given: Given) -> Customer:
+    ids, login = {"waba_id": "330044005500"}, {"api_key": "a1b2c3d4", "api_secret": given.key}
+    place = {"location_name": "Our shop", "location_address": "1 High Street"}
+    return Customer(
+        {
+            "credentials": {**login, "signature_secret": given.secret, **ids},
+            "options": given.base | place,
+        },
+        {"dialect": "vonage", "username": "a1b2c3d4", "password": given.key, "secret": given.secret, **ids},
+    )
+
+
+def _exotel(given: Given) -> Customer:
+    sid, waba_id = f"{given.name}1", "102290129340077"
+    place = {"location_name": "Our shop", "location_address": "1 High Street"}
+    login = {"api_key": "waypost", "api_token": given.key, "account_sid": sid}
+    account = {"account_id": sid, "username": "waypost", "password": given.key, "secret": given.secret}
+    return Customer(
+        {
+            "credentials": {**login, "waba_id": waba_id, "webhook_secret": given.secret},
+            "options": given.base | place,
+        },
+        {"dialect": "exotel", "waba_id": waba_id, **account},
+    )
+
+
+def _haptik_legacy(given: Given) -> Customer:
+    ids = {"client_id": "waypost", "business_id": "4412", "namespace": "waypost_demo"}
+    return Customer(
+        {"credentials": {"token": given.key, **ids}, "options": given.base},
+        {"dialect": "haptik-legacy", "key": given.key, "app_id": ids["client_id"]},
+    )
+
+
+def _gupshup(given: Given) -> Customer:
+    ids = {"app_name": "WaypostDemo", "app_id": "3a5d4f0e-6c1b-4f57-8a9e-1b2c3d4e5f60"}
+    place = {"location_name": "Our shop", "location_address": "1 High Street"}
+    return Customer(
+        {"credentials": {"api_key": given.key, **ids}, "options": given.base | place},
+        {"dialect": "gupshup", "key": given.key, **ids},
+    )
+
+
 CUSTOMERS: dict[str, Callable[[Given], Customer]] = {
     "360dialog": _dialog360,
+    "exotel": _exotel,
     "generic": _generic,
+    "gupshup": _gupshup,
+    "haptik": _interakt,
+    "haptik-legacy": _haptik_legacy,
     "infobip": _infobip,
     "interakt": _interakt,
+    "kaleyra": _kaleyra,
+    "kaleyra-v1": _kaleyra_v1,
     "meta": _meta,
+    "vonage": _vonage,
 }
 """By the connector's slug."""

@@ -4,23 +4,29 @@ When a token is too old is for the caller to say, who knows the time.
 """
 
 import re
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jwt
 import msgspec
+from jwt.algorithms import HMACAlgorithm
 
 from lib.reading import decode
 
 _PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.+?)-----END \1-----", re.DOTALL)
 _LINE = 64
 
-_signer = jwt.PyJWS(algorithms=["RS256"])
-_verifier = jwt.PyJWS(algorithms=["HS256"])
 
-# A BSP's secret is as long as the BSP makes it, so nobody could act on the advice.
-warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
+class _AnyLength(HMACAlgorithm):
+    """A BSP's secret is as long as the BSP makes it, so a warning could lead to nothing."""
+
+    def check_key_length(self, key: bytes) -> None:
+        return None
+
+
+_signer = jwt.PyJWS(algorithms=["RS256"])
+_verifier = jwt.PyJWS(algorithms=[])
+_verifier.register_algorithm("HS256", _AnyLength(HMACAlgorithm.SHA256))
 
 
 def signed_rs256(claims: Mapping[str, Any], private_key: str) -> str:

@@ -1,8 +1,9 @@
 """Proofs of origin on incoming webhooks, checked in constant time against every live secret."""
 
 import hmac
+from base64 import b64encode
 from collections.abc import Iterable
-from hashlib import sha256
+from hashlib import sha1, sha256
 
 
 def same_secret(given: str, secrets: Iterable[str]) -> bool:
@@ -22,6 +23,17 @@ def signed_sha256(signature: str, body: bytes, secrets: Iterable[str], prefix: s
     given = _bytes(signature.removeprefix(prefix).lower())
     digests = [hmac.new(_bytes(secret), body, sha256).hexdigest() for secret in secrets if secret]
     return _any_equal(given, [_bytes(digest) for digest in digests])
+
+
+def signed_form(signature: str, url: str, form: Iterable[tuple[str, str]], secrets: Iterable[str]) -> bool:
+    """Whether `signature` is the base64 HMAC-SHA1 of the URL and the form's fields under one of the secrets.
+
+    The fields follow the URL in the order of their names, each name right before its value. The
+    URL must be the one that was called, with its query. False when there is no secret.
+    """
+    written = url + "".join(name + value for name, value in sorted(form))
+    digests = [hmac.new(_bytes(secret), _bytes(written), sha1).digest() for secret in secrets if secret]
+    return _any_equal(_bytes(signature.strip()), [b64encode(digest) for digest in digests])
 
 
 def _any_equal(given: bytes, wanted: list[bytes]) -> bool:

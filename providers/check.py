@@ -55,9 +55,12 @@ def check(provider: Provider) -> Checked:
     taking our credentials, is what a working connection looks like.
     """
     redactor = Redactor(provider.secret_values)
-    outbound = msgspec.structs.replace(VALIDATION, sender=provider.config.waba_number)
+    config = provider.config
+    # Each check has a reference of its own: a BSP that takes ours as the message's id refuses one it knows.
+    reference = f"check-{config.now}"
+    outbound = msgspec.structs.replace(VALIDATION, reference=reference, sender=config.waba_number)
     try:
-        request = provider.bsp.build_request(outbound, provider.config)
+        request = provider.bsp.build_request(outbound, config)
     except Refused as error:
         return _check_by_list(provider, redactor, error.message)
     shown = msgspec.json.decode(redactor.request(request))

@@ -10,6 +10,8 @@ from providers.messages import Outcome, ReportCode, SendResult
 EXCERPT = 300
 LONGEST_WAIT = 86_400.0
 
+Reasons = tuple[tuple[tuple[str, ...], ReportCode], ...]
+
 
 def by_status(response: HttpResponse, text: str = "", bsp_code: str = "") -> SendResult:
     """The outcome that the HTTP status alone decides.
@@ -30,6 +32,13 @@ def by_status(response: HttpResponse, text: str = "", bsp_code: str = "") -> Sen
     if status >= 500 or status == 408:
         return SendResult(Outcome.RETRY, bsp_code=bsp_code, text=text, retry_after=retry_after(response))
     return rejected(ReportCode.OTHER, bsp_code, text)
+
+
+def by_words(words: str, reasons: Reasons) -> ReportCode:
+    """The code of the first reason one of whose words occurs, for BSPs that give a sentence and no code."""
+    lowered = words.lower()
+    found = (code for named, code in reasons if any(word in lowered for word in named))
+    return next(found, ReportCode.OTHER)
 
 
 def rejected(

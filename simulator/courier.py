@@ -172,6 +172,11 @@ class Courier:
         return parcel.dialect.statuses(account, statuses)
 
     async def _post(self, post: Post) -> tuple[int, str]:
+        status, answer = await self.ask(post)
+        return status, "" if status else answer.decode()
+
+    async def ask(self, post: Post) -> tuple[int, bytes]:
+        """Status and body of the gateway's answer; 0 and the error when there is none."""
         assert self._session is not None
         timeout = aiohttp.ClientTimeout(total=self._behaviour.webhook_timeout)
         try:
@@ -183,20 +188,9 @@ class Courier:
                 timeout=timeout,
                 allow_redirects=False,
             ) as response:
-                await response.read()
-                return response.status, ""
+                return response.status, await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            return 0, repr(error)
-
-    async def get(self, url: str) -> tuple[int, str]:
-        """A request of another kind to the gateway: Meta's handshake."""
-        assert self._session is not None
-        timeout = aiohttp.ClientTimeout(total=self._behaviour.webhook_timeout)
-        try:
-            async with self._session.get(url, timeout=timeout, allow_redirects=False) as response:
-                return response.status, await response.text()
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            return 0, repr(error)
+            return 0, repr(error).encode()
 
     def _record(self, parcel: Parcel, post: Post, status: int, error: str) -> None:
         taken = 200 <= status < 300

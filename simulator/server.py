@@ -19,7 +19,7 @@ from simulator.application import application
 from simulator.behaviour import Behaviour
 from simulator.courier import Courier
 from simulator.dialects import DIALECTS
-from simulator.dialects.base import Dialect, Inbound
+from simulator.dialects.base import Dialect, Inbound, Post
 from simulator.engine import Engine
 from simulator.journal import Journal, SendRecord, SinkRecord, WebhookRecord
 from simulator.templates import Catalogue, Template
@@ -130,10 +130,12 @@ class Simulator:
     async def verify_webhook(self, name: str) -> bool:
         account, dialect = self._account(name)
         challenge = str(secrets.randbelow(10**10))
-        url = dialect.handshake(account, challenge)
-        if url is None:
+        asked = dialect.handshake(account, challenge)
+        if asked is None:
             raise ValueError(f"{dialect.name} asks for no proof")
-        return await self._courier.get(url) == (200, challenge)
+        post = Post(asked, b"", method="GET") if isinstance(asked, str) else asked
+        status, answer = await self._courier.ask(post)
+        return status == 200 and dialect.proven(challenge, answer)
 
     def _account(self, name: str) -> tuple[Account, Dialect]:
         account = self.accounts.named(name)

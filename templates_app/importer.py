@@ -45,17 +45,26 @@ def start(provider: Provider, *, by: str = "", allow_empty: bool = False) -> Imp
         with transaction.atomic():
             run = ImportRun.objects.create(provider=provider, by=by, allow_empty=allow_empty)
     except IntegrityError:
-        return ImportRun.objects.filter(provider=provider, state__in=ImportRun.OPEN).latest("id")
+        return _open(provider)
     wake("templates.import")
     return run
 
 
+def _open(provider: Provider) -> ImportRun:
+    return ImportRun.objects.filter(provider=provider, state__in=ImportRun.OPEN).latest("id")
+
+
 def run(provider: Provider, *, by: str = "", allow_empty: bool = False) -> ImportRun:
-    """Imports now, in this thread. Returns the finished run."""
-    queued = start(provider, by=by, allow_empty=allow_empty)
-    if queued.state == State.QUEUED:
-        work(queued)
-    return queued
+    """Imports now, in this thread. Returns the finished run, or the one that is under way elsewhere."""
+    now = timezone.now()
+    values = {"by": by, "allow_empty": allow_empty, "started_at": now, "seen_at": now}
+    try:
+        with transaction.atomic():
+            mine = ImportRun.objects.create(provider=provider, state=State.RUNNING, **values)
+    except IntegrityError:
+        return _open(provider)
+    _work(mine)
+    return mine
 
 
 def cancel(run: ImportRun) -> None:
@@ -109,6 +118,10 @@ def work(run: ImportRun) -> None:
     if not taken.update(state=State.RUNNING, started_at=now, seen_at=now):
         return  # another worker has it
     run.state, run.started_at = State.RUNNING, now
+    _work(run)
+
+
+def _work(run: ImportRun) -> None:
     try:
         with Listed() as listed:
             _read_all(run, listed)

@@ -40,6 +40,17 @@ class Field:
     default: str = ""
 
 
+# For connectors that hand Meta's location header on, which takes no coordinates without both texts.
+PLACE_OPTIONS = (
+    Field(
+        "location_name",
+        "Location name",
+        "Shown over location headers for which CleverTap sends coordinates alone. Meta demands one.",
+    ),
+    Field("location_address", "Location address", "The same for the address."),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """A provider's set-up as a connector sees it.
@@ -89,6 +100,10 @@ class Connector(Protocol):
     """Requests and seconds, where the BSP publishes a limit."""
     lacks: Mapping[Feature, str] = MappingProxyType({})
     """What the BSP, or the connector, has not, and why."""
+    mapped_statuses: frozenset[str] = frozenset()
+    """The BSP's own words for events and kinds that `parse_webhook` knows; each has a fixture."""
+    mapped_codes: frozenset[str] = frozenset()
+    """The BSP's own codes that are translated; each has a fixture."""
     takes_get: bool = False
     """Whether webhooks may come as GET, all in the query."""
     webhook_answer: HttpResponse = HttpResponse(200, {"Content-Type": "application/json"}, SUCCESS)
@@ -114,6 +129,10 @@ class Connector(Protocol):
 
     def parse_webhook(self, request: HttpRequest) -> list[WebhookItem]:
         """Every report and inbound message in the webhook. Raises Malformed, nothing else."""
+
+    def read_webhook(self, request: HttpRequest, config: Config) -> list[WebhookItem]:
+        """The same with the set-up, for BSPs that leave out what only the operator can say."""
+        return self.parse_webhook(request)
 
     def media_request(self, media: InboundMedia, config: Config) -> HttpRequest | None:
         """The call that fetches inbound media; None when CleverTap can and should fetch the URL itself.

@@ -11,8 +11,10 @@ from urllib.parse import urlencode
 import msgspec
 
 from lib.http import HttpRequest, HttpResponse
+from lib.reading import first, text
 from providers.connectors.base import Config, Connector, Field
 from providers.dialects import clevertap_callbacks, clevertap_send, clevertap_write
+from providers.dialects.cloud_api_errors import LONGEST_CODE
 from providers.dialects.template_list import read_page
 from providers.features import Feature
 from providers.messages import (
@@ -24,15 +26,16 @@ from providers.messages import (
     Unsupported,
     WebhookItem,
 )
-from providers.outcomes import accepted, by_status, json_object, rejected
+from providers.outcomes import EXCERPT, accepted, by_status, json_object, rejected
 
 PAGE = 200
+CREDENTIALS = str(AnswerCode.CREDENTIALS)
 REPORT_CODES = {
-    AnswerCode.CREDENTIALS: ReportCode.CREDENTIALS,
-    AnswerCode.TEMPLATE: ReportCode.TEMPLATE,
-    AnswerCode.PHONE: ReportCode.PHONE,
-    AnswerCode.NOT_SUBSCRIBED: ReportCode.BLACKLISTED,
-    AnswerCode.OTHER: ReportCode.OTHER,
+    CREDENTIALS: ReportCode.CREDENTIALS,
+    str(AnswerCode.TEMPLATE): ReportCode.TEMPLATE,
+    str(AnswerCode.PHONE): ReportCode.PHONE,
+    str(AnswerCode.NOT_SUBSCRIBED): ReportCode.BLACKLISTED,
+    str(AnswerCode.OTHER): ReportCode.OTHER,
 }
 
 
@@ -60,6 +63,9 @@ class Generic(Connector):
         Field("header:", "Custom header", "A header the endpoint asks for, as header:NAME.", secret=True),
     )
 
+    mapped_statuses = frozenset(clevertap_callbacks.STATUSES)
+    mapped_codes = frozenset(REPORT_CODES)
+
     def build_request(self, outbound: Outbound, config: Config) -> HttpRequest:
         if not config.endpoint:
             raise Unsupported("the provider has no HTTP endpoint")
@@ -68,31 +74,29 @@ class Generic(Connector):
         return HttpRequest("POST", _target(config), headers, body)
 
     def parse_response(self, response: HttpResponse) -> SendResult:
+        """`{status: "success"}` or `{status: "failure", error: {code, message}}`, both with HTTP 200."""
         payload = json_object(response.body)
         if payload is None:
             return by_status(response)
         error = payload.get("error")
-        error = error if isinstance(error, dict) else {}
-        text = str(error.get("message") or error.get("title") or payload.get("message") or "")[:500]
-        if response.status == 403 and text.lower().startswith("bad request"):
+        words = first(text(error, "message"), text(error, "title"), text(error), text(payload, "message"))
+        words = words[:EXCERPT]
+        if response.status == 403 and words.lower().startswith("bad request"):
             # The page pairs 403 with "Bad Request": the request was wrong, not the credentials.
-            return rejected(ReportCode.OTHER, "403", text)
+            return rejected(ReportCode.OTHER, "403", words)
         if not 200 <= response.status < 300:
-            return by_status(response, text)
-        status = str(payload.get("status")).lower()
+            return by_status(response, words)
+        status = text(payload, "status").lower()
         if status == "success":
-            return accepted(str(payload.get("id") or payload.get("messageId") or ""))
+            return accepted(first(text(payload, "id"), text(payload, "messageId")))
         if status != "failure":
             return by_status(response)
-        try:
-            code = AnswerCode(int(error.get("code", AnswerCode.OTHER)))
-        except (TypeError, ValueError):
-            code = AnswerCode.OTHER
+        code = text(error, "code")[:LONGEST_CODE]
         return rejected(
-            REPORT_CODES[code],
-            str(error.get("code", ""))[:64],
-            text or "the endpoint answered failure without a reason",
-            credentials=code == AnswerCode.CREDENTIALS,
+            REPORT_CODES.get(code, ReportCode.OTHER),
+            code,
+            words or "the endpoint answered failure without a reason",
+            credentials=code == CREDENTIALS,
         )
 
     def templates_request(self, config: Config, cursor: str) -> HttpRequest | None:
@@ -125,7 +129,7 @@ def _headers(config: Config) -> dict[str, str]:
 
 
 def _target(config: Config) -> str:
-    base = config.options.get("base_url", "").rstrip("/")
+    base = config.base("")
     if not base:
         return config.endpoint
     path = config.endpoint.split("://", 1)[-1].partition("/")[2]

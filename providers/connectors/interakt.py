@@ -14,7 +14,9 @@ from lib.reading import at, first, text
 from lib.signatures import signed_sha256
 from providers.connectors.base import Config, Connector, Field
 from providers.dialects.cloud_api import button_value, needed_media, parameter_text
+from providers.dialects.interakt_templates import read_page
 from providers.dialects.interakt_webhook import CLICKED, MEDIA, RECEIVED, STATUSES, webhook_item
+from providers.dialects.template_list import offset
 from providers.features import Feature
 from providers.messages import (
     Button,
@@ -27,17 +29,18 @@ from providers.messages import (
     ReportCode,
     SendResult,
     TemplateContent,
+    TemplatePage,
     Unsupported,
     Value,
     WebhookItem,
 )
-from providers.outcomes import EXCERPT, accepted, by_status, json_object, rejected
+from providers.outcomes import EXCERPT, Reasons, accepted, by_status, by_words, json_object, rejected
 
 BASE_URL = "https://api.interakt.ai"
 LONGEST_PAYLOAD = 128
 
 # Interakt refuses with a sentence and no code. Looked for in this order.
-REASONS: tuple[tuple[tuple[str, ...], ReportCode], ...] = (
+REASONS: Reasons = (
     (("24 hour", "24 hr", "24-hour"), ReportCode.OUTSIDE_WINDOW),
     (("template", "variable", "language", "headervalues", "bodyvalues", "button"), ReportCode.TEMPLATE),
     (("phone", "country code", "countrycode"), ReportCode.PHONE),
@@ -80,17 +83,12 @@ class Interakt(Connector):
     mapped_statuses = frozenset(STATUSES) | {CLICKED, RECEIVED} | frozenset(MEDIA)
 
     def build_request(self, outbound: Outbound, config: Config) -> HttpRequest:
-        base = (config.options.get("base_url") or BASE_URL).rstrip("/")
         content = outbound.content
         body = _freeform(content) if isinstance(content, Freeform) else _template(content)
         return HttpRequest(
             "POST",
-            f"{base}/v1/public/message/",
-            {
-                # The key is used as Interakt shows it: encoding it once more is refused.
-                "Authorization": f"Basic {config.credentials.get('api_key', '')}",
-                "Content-Type": "application/json",
-            },
+            f"{config.base(BASE_URL)}/v1/public/message/",
+            {**_key(config), "Content-Type": "application/json"},
             msgspec.json.encode({**_recipient(outbound.to), "callbackData": outbound.reference, **body}),
         )
 
@@ -106,11 +104,11 @@ class Interakt(Connector):
         # The status says that the message was refused, only the sentence says why.
         unexplained = result.outcome is Outcome.REJECTED and not result.credentials
         if unexplained or (ok and refused):
-            return rejected(_reason_code(words), result.bsp_code, result.text)
+            return rejected(by_words(words, REASONS), result.bsp_code, result.text)
         return result
 
     def verify(self, request: HttpRequest, config: Config) -> bool:
-        if not config.credentials.get("webhook_secret"):
+        if not config.credential("webhook_secret"):
             return True  # optional in Interakt's dashboard; the URL's own token remains
         signature = first(request.header("Interakt-Signature"), request.header("X-Interakt-Signature"))
         return signed_sha256(signature, request.body, config.secrets("webhook_secret"))
@@ -121,6 +119,18 @@ class Interakt(Connector):
         if payload is None or not event:
             raise Malformed("a JSON object with a type was expected")
         return [webhook_item(event, payload)]
+
+    def templates_request(self, config: Config, cursor: str) -> HttpRequest | None:
+        path = f"/v1/public/track/organization/templates?offset={offset(cursor)}"
+        return HttpRequest("GET", config.base(BASE_URL) + path, _key(config))
+
+    def parse_templates(self, response: HttpResponse, cursor: str) -> TemplatePage:
+        return read_page(response, cursor)
+
+
+def _key(config: Config) -> dict[str, str]:
+    # The key is used as Interakt shows it: encoding it once more is refused.
+    return {"Authorization": f"Basic {config.credential('api_key')}"}
 
 
 def _recipient(to: str) -> dict[str, str]:
@@ -213,12 +223,6 @@ def _freeform(content: Freeform) -> dict[str, Any]:
     if filename and content.kind != "image":
         data["fileName"] = filename
     return {"type": content.kind.capitalize(), "data": data}
-
-
-def _reason_code(reason: str) -> ReportCode:
-    lowered = reason.lower()
-    found = (code for words, code in REASONS if any(word in lowered for word in words))
-    return next(found, ReportCode.OTHER)
 
 
 interakt = Interakt()

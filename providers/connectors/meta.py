@@ -3,25 +3,27 @@
 Source: developers.facebook.com, "WhatsApp Cloud API": Messages, Webhooks, Error codes.
 """
 
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import msgspec
 
 from lib.http import HttpRequest, HttpResponse, host
 from lib.reading import text
 from lib.signatures import same_secret, signed_sha256
-from providers.connectors.base import Config, Connector, Field
+from providers.connectors.base import PLACE_OPTIONS, Config, Connector, Field
 from providers.dialects.cloud_api import message_body, with_place
 from providers.dialects.cloud_api_errors import send_result
-from providers.dialects.cloud_api_webhook import MESSAGES, STATUSES, webhook_items
+from providers.dialects.cloud_api_webhook import MESSAGES, STATUSES, read_body
 from providers.dialects.template_list import read_page
 from providers.features import Feature
-from providers.messages import InboundMedia, Malformed, Outbound, SendResult, TemplatePage, WebhookItem
+from providers.messages import InboundMedia, Outbound, SendResult, TemplatePage, WebhookItem
 from providers.outcomes import json_object
 
 BASE_URL = "https://graph.facebook.com"
 API_VERSION = "v25.0"
-PAGE = 200
+PAGE = 100
+# The quality score comes only when it is asked for.
+FIELDS = "id,name,language,status,category,components,parameter_format,quality_score"
 MEDIA_HOSTS = ("lookaside.fbsbx.com",)
 
 
@@ -30,7 +32,8 @@ class Meta(Connector):
     label = "Meta Cloud API"
     webhook_setup = (
         "App dashboard > WhatsApp > Configuration > Webhook: the webhook URL as Callback URL, and the "
-        "verify token from above. Then subscribe to the field messages."
+        "verify token from above. Then subscribe to the field messages and, to hear of templates, to "
+        "message_template_status_update, message_template_quality_update and template_category_update."
     )
     credentials = (
         Field(
@@ -78,12 +81,7 @@ class Meta(Connector):
             "App dashboard > App settings > Advanced > Upgrade API version shows which ones are offered.",
             default=API_VERSION,
         ),
-        Field(
-            "location_name",
-            "Location name",
-            "Shown over location headers for which CleverTap sends coordinates alone. Meta demands one.",
-        ),
-        Field("location_address", "Location address", "The same for the address."),
+        *PLACE_OPTIONS,
     )
     default_rate = (80, 1)
     lacks = {Feature.CLICKED: "Meta tells of no click on a URL button."}
@@ -118,13 +116,10 @@ class Meta(Connector):
         return signed_sha256(signature, request.body, config.secrets("app_secret"))
 
     def parse_webhook(self, request: HttpRequest) -> list[WebhookItem]:
-        payload = json_object(request.body)
-        if payload is None:
-            raise Malformed("the body is not a JSON object")
-        return webhook_items(payload)
+        return read_body(request.body)
 
     def media_request(self, media: InboundMedia, config: Config) -> HttpRequest | None:
-        """`GET /{media-id}` tells a URL that lives for five minutes; the id lives for thirty days."""
+        """`GET /{media-id}` tells a URL that lives for five minutes; the id itself lives for seven days."""
         if not media.id:
             return None
         path = f"/{_version(config)}/{quote(media.id, safe='')}"
@@ -139,9 +134,10 @@ class Meta(Connector):
     def templates_request(self, config: Config, cursor: str) -> HttpRequest | None:
         if not config.credential("waba_id"):
             return None
-        query = {"limit": str(PAGE), **({"after": cursor} if cursor else {})}
+        after = f"&after={quote(cursor, safe='')}" if cursor else ""
         path = f"/{_version(config)}/{quote(config.credential('waba_id'), safe='')}/message_templates"
-        return HttpRequest("GET", f"{config.base(BASE_URL)}{path}?{urlencode(query)}", _bearer(config))
+        query = f"fields={FIELDS}&limit={PAGE}{after}"
+        return HttpRequest("GET", f"{config.base(BASE_URL)}{path}?{query}", _bearer(config))
 
     def parse_templates(self, response: HttpResponse, cursor: str) -> TemplatePage:
         return read_page(response, cursor)

@@ -3,9 +3,9 @@
 Source: CleverTap's Generic WhatsApp page ("API Payload for Template Message").
 """
 
+from decimal import Decimal
 from typing import Any
 
-from providers.dialects.cloud_api import coordinate
 from providers.messages import (
     Button,
     ButtonKind,
@@ -88,9 +88,13 @@ def _write_media(media: Media | None) -> Json:
 
 def _write_location(location: Location) -> Json:
     optional = {"name": location.name, "address": location.address}
-    return {"latitude": coordinate(location.latitude), "longitude": coordinate(location.longitude)} | {
+    return {"latitude": _coordinate(location.latitude), "longitude": _coordinate(location.longitude)} | {
         key: value for key, value in optional.items() if value
     }
+
+
+def _coordinate(value: float) -> str:
+    return format(Decimal(str(value)), "f")  # str() alone would write a place near Greenwich as "1e-05"
 
 
 _SUB_TYPES: dict[ButtonKind, str] = {

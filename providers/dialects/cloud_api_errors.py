@@ -143,8 +143,11 @@ def error_result(code: str, response: HttpResponse, words: str, *, transient: bo
     `transient` is Meta's own `is_transient`, which says of an unlisted code that it may be retried.
     """
     meaning = META_CODES.get(code, _META_DOWN if transient else None)
-    if meaning is None:
-        return by_status(response, words, code)
+    return by_status(response, words, code) if meaning is None else meant(meaning, code, response, words)
+
+
+def meant(meaning: Meaning, code: str, response: HttpResponse, words: str) -> SendResult:
+    """The outcome for an answer whose code has that meaning, whoever's code it is."""
     wait = None
     if meaning.outcome in (Outcome.THROTTLED, Outcome.RETRY):
         wait = retry_after(response) or _usage_wait(response) or meaning.retry_after

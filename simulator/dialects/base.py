@@ -136,6 +136,7 @@ class Dialect(ABC):
     endpoints: Sequence[Endpoint] = ()
     batches: bool = False  # may one webhook carry several statuses?
     reports_clicks: bool = False  # otherwise the user's tap comes as an inbound button
+    catalogue: Catalogue | None = None  # set by the engine, for BSPs that send by their own template id
 
     @abstractmethod
     def identity(self, account: Account) -> str:
@@ -176,6 +177,11 @@ class Dialect(ABC):
         """The webhooks one act of the user leads to; most BSPs tell it once."""
         return (event,)
 
-    def handshake(self, account: Account, challenge: str) -> str | None:
-        """The URL that proves the webhook is the account's own, where the BSP asks for such a proof."""
+    def handshake(self, account: Account, challenge: str) -> Post | str | None:
+        """What asks the webhook to prove that it is the account's own, where the BSP does: a post, or a
+        URL to get."""
         return None
+
+    def proven(self, challenge: str, answer: bytes) -> bool:
+        """Whether an answer with status 200 is the proof."""
+        return answer == challenge.encode()

@@ -129,6 +129,9 @@ class Interakt(Dialect):
             "message": event.text or "None",
             "meta_data": {},
         }
+        if event.reply_to:
+            # Interakt lists this field without saying what it holds; the name suggests it.
+            message["source_message_id"] = event.reply_to.id
         if event.type == "button":
             message["message_content_type"] = "Text"
             message["meta_data"] = {"button_payload": _button_payload(event)}

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from simulator.accounts import Account, Accounts
-from simulator.dialects import meta_messages, reading, signing
+from simulator.dialects import meta_media, meta_messages, reading, signing
 from simulator.dialects.base import (
     Answer,
     Call,
@@ -46,7 +46,14 @@ class Meta(Dialect):
     def __init__(self) -> None:
         self.endpoints = (
             Endpoint("GET", r"/v{version:\d+\.\d+}/{waba_id}/message_templates", self._templates),
+            Endpoint("GET", r"/v{version:\d+\.\d+}/{media_id:\d+}", self._media),
+            Endpoint("GET", self._media_path, self._media_content),
         )
+
+    @property
+    def _media_path(self) -> str:
+        """Where media lies. At Meta it is another host, here it is the simulator's."""
+        return f"/attachments/{self.name}/"
 
     def identity(self, account: Account) -> str:
         return account.phone_number_id
@@ -124,7 +131,7 @@ class Meta(Dialect):
         change = self._change(account, contacts=[contact], messages=[message])
         return self._post(account, [{"id": account.waba_id, "changes": [change]}])
 
-    def handshake(self, account: Account, challenge: str) -> str:
+    def handshake(self, account: Account, challenge: str) -> str | None:
         token = account.verify_token
         query = urlencode({"hub.mode": "subscribe", "hub.challenge": challenge, "hub.verify_token": token})
         return account.webhook_url + ("&" if "?" in account.webhook_url else "?") + query
@@ -154,6 +161,27 @@ class Meta(Dialect):
         except BadCursor:
             return self.refuse(Refusal(Failure.PAYLOAD, "the cursor is not valid", 131059))
         return Answer.json(200, rows)
+
+    def _media(self, call: Call, accounts: Accounts, catalogue: Catalogue) -> Answer:
+        if not self.lets_in(call, accounts):
+            return self.refuse(Refusal(Failure.CREDENTIALS, "unknown token"))
+        number = call.params["media_id"]
+        told = meta_media.described(number, self.media_origin(call) + self._media_path)
+        if told is None:
+            return self.refuse(Refusal(Failure.PAYLOAD, f"no object with the id {number}"))
+        return Answer.json(200, told)
+
+    def _media_content(self, call: Call, accounts: Accounts, catalogue: Catalogue) -> Answer:
+        if not self.lets_in(call, accounts):
+            return Answer(401, b"", "text/plain")
+        return meta_media.downloaded(call.query.get("mid", ""))
+
+    def lets_in(self, call: Call, accounts: Accounts) -> bool:
+        """Whether the credentials are those of any account."""
+        return any(one.dialect == self.name and self.trusts(one, call) for one in accounts)
+
+    def media_origin(self, call: Call) -> str:
+        return call.origin
 
 
 def escaped(content: object) -> bytes:
@@ -199,7 +227,7 @@ def _content(event: Inbound) -> dict[str, Any]:
     if event.type in _MEDIA:
         optional = {"caption": event.text, "filename": event.filename, "url": event.media_url}
         return {
-            "id": "88" + event.id[-8:].encode().hex(),
+            "id": meta_media.media_id(event),
             "mime_type": event.mime_type or "application/octet-stream",
             "sha256": base64.b64encode(bytes(32)).decode(),
             **{key: value for key, value in optional.items() if value},

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 import pytest
@@ -70,6 +71,8 @@ def media(case: Case) -> InboundMedia:
 
 
 def body(part: Case) -> bytes:
+    if "form" in part:
+        return urlencode(part["form"]).encode()
     return json.dumps(part["json"]).encode() if "json" in part else part.get("body", "").encode()
 
 

@@ -10,8 +10,11 @@ from django.core.management import CommandError
 
 from config import demo
 from config.management.commands import run_demo
+from providers.connectors import CONNECTORS
 from providers.models import ApiCredential, Provider
-from templates_app.models import Template
+from simulator.server import Simulator
+from templates_app import importer
+from templates_app.models import ImportRun, Template
 from tests.factories import make_provider
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +32,7 @@ def test_a_second_run_changes_nothing() -> None:
     second = demo.seed(SIMULATOR)
     assert second == first
     assert [model.objects.count() for model in (Provider, ApiCredential, Template)] == rows
-    assert rows[0] == rows[1] == 3
+    assert rows[0] == rows[1] == len(CONNECTORS), "one of each kind"
 
 
 def test_the_logins_are_kept_from_other_users() -> None:
@@ -49,7 +52,7 @@ def test_an_emptied_database_is_filled_again_with_the_same_administrator() -> No
     Provider.objects.all().delete()
     get_user_model().objects.all().delete()
     assert demo.seed(SIMULATOR).admin == first.admin
-    assert Provider.objects.count() == 3
+    assert Provider.objects.count() == len(CONNECTORS)
 
 
 def test_a_changed_password_stays_changed() -> None:
@@ -65,10 +68,20 @@ def test_a_changed_password_stays_changed() -> None:
 def test_another_port_moves_the_providers_with_it() -> None:
     demo.seed(SIMULATOR)
     demo.seed("http://127.0.0.1:9001")
-    generic, interakt, meta = Provider.objects.order_by("nickname")
-    assert generic.endpoint == "http://127.0.0.1:9001/clevertap/demo-generic/messages"
-    assert interakt.options["base_url"] == meta.options["base_url"] == "http://127.0.0.1:9001"
-    assert {row.delivery_url[:21] for row in (generic, interakt, meta)} == {"http://127.0.0.1:9001"}
+    rows = {row.connector: row for row in Provider.objects.all()}
+    assert rows["generic"].endpoint == "http://127.0.0.1:9001/clevertap/demo-generic/messages"
+    assert rows["interakt"].options["base_url"] == rows["meta"].options["base_url"] == "http://127.0.0.1:9001"
+    assert {row.delivery_url[:21] for row in rows.values()} == {"http://127.0.0.1:9001"}
+
+
+def test_each_brings_its_templates_as_its_bsp_has_them(simulator: Simulator) -> None:
+    made = demo.seed(simulator.url)
+    for account in made.accounts:
+        simulator.add_account(account)
+    demo.import_templates()
+    importer.drain()
+    assert set(ImportRun.objects.values_list("state", "error")) == {("done", "")}
+    assert Provider.objects.filter(templates=None).count() == 0
 
 
 def test_it_stays_out_of_a_database_made_for_something_else() -> None:

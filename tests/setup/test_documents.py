@@ -54,7 +54,8 @@ def test_named_functions_exist(page: tuple[Path, str]) -> None:
 
 def test_the_readmes_support_table_is_the_registrys() -> None:
     """Renewed with: manage.py provider connectors --table"""
-    written = README.read_text().partition("<!-- support:begin -->\n")[2].partition("\n<!-- support:end -->")[0]
+    after = README.read_text().partition("<!-- support:begin -->\n")[2]
+    written = after.partition("\n<!-- support:end -->")[0]
     assert written == support.markdown()
 
 

@@ -24,7 +24,7 @@ HOST = "127.0.0.1"
 
 
 class Command(BaseCommand):
-    help = "Runs Waypost on a simulator of CleverTap and three BSPs, with everything set up."
+    help = "Runs Waypost on a simulator of CleverTap and every BSP, with everything set up."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -50,6 +50,7 @@ class Command(BaseCommand):
             while not (processes.stopping or (_answers(port, "/readyz") and _answers(port + 1, "/"))):
                 processes.look()
             if not processes.stopping:
+                demo.import_templates()
                 self.stdout.write(introduction(made, base, simulator))
                 self.stdout.flush()
             processes.run()

@@ -1,0 +1,125 @@
+"""Gupshup's template list: `{status, templates: [item]}`, pages by number, made Meta's components.
+
+Source: Gupshup, "Get templates"; the keys of cards and limited-time offers are those a template is created
+with. An item's `containerMeta` is JSON in a string and missing on old templates, where only the display
+text `data` is left.
+"""
+
+from typing import Any
+
+from lib.http import HttpResponse
+from lib.reading import at, decode, first, objects, text
+from providers.dialects import template_list
+from providers.dialects.placeholders import mentioned, sampled
+from providers.messages import Malformed, TemplatePage
+from providers.outcomes import json_object
+
+Json = dict[str, Any]
+
+SIZE = 100
+FORMATS = frozenset({"IMAGE", "VIDEO", "DOCUMENT", "LOCATION", "GIF"})
+
+
+def page_number(cursor: str) -> int:
+    """The cursor is the page's number and the first id of the page before, `2.<id>`."""
+    return template_list.offset(cursor.partition(".")[0])
+
+
+def read_page(response: HttpResponse, cursor: str) -> TemplatePage:
+    """The page that the cursor asked for. Raises Malformed when there is no list in it.
+
+    Whether Gupshup counts from 0 or 1 is not documented, so one page may come twice at the start. A
+    page that repeats later means that the number is ignored, and ends the list.
+    """
+    payload = json_object(response.body)
+    items = at(payload, "templates")
+    if not isinstance(items, list):
+        raise Malformed("a JSON object with a list 'templates' was expected")
+    number, first_id = page_number(cursor), text(items, 0, "id")
+    repeated = number > 1 and first_id == cursor.partition(".")[2]
+    more = len(items) == SIZE and not repeated
+    return template_list.page([_as_meta(item) for item in items], f"{number + 1}.{first_id}" if more else "")
+
+
+def _as_meta(item: object) -> Json:
+    parts = _components(item)
+    named = any(not name.isdecimal() for part in parts for name in mentioned(text(part, "text")))
+    return {
+        "id": text(item, "id"),
+        "name": text(item, "elementName"),
+        "language": text(item, "languageCode").replace("-", "_"),
+        "category": text(item, "category"),
+        "status": text(item, "status"),
+        "quality_score": text(item, "quality"),
+        "parameter_format": "NAMED" if named else "POSITIONAL",
+        "components": parts,
+    }
+
+
+def _components(item: object) -> list[Json]:
+    try:
+        meta = decode(text(item, "containerMeta").encode())
+    except ValueError:
+        meta = None
+    found = _header(text(item, "templateType").upper(), meta) + _body(
+        first(text(meta, "data"), text(item, "data")), text(meta, "sampleText")
+    )
+    if footer := text(meta, "footer"):
+        found.append({"type": "FOOTER", "text": footer})
+    offer = text(meta, "limitedOfferText")
+    if offer or at(meta, "isLTO") is True:
+        told = {"text": offer, "has_expiration": at(meta, "hasExpiration") is True}
+        found.append({"type": "LIMITED_TIME_OFFER", "limited_time_offer": told})
+    found += _buttons(meta)
+    if cards := [{"components": _card(card)} for card in objects(meta, "cards")]:
+        found.append({"type": "CAROUSEL", "cards": cards})
+    return found
+
+
+def _card(card: Json) -> list[Json]:
+    body = _body(text(card, "body"), text(card, "sampleText"))
+    return _header(text(card, "headerType").upper(), card) + body + _buttons(card)
+
+
+def _header(kind: str, meta: object) -> list[Json]:
+    if kind in FORMATS:
+        sample = first(text(meta, "mediaUrl"), text(meta, "sampleMedia"), text(meta, "exampleMedia"))
+        return [{"type": "HEADER", "format": kind, **_example("header_handle", [sample] if sample else [])}]
+    words = text(meta, "header")
+    if not words:
+        return []
+    samples = list(sampled(words, text(meta, "sampleHeader")).values())
+    return [{"type": "HEADER", "format": "TEXT", "text": words, **_example("header_text", samples)}]
+
+
+def _body(words: str, sample: str) -> list[Json]:
+    if not words:
+        return []
+    found = sampled(words, sample)
+    if any(not name.isdecimal() for name in found):
+        named = [{"param_name": name, "example": value} for name, value in found.items()]
+        return [{"type": "BODY", "text": words, **_example("body_text_named_params", named)}]
+    values = [found[name] for name in sorted(found, key=lambda name: (len(name), name))]
+    return [{"type": "BODY", "text": words, **_example("body_text", [values] if values else [])}]
+
+
+def _example(key: str, values: list[Any]) -> Json:
+    return {"example": {key: values}} if values else {}
+
+
+def _buttons(meta: object) -> list[Json]:
+    found = [_button(button) for button in objects(meta, "buttons")]
+    return [{"type": "BUTTONS", "buttons": found}] if found else []
+
+
+def _button(button: Json) -> Json:
+    example = at(button, "example")
+    told = {
+        "type": text(button, "type").upper(),
+        "text": text(button, "text"),
+        "url": text(button, "url"),
+        "phone_number": first(text(button, "phone_number"), text(button, "phoneNumber")),
+        "otp_type": first(text(button, "otp_type"), text(button, "otpType")),
+        "example": [example] if isinstance(example, str) and example else example,
+    }
+    return {key: value for key, value in told.items() if value}

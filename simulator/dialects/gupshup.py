@@ -1,0 +1,183 @@
+"""Gupshup's self-serve API, with webhooks of version 2."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from simulator.accounts import Account, Accounts
+from simulator.dialects import gupshup_messages, gupshup_templates, reading
+from simulator.dialects.base import (
+    Answer,
+    Call,
+    Dialect,
+    Endpoint,
+    Failure,
+    Inbound,
+    Message,
+    Post,
+    Refusal,
+    Send,
+    Status,
+)
+from simulator.templates import Catalogue, Template
+
+Json = dict[str, Any]
+
+_FIELDS = {"channel", "source", "destination", "src.name", "message", "template", "postbackTexts"}
+_HTTP_STATUS = {Failure.CREDENTIALS: 401, Failure.THROTTLED: 429}
+_WORDS = {
+    Failure.CREDENTIALS: "Authentication Failed",
+    Failure.THROTTLED: "Too Many Requests",
+    Failure.NUMBER: "Invalid Destination",
+}
+# Gupshup's own code for Meta's, and its words. Meta's other codes are handed on.
+_FAILURES = {131026: (1002, "Number does not exist on WhatsApp")}
+_REPLIES = {"document": "file", "button": "quick_reply"}
+
+
+class Gupshup(Dialect):
+    name = "gupshup"
+    send_path = "/wa/api/v1/{kind:(?:template/)?msg}"
+    needs = ("key", "app_name", "app_id")
+
+    def __init__(self) -> None:
+        self.endpoints = (Endpoint("GET", "/wa/app/{app_id}/template", self._templates),)
+
+    def identity(self, account: Account) -> str:
+        return account.key
+
+    def caller(self, call: Call) -> str:
+        return call.headers.get("apikey", "")
+
+    def trusts(self, account: Account, call: Call) -> bool:
+        form = dict(parse_qsl(call.body.decode("utf-8", "replace")))
+        return form.get("src.name") == account.app_name and form.get("source") == account.number
+
+    # sends
+
+    def read(self, call: Call) -> Send:
+        form = _form(call)
+        if form.get("channel") != "whatsapp":
+            raise Refusal(Failure.PAYLOAD, "channel must be whatsapp")
+        to = _plain_digits(form, "destination")
+        content = {name: _read(value) for name, value in form.items()}
+        if call.params["kind"] == "msg":
+            return Send(to, "", gupshup_messages.session(form), content)
+        use = gupshup_messages.template(form, self._known)
+        return Send(to, "", use.name, content, use)
+
+    def new_id(self, send: Send) -> str:
+        return str(uuid.uuid4())
+
+    def accept(self, message: Message) -> Answer:
+        return Answer.json(202, {"status": "submitted", "messageId": message.id})
+
+    def refuse(self, refusal: Refusal) -> Answer:
+        status = _HTTP_STATUS.get(refusal.failure, 400)
+        words = _WORDS.get(refusal.failure, "")
+        if refusal.failure is Failure.TEMPLATE:
+            words = f"Template: {refusal.detail}"
+        return Answer.json(status, {"status": "error", "message": words or refusal.detail})
+
+    # webhooks
+
+    def statuses(self, account: Account, events: Sequence[Status]) -> Post:
+        (event,) = events
+        told: Json = {"ts": int(event.at)}
+        ids = {"id": _whatsapp_id(event.message), "gsId": event.message.id}
+        if event.status == "failed":
+            code, words = _FAILURES.get(event.failure, (event.failure, "Message failed to send"))
+            told = {"code": code, "reason": words}
+            if code in (known for known, _ in _FAILURES.values()):
+                ids = {"id": event.message.id}  # WhatsApp has not seen it
+        payload = {**ids, "type": event.status, "destination": event.message.send.to, "payload": told}
+        return _post(account, "message-event", event.at, payload)
+
+    def inbound(self, account: Account, event: Inbound) -> Post:
+        payload: Json = {
+            "id": event.id,
+            "source": event.sender,
+            "type": _REPLIES.get(event.type, event.type),
+            "payload": _content(event),
+            "sender": {"phone": event.sender, "name": event.name},
+        }
+        if event.reply_to:
+            payload["context"] = {"id": _whatsapp_id(event.reply_to), "gsId": event.reply_to.id}
+        return _post(account, "message", event.at, payload)
+
+    # what else there is
+
+    def _known(self, wanted: str) -> Template | None:
+        return gupshup_messages.matching(wanted, self.catalogue.all() if self.catalogue else [])
+
+    def _templates(self, call: Call, accounts: Accounts, catalogue: Catalogue) -> Answer:
+        account = accounts.identified(self.name, self.caller(call))
+        if account is None or account.app_id != call.params["app_id"]:
+            return self.stranger(call)
+        try:
+            rows = gupshup_templates.page(catalogue.of(account.name), call.query, account.app_id)
+        except Refusal as refusal:
+            return self.refuse(refusal)
+        return Answer.json(200, rows)
+
+
+def _form(call: Call) -> dict[str, str]:
+    if not call.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
+        raise Refusal(Failure.PAYLOAD, "Content-Type must be application/x-www-form-urlencoded")
+    try:
+        pairs = parse_qsl(call.body.decode("ascii"), keep_blank_values=True, strict_parsing=True)
+    except ValueError:
+        raise Refusal(Failure.PAYLOAD, "the body is no form") from None
+    form = dict(pairs)
+    if len(form) < len(pairs) or not form.keys() <= _FIELDS:
+        raise Refusal(Failure.PAYLOAD, f"a field twice, or one that there is not: {sorted(form)}")
+    return form
+
+
+def _plain_digits(form: dict[str, str], name: str) -> str:
+    given = form.get(name, "")
+    if given.startswith("+"):
+        raise Refusal(Failure.NUMBER, f"{name} must be digits only")
+    return reading.digits(given, name)
+
+
+def _read(value: str) -> object:
+    """The field for the records: what is JSON inside the form as JSON."""
+    return msgspec.json.decode(value) if value.startswith(("{", "[")) else value
+
+
+def _whatsapp_id(message: Message) -> str:
+    return f"gBEG{message.id.replace('-', '')}"
+
+
+def _post(account: Account, kind: str, at: float, payload: Json) -> Post:
+    content = {
+        "app": account.app_name,
+        "timestamp": int(at * 1000),
+        "version": 2,
+        "type": kind,
+        "payload": payload,
+    }
+    headers = {"Content-Type": "application/json"}
+    return Post(account.webhook_url, msgspec.json.encode(content), headers)
+
+
+def _content(event: Inbound) -> Json:
+    if event.type == "text":
+        return {"text": event.text}
+    if event.type == "button":
+        return {"text": event.text, "type": "button", "postbackText": event.payload or event.text}
+    if event.type == "button_reply":
+        return {"title": event.text, "id": event.payload or event.text, "reply": f"{event.text} 1"}
+    if event.type == "location":
+        return {"latitude": event.latitude, "longitude": event.longitude}
+    optional = {"caption": event.text, "name": event.filename}
+    return {
+        "url": event.media_url,
+        "contentType": event.mime_type or "application/octet-stream",
+        "urlExpiry": int(event.at * 1000) + 604_800_000,
+        **{key: value for key, value in optional.items() if value},
+    }
