@@ -8,6 +8,7 @@ from aiohttp import web
 from simulator import control, page
 from simulator.dialects import DIALECTS
 from simulator.dialects.base import Dialect, Endpoint
+from simulator.dialects.meta_media import PICTURE
 from simulator.engine import read_call, respond
 from simulator.sink import Sink
 
@@ -27,8 +28,14 @@ def application(sim: "Simulator") -> web.Application:
     sink = Sink(sim.behaviour, sim.journal)
     app.router.add_post("/sink/{account}/{kind:delivery|inbound}", sink.receive)
     app.router.add_routes(control.routes(sim))
+    app.router.add_get("/files/picture.png", _picture)
     app.router.add_get("/", page.show)
     return app
+
+
+async def _picture(request: web.Request) -> web.StreamResponse:
+    """Media that a BSP gives to anybody who has its address."""
+    return respond(PICTURE)
 
 
 def _sending(sim: "Simulator", dialect: Dialect) -> _Handler:

@@ -5,6 +5,7 @@ Every journey runs for every connector; a new one joins by its entry in config.d
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from providers.connectors import CONNECTORS, get
 from providers.features import Feature
 from providers.models import Provider
 from simulator.server import Simulator
-from tests.bsps import customer
+from tests.bsps import NUMBER, customer
 from tests.gateway import freeform, logged_in, template
 from tests.journeys.conftest import settled
 
@@ -158,7 +159,7 @@ def test_a_tap_reaches_clevertap(connector: str, gateway: str, bsp: Simulator) -
     sound(bsp)
 
 
-@pytest.mark.parametrize("kind", ["text", "image", "document", "location", "button_reply"])
+@pytest.mark.parametrize("kind", ["text", "image", "video", "audio", "document", "location", "button_reply"])
 def test_what_people_write_reaches_clevertap(connector: str, gateway: str, bsp: Simulator, kind: str) -> None:
     needs(connector, Feature.INBOUND_TEXT)
     customer(bsp, connector, gateway)
@@ -169,6 +170,31 @@ def test_what_people_write_reaches_clevertap(connector: str, gateway: str, bsp: 
     (reply,) = heard(bsp)
     assert reply["from"] == "919812300001"
     bsp.wait_until(lambda: settled(bsp), 20)
+    sound(bsp)
+
+
+# Where a simulated BSP keeps a person's picture, if not where anybody may fetch it.
+PICTURES = {
+    "exotel": f"/v2/accounts/exotel1/media/{int.from_bytes(b'1|image/png')}",
+    "infobip": f"/whatsapp/1/senders/{NUMBER}/media/1",
+}
+
+
+def test_media_that_needs_us_is_fetched_from_us(
+    connector: str, gateway: str, bsp: Simulator, settings: Any, tmp_path: Path
+) -> None:
+    needs(connector, Feature.MEDIA_KEY)
+    settings.MEDIA_ROOT = str(tmp_path)
+    customer(bsp, connector, gateway)
+    url = bsp.url + PICTURES.get(connector, "/files/picture.png")
+    bsp.inbound(connector, "919812300001", type="image", media_url=url, mime_type="image/png")
+    bsp.wait_until(lambda: settled(bsp) and heard(bsp), 20)
+    (reply,) = heard(bsp)
+    ours = reply["image"]["mediaURL"]
+    assert ours.startswith(f"{gateway}/media/")
+    answer = requests.get(ours, timeout=10)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/png")
+    assert answer.content.startswith(b"\x89PNG")
     sound(bsp)
 
 
