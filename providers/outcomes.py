@@ -5,7 +5,7 @@ from typing import Any
 
 from lib import reading
 from lib.http import HttpResponse
-from providers.messages import Outcome, ReportCode, SendResult
+from providers.messages import Malformed, Outcome, ReportCode, SendResult
 
 EXCERPT = 300
 LONGEST_WAIT = 86_400.0
@@ -58,6 +58,14 @@ def json_object(body: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
+
+
+def webhook_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in a webhook's body. Raises Malformed when it is anything else."""
+    payload = json_object(body)
+    if payload is None:
+        raise Malformed("the body is not a JSON object")
+    return payload
 
 
 def excerpt(response: HttpResponse) -> str:

@@ -29,7 +29,16 @@ from providers.messages import (
     TemplatePage,
     WebhookItem,
 )
-from providers.outcomes import EXCERPT, Reasons, accepted, by_status, by_words, json_object, rejected
+from providers.outcomes import (
+    EXCERPT,
+    Reasons,
+    accepted,
+    by_status,
+    by_words,
+    json_object,
+    rejected,
+    webhook_object,
+)
 
 BASE_URL = "https://api.in.exotel.com"
 DOMAIN = "exotel.com"
@@ -146,10 +155,7 @@ class Exotel(Connector):
         return signed_sha256(signature, request.body, config.secrets("webhook_secret"))
 
     def parse_webhook(self, request: HttpRequest) -> list[WebhookItem]:
-        payload = json_object(request.body)
-        if payload is None:
-            raise Malformed("the body is not a JSON object")
-        return webhook_items(payload)
+        return webhook_items(webhook_object(request.body))
 
     def media_request(self, media: InboundMedia, config: Config) -> HttpRequest | None:
         """Exotel's own media URLs ask for the API key; others anybody can fetch."""

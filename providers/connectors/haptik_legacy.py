@@ -16,7 +16,6 @@ from providers.dialects.cloud_api_webhook import unhandled
 from providers.features import INBOUND, REPORTS, Feature, groups
 from providers.messages import (
     Freeform,
-    Malformed,
     Outbound,
     Outcome,
     ReportCode,
@@ -25,7 +24,7 @@ from providers.messages import (
     Unsupported,
     WebhookItem,
 )
-from providers.outcomes import EXCERPT, Reasons, by_status, by_words, json_object, rejected
+from providers.outcomes import EXCERPT, Reasons, by_status, by_words, json_object, rejected, webhook_object
 
 BASE_URL = "https://whatsapp-notifications.haptikapi.com"
 UNDOCUMENTED = "Haptik documents none for this API."
@@ -122,9 +121,7 @@ class HaptikLegacy(Connector):
 
     def parse_webhook(self, request: HttpRequest) -> list[WebhookItem]:
         """Nothing is expected. Events of Haptik's bots, which somebody may send here, tell of no delivery."""
-        payload = json_object(request.body)
-        if payload is None:
-            raise Malformed("the body is not a JSON object")
+        payload = webhook_object(request.body)
         return [unhandled(text(payload, "event_name"))]
 
 

@@ -22,13 +22,12 @@ from providers.dialects.infobip_webhook import CLICKED, MESSAGES, webhook_items
 from providers.messages import (
     Freeform,
     InboundMedia,
-    Malformed,
     Outbound,
     SendResult,
     TemplatePage,
     WebhookItem,
 )
-from providers.outcomes import json_object
+from providers.outcomes import webhook_object
 
 BASE_URL = "https://api.infobip.com"
 ALGORITHMS = {
@@ -149,10 +148,7 @@ class Infobip(Connector):
         return same_secret(given.strip(), logins) and scheme.lower() == "basic"
 
     def parse_webhook(self, request: HttpRequest) -> list[WebhookItem]:
-        payload = json_object(request.body)
-        if payload is None:
-            raise Malformed("the body is not a JSON object")
-        return webhook_items(payload)
+        return webhook_items(webhook_object(request.body))
 
     def media_request(self, media: InboundMedia, config: Config) -> HttpRequest | None:
         """Media lies on the API host and wants the key, which goes to the set-up's own host only."""

@@ -22,7 +22,7 @@ from providers.messages import (
     Unhandled,
     WebhookItem,
 )
-from providers.outcomes import json_object
+from providers.outcomes import webhook_object
 
 STATUSES: dict[str, StatusKind] = {
     "sent": "sent",
@@ -41,10 +41,7 @@ _LONGEST_KIND = 60
 
 def read_body(body: bytes) -> list[WebhookItem]:
     """Everything in a webhook of Meta's. Raises Malformed."""
-    payload = json_object(body)
-    if payload is None:
-        raise Malformed("the body is not a JSON object")
-    return webhook_items(payload)
+    return webhook_items(webhook_object(body))
 
 
 def webhook_items(payload: dict[str, Any]) -> list[WebhookItem]:
