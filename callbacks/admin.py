@@ -12,8 +12,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
-from callbacks import admin_forwarding, admin_reports, ingest
-from callbacks.models import Reply, Webhook
+from callbacks import admin_forwarding, admin_reports, ingest, media
+from callbacks.models import Media, Reply, Webhook
 from campaigns.lookup import phone_digits
 from campaigns.models import Forward
 from lib import pretty
@@ -207,6 +207,8 @@ class ReplyAdmin(LogAdmin):
         return {
             "badge": admin_reports.forward_badge(obj),
             "inbound": inbound,
+            "stored": Media.objects.filter(reply=obj).first(),
+            "media_url": media.url(obj.pk),
             "answers": link(page_url("campaigns_message", answers.pk), answers) if answers else "",
             "content_json": pretty.body(obj.content),
         }

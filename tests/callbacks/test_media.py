@@ -179,3 +179,18 @@ def test_old_media_is_deleted_with_its_file(meta: Provider, tmp_path: Any) -> No
     assert media.forget(timezone.now() + timedelta(days=15), days=14) == 1
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     assert Reply.objects.exists(), "the message itself stays"
+
+
+def test_an_operator_opens_it_from_the_messages_page(meta: Provider, admin_client: Client) -> None:
+    row = arrives(meta)
+    page = admin_client.get(f"/admin/callbacks/reply/{row.reply_id}/change/").content.decode()
+    assert urlsplit(media.url(row.reply_id)).path.rpartition(":")[0] in page
+    assert "to be fetched" in page
+
+
+def test_an_answer_that_names_no_place_is_not_taken_for_the_media(meta: Provider, endpoint: Endpoint) -> None:
+    endpoint.pages["/v25.0/88001"] = (200, {"Content-Type": "application/json"}, b'{"error": "expired"}')
+    row = arrives(meta, "document", {"id": "88001", "mime_type": "application/pdf"})
+    media.drain()
+    row.refresh_from_db()
+    assert (row.state, row.error) == (Media.State.FAILED, "the BSP did not say where the media lies")
