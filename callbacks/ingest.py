@@ -22,6 +22,7 @@ from lib import sql
 from lib.http import HttpRequest
 from lib.wake import wake
 from providers import leases
+from providers.connectors.base import Config
 from providers.dialects import clevertap_callbacks, clevertap_send
 from providers.messages import Malformed, StatusUpdate, TemplateUpdate, WebhookItem
 from providers.messages import Reply as Inbound
@@ -101,7 +102,8 @@ def run_batch(limit: int = BATCH) -> int:
 def _take_in_or_quarantine(provider: Provider, webhooks: Sequence[Webhook]) -> None:
     """Takes them in together; when that fails each by itself, so that a bad one stops no other."""
     try:
-        _take_in(provider, [_read(provider, webhook) for webhook in webhooks])
+        config = provider.config
+        _take_in(provider, [_read(provider, config, webhook) for webhook in webhooks])
     except (OperationalError, InterfaceError):
         raise  # the database is down, and no webhook's fault
     except Exception as error:
@@ -114,10 +116,10 @@ def _take_in_or_quarantine(provider: Provider, webhooks: Sequence[Webhook]) -> N
         _settle([_Read(webhooks[0], error=reason.replace("\0", ""))], set())
 
 
-def _read(provider: Provider, webhook: Webhook) -> _Read:
+def _read(provider: Provider, config: Config, webhook: Webhook) -> _Read:
     read = _Read(webhook)
     try:
-        items = _parse(provider, webhook)
+        items = _parse(provider, config, webhook)
     except Malformed as error:
         read.error = f"Cannot be read: {error}"
         return read
@@ -137,13 +139,14 @@ def _read(provider: Provider, webhook: Webhook) -> _Read:
     return read
 
 
-def _parse(provider: Provider, webhook: Webhook) -> list[WebhookItem]:
+def _parse(provider: Provider, config: Config, webhook: Webhook) -> list[WebhookItem]:
     body = bytes(webhook.body)
     if webhook.source == Webhook.Source.DELIVERY:
         return clevertap_callbacks.read_statuses(clevertap_send.decode(body))
     if webhook.source == Webhook.Source.INBOUND:
         return clevertap_callbacks.read_inbound(clevertap_send.decode(body))
-    return provider.bsp.parse_webhook(HttpRequest(webhook.method, webhook.url, webhook.headers, body))
+    request = HttpRequest(webhook.method, webhook.url, webhook.headers, body)
+    return provider.bsp.read_webhook(request, config)
 
 
 def _take_in(provider: Provider, reads: Sequence[_Read]) -> None:

@@ -141,11 +141,32 @@ def _gupshup(given: Given) -> Customer:
     )
 
 
+def _gupshup_enterprise(given: Given) -> Customer:
+    hsm, two_way = "2000190001", "2000190002"
+    credentials = {"hsm_userid": hsm, "hsm_password": given.key}
+    credentials |= {"two_way_userid": two_way, "two_way_password": given.secret}
+    account = {"username": hsm, "password": given.key, "account_id": two_way, "secret": given.secret}
+    options = given.base | {"templates_base_url": given.simulator}
+    return Customer(
+        {"credentials": credentials, "options": options}, {"dialect": "gupshup-enterprise", **account}
+    )
+
+
+def _twilio(given: Given) -> Customer:
+    sid = "AC5a0d3c9be2a14e07b1d6a2f4c8e7b9d1"
+    options = given.base | {"content_base_url": given.simulator}
+    return Customer(
+        {"credentials": {"account_sid": sid, "auth_token": given.secret}, "options": options},
+        {"dialect": "twilio", "account_id": sid, "secret": given.secret},
+    )
+
+
 CUSTOMERS: dict[str, Callable[[Given], Customer]] = {
     "360dialog": _dialog360,
     "exotel": _exotel,
     "generic": _generic,
     "gupshup": _gupshup,
+    "gupshup-enterprise": _gupshup_enterprise,
     "haptik": _interakt,
     "haptik-legacy": _haptik_legacy,
     "infobip": _infobip,
@@ -153,6 +174,7 @@ CUSTOMERS: dict[str, Callable[[Given], Customer]] = {
     "kaleyra": _kaleyra,
     "kaleyra-v1": _kaleyra_v1,
     "meta": _meta,
+    "twilio": _twilio,
     "vonage": _vonage,
 }
 """By the connector's slug."""

@@ -1,8 +1,11 @@
 """HTTP as plain data, so that connectors can build and read it without a socket."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
+
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)

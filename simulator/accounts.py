@@ -1,6 +1,6 @@
 """The customers of the fake BSPs: who may send, and where their webhooks go."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -46,6 +46,8 @@ class Identified(Protocol):
 
     def identity(self, account: Account) -> str: ...
 
+    def aliases(self, account: Account) -> Sequence[str]: ...
+
 
 class Accounts:
     """All accounts, found by name or by what a dialect recognises them by."""
@@ -65,7 +67,8 @@ class Accounts:
         self._by_name[account.name] = account
         if old is not None:
             self._by_identity = {key: known for key, known in self._by_identity.items() if known is not old}
-        self._by_identity[dialect.name, dialect.identity(account)] = account
+        for identity in (dialect.identity(account), *dialect.aliases(account)):
+            self._by_identity[dialect.name, identity] = account
         return account
 
     def _free_name(self, account: Account, dialect: Identified) -> str:

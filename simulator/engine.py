@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
@@ -72,7 +72,7 @@ class Engine:
         try:
             if not dialect.trusts(account, call):
                 raise Refusal(Failure.CREDENTIALS, _NO_CREDENTIALS)
-            send = dialect.read(call)
+            send = dialect.read(replace(call, account=account))
         except Refusal as refusal:
             self._note(dialect, call, account.name, _word(refusal), detail=refusal.detail)
             return await self._answer(dialect.refuse(refusal))

@@ -50,10 +50,6 @@ class Catalogue:
         count = self._behaviour.templates_count
         return generated(count) if count else default()
 
-    def all(self) -> list[Template]:
-        """The templates of all accounts, for BSPs whose sends name a template by its id alone."""
-        return [*self.of(""), *(template for own in self._own.values() for template in own)]
-
     def problem(self, account: str, use: TemplateUse) -> tuple[int, str] | None:
         """Why this send does not fit the account's templates, with Meta's code, or None."""
         for template in self.of(account):

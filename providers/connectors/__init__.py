@@ -5,6 +5,7 @@ from providers.connectors.dialog360 import dialog360
 from providers.connectors.exotel import exotel
 from providers.connectors.generic import generic
 from providers.connectors.gupshup import gupshup
+from providers.connectors.gupshup_enterprise import gupshup_enterprise
 from providers.connectors.haptik import haptik
 from providers.connectors.haptik_legacy import haptik_legacy
 from providers.connectors.infobip import infobip
@@ -20,6 +21,7 @@ _ALL: tuple[Connector, ...] = (
     exotel,
     generic,
     gupshup,
+    gupshup_enterprise,
     haptik,
     haptik_legacy,
     infobip,

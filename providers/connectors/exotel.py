@@ -105,7 +105,7 @@ class Exotel(Connector):
     default_rate = (200, 60)
     lacks = {Feature.CLICKED: "Exotel reports no click on a URL button."}
     mapped_statuses = frozenset(KINDS)
-    mapped_codes = MEANINGS.keys() - KINDS.keys()
+    mapped_codes = frozenset(MEANINGS) - frozenset(KINDS)
 
     def build_request(self, outbound: Outbound, config: Config) -> HttpRequest:
         return HttpRequest(

@@ -58,27 +58,27 @@ class GupshupEnterprise(Connector):
         Field(
             "hsm_userid",
             "HSM user ID",
-            "Gupshup gives a business two users; this is the one for templates (HSM, notifications). "
-            "It is in the mail about the account.",
+            "Gupshup gives a business two users: this one sends templates (HSM, notifications). "
+            "Gupshup's support names it where the account's papers do not.",
             required=True,
         ),
         Field(
             "hsm_password",
             "HSM password",
-            "In Gupshup's mail about the account, with the HSM user.",
+            "Comes from Gupshup together with the HSM user.",
             secret=True,
             required=True,
         ),
         Field(
             "two_way_userid",
             "Two-way user ID",
-            "The other of the two users, for messages in the 24-hour window. Left empty, freeform "
-            "messages are refused.",
+            "The other of the two users, for messages in the 24-hour window; it comes from Gupshup too. "
+            "Left empty, freeform messages are refused.",
         ),
         Field(
             "two_way_password",
             "Two-way password",
-            "In Gupshup's mail about the account, with the two-way user.",
+            "Comes from Gupshup together with the two-way user.",
             secret=True,
         ),
     )

@@ -54,15 +54,10 @@ def template(content: TemplateContent, registered: Registered | None) -> Json:
 def _in_order(content: TemplateContent, known: Sequence[Json]) -> TemplateContent:
     """The content as the template has it: named values by their first mention, buttons by their index."""
     carousel = [part for part in known if text(part, "type") == "CAROUSEL"]
-    cards = [
-        replace(
-            card,
-            body=_values(body_texts(card.body, objects(carousel, 0, "cards", index, "components"), where)),
-            buttons=_sorted(card.buttons),
-        )
-        for index, card in enumerate(content.cards)
-        if (where := f"card {index}, ")
-    ]
+    cards = []
+    for index, card in enumerate(content.cards):
+        texts = body_texts(card.body, objects(carousel, 0, "cards", index, "components"), f"card {index}, ")
+        cards.append(replace(card, body=_values(texts), buttons=_sorted(card.buttons)))
     body = _values(body_texts(content.body, known))
     return replace(content, body=body, buttons=_sorted(content.buttons), cards=tuple(cards))
 

@@ -25,7 +25,7 @@ from providers.messages import (
     TemplateUpdate,
     WebhookItem,
 )
-from providers.outcomes import EXCERPT, json_object
+from providers.outcomes import EXCERPT, webhook_object
 
 STATUSES: dict[str, StatusKind] = {
     "sent": "sent",
@@ -69,9 +69,7 @@ CODES: dict[str, ReportCode] = {
 
 def read_body(body: bytes) -> list[WebhookItem]:
     """Everything in a webhook of either version. Raises Malformed."""
-    payload = json_object(body)
-    if payload is None:
-        raise Malformed("the body is not a JSON object")
+    payload = webhook_object(body)
     if "entry" in payload:
         return _version_3(payload)
     kind = text(payload, "type")

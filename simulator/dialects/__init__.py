@@ -5,12 +5,14 @@ from simulator.dialects.clevertap import CleverTap
 from simulator.dialects.dialog360 import Dialog360
 from simulator.dialects.exotel import Exotel
 from simulator.dialects.gupshup import Gupshup
+from simulator.dialects.gupshup_enterprise import GupshupEnterprise
 from simulator.dialects.haptik_legacy import HaptikLegacy
 from simulator.dialects.infobip import Infobip
 from simulator.dialects.interakt import Interakt
 from simulator.dialects.kaleyra import Kaleyra
 from simulator.dialects.kaleyra_v1 import KaleyraV1
 from simulator.dialects.meta import Meta
+from simulator.dialects.twilio import Twilio
 from simulator.dialects.vonage import Vonage
 
 DIALECTS: dict[str, Dialect] = {
@@ -23,9 +25,11 @@ DIALECTS: dict[str, Dialect] = {
         Meta(),
         CleverTap(),
         Dialog360(),
+        Twilio(),
         Vonage(),
         Exotel(),
         HaptikLegacy(),
         Gupshup(),
+        GupshupEnterprise(),
     )
 }

@@ -46,6 +46,7 @@ class Call:
     query: Mapping[str, str]
     headers: Mapping[str, str]  # case-insensitive
     body: bytes
+    account: Account | None = None  # the caller's, once it is known
 
 
 class Answer(NamedTuple):
@@ -141,6 +142,10 @@ class Dialect(ABC):
     @abstractmethod
     def identity(self, account: Account) -> str:
         """What tells this dialect's accounts apart; `caller` reads the same from a request."""
+
+    def aliases(self, account: Account) -> Sequence[str]:
+        """What else `caller` may read for this account, where a BSP gives it several users."""
+        return ()
 
     @abstractmethod
     def caller(self, call: Call) -> str: ...

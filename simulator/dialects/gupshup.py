@@ -22,11 +22,12 @@ from simulator.dialects.base import (
     Send,
     Status,
 )
-from simulator.templates import Catalogue, Template
+from simulator.templates import Catalogue
 
 Json = dict[str, Any]
 
-_FIELDS = {"channel", "source", "destination", "src.name", "message", "template", "postbackTexts"}
+_JSON = {"message", "template", "postbackTexts"}
+_FIELDS = {"channel", "source", "destination", "src.name", *_JSON}
 _HTTP_STATUS = {Failure.CREDENTIALS: 401, Failure.THROTTLED: 429}
 _WORDS = {
     Failure.CREDENTIALS: "Authentication Failed",
@@ -63,11 +64,12 @@ class Gupshup(Dialect):
         if form.get("channel") != "whatsapp":
             raise Refusal(Failure.PAYLOAD, "channel must be whatsapp")
         to = _plain_digits(form, "destination")
-        content = {name: _read(value) for name, value in form.items()}
         if call.params["kind"] == "msg":
-            return Send(to, "", gupshup_messages.session(form), content)
-        use = gupshup_messages.template(form, self._known)
-        return Send(to, "", use.name, content, use)
+            return Send(to, "", gupshup_messages.session(form), _read(form))
+        assert self.catalogue is not None
+        assert call.account is not None
+        use = gupshup_messages.template(form, self.catalogue.of(call.account.name))
+        return Send(to, "", use.name, _read(form), use)
 
     def new_id(self, send: Send) -> str:
         return str(uuid.uuid4())
@@ -110,9 +112,6 @@ class Gupshup(Dialect):
 
     # what else there is
 
-    def _known(self, wanted: str) -> Template | None:
-        return gupshup_messages.matching(wanted, self.catalogue.all() if self.catalogue else [])
-
     def _templates(self, call: Call, accounts: Accounts, catalogue: Catalogue) -> Answer:
         account = accounts.identified(self.name, self.caller(call))
         if account is None or account.app_id != call.params["app_id"]:
@@ -125,15 +124,9 @@ class Gupshup(Dialect):
 
 
 def _form(call: Call) -> dict[str, str]:
-    if not call.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
-        raise Refusal(Failure.PAYLOAD, "Content-Type must be application/x-www-form-urlencoded")
-    try:
-        pairs = parse_qsl(call.body.decode("ascii"), keep_blank_values=True, strict_parsing=True)
-    except ValueError:
-        raise Refusal(Failure.PAYLOAD, "the body is no form") from None
-    form = dict(pairs)
-    if len(form) < len(pairs) or not form.keys() <= _FIELDS:
-        raise Refusal(Failure.PAYLOAD, f"a field twice, or one that there is not: {sorted(form)}")
+    form = reading.form(call)
+    if not form.keys() <= _FIELDS:
+        raise Refusal(Failure.PAYLOAD, f"a field that there is not: {sorted(form.keys() - _FIELDS)}")
     return form
 
 
@@ -144,9 +137,9 @@ def _plain_digits(form: dict[str, str], name: str) -> str:
     return reading.digits(given, name)
 
 
-def _read(value: str) -> object:
-    """The field for the records: what is JSON inside the form as JSON."""
-    return msgspec.json.decode(value) if value.startswith(("{", "[")) else value
+def _read(form: dict[str, str]) -> Json:
+    """The form for the records: what is JSON inside it as JSON."""
+    return {name: gupshup_messages.field(form, name) if name in _JSON else form[name] for name in form}
 
 
 def _whatsapp_id(message: Message) -> str:

@@ -23,11 +23,16 @@ def field(form: dict[str, str], name: str) -> Any:
         raise Refusal(Failure.PAYLOAD, f"{name} must be JSON") from None
 
 
-def session(form: dict[str, str]) -> str:
-    """Checks a session message; its label for people."""
+def _message(form: dict[str, str]) -> Json:
     message = field(form, "message")
     if not isinstance(message, dict):
         raise Refusal(Failure.PAYLOAD, "message must be an object")
+    return message
+
+
+def session(form: dict[str, str]) -> str:
+    """Checks a session message; its label for people."""
+    message = _message(form)
     reader = _SESSION.get(message.get("type"))
     if reader is None:
         raise Refusal(Failure.PAYLOAD, f"message.type is not supported: {message.get('type')!r}")
@@ -73,15 +78,16 @@ _SESSION: dict[object, Callable[[Json], str]] = {
 }
 
 
-def template(form: dict[str, str], known: Callable[[str], Template | None]) -> TemplateUse:
-    """Checks a template message against the template that its id names.
+def template(form: dict[str, str], templates: list[Template]) -> TemplateUse:
+    """Checks a template message against the one of the account's templates that its id names.
 
     The values come in one list, so whatever is too many or too few counts as the body's.
     """
     told = field(form, "template")
     if not isinstance(told, dict) or not isinstance(told.get("params"), list):
         raise Refusal(Failure.PAYLOAD, "template must have an id and a list of params")
-    wanted = known(reading.text(told, "id"))
+    given = reading.text(told, "id")
+    wanted = next((one for one in templates if template_id(one) == given), None)
     if wanted is None:
         raise Refusal(Failure.TEMPLATE, "Template Not Found")
     params = told["params"]
@@ -92,20 +98,14 @@ def template(form: dict[str, str], known: Callable[[str], Template | None]) -> T
     valued = _valued(found)
     taken = _header_values(found) + len(valued) + sum(_card_values(card) for card in carousel)
     _check_code(found, valued, params[len(params) - len(valued) :] if not carousel else [])
-    message = field(form, "message") if "message" in form else {}
-    media, cards = _header(message, found), 0
-    if carousel:
-        cards = _cards(message)
-    elif "LIMITED_TIME_OFFER" in found:
+    message = _message(form) if "message" in form else {}
+    cards = _cards(message) if carousel else 0
+    media = 0 if carousel else _header(message, found)
+    if "LIMITED_TIME_OFFER" in found:
         _expiration(told, found["LIMITED_TIME_OFFER"])
     header = _header_values(found) or media
-    postbacks = _postbacks(form)
-    buttons = frozenset({*valued, *postbacks})
+    buttons = frozenset({*valued, *_postbacks(form)})
     return TemplateUse(wanted["name"], wanted["language"], header, len(params) - taken, buttons, cards)
-
-
-def matching(wanted: str, templates: list[Template]) -> Template | None:
-    return next((one for one in templates if template_id(one) == wanted), None)
 
 
 def _valued(found: dict[str, Json]) -> list[int]:
@@ -141,7 +141,7 @@ def _header(message: Json, found: dict[str, Json]) -> int:
     """1 where the message brings the medium that the template's header shows."""
     wanted = found.get("HEADER", {}).get("format", "TEXT").lower()
     kind = message.get("type", "")
-    if not message or kind == "carousel":
+    if not message:
         return 0
     if kind != wanted:
         raise Refusal(Failure.TEMPLATE, f"message.type is {kind!r}, the template's header is {wanted}")

@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -22,6 +23,19 @@ def json_object(call: Call) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Refusal(Failure.PAYLOAD, "the body is not a JSON object")
     return body
+
+
+def form(call: Call) -> dict[str, str]:
+    """The body as a form in which no field stands twice."""
+    if not call.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
+        raise Refusal(Failure.PAYLOAD, "Content-Type must be application/x-www-form-urlencoded")
+    try:
+        pairs = parse_qsl(call.body.decode(), keep_blank_values=True, strict_parsing=True)
+    except ValueError as error:
+        raise Refusal(Failure.PAYLOAD, f"the body is no form: {error}") from None
+    if len(dict(pairs)) < len(pairs):
+        raise Refusal(Failure.PAYLOAD, "a field is there twice")
+    return dict(pairs)
 
 
 def digits(number: object, name: str) -> str:
