@@ -17,9 +17,9 @@ from providers.connectors.twilio import twilio
 from providers.connectors.vonage import vonage
 
 _ALL: tuple[Connector, ...] = (
+    generic,
     dialog360,
     exotel,
-    generic,
     gupshup,
     gupshup_enterprise,
     haptik,

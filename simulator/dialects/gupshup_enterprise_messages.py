@@ -67,12 +67,11 @@ def _fits(template: Template, form: Form) -> bool:
     if not parts.keys() <= {"HEADER", "BODY", "FOOTER", "BUTTONS"}:
         return False
     whole = form.get("isTemplate", "false") == "true"
-    footer: str = parts.get("FOOTER", {}).get("text", "")
     return (
         whole == (len(parts) > 1)
         and _is_text(form.get("msg") or form.get("caption", ""), parts["BODY"]["text"])
         and _is_header(form, parts.get("HEADER", {}))
-        and form.get("footer", "") == footer
+        and form.get("footer", "") == parts.get("FOOTER", {}).get("text", "")
         and _has_suffix(form, parts.get("BUTTONS", {}).get("buttons", []))
     )
 
@@ -83,7 +82,7 @@ def _is_text(given: str, registered: str) -> bool:
 
 
 def _is_header(form: Form, header: dict[str, Any]) -> bool:
-    kind = header.get("format", "TEXT")
+    kind: str = header.get("format", "TEXT")
     if kind != "TEXT":
         return form["msg_type"] == kind
     return form["msg_type"] == "HSM" and _is_text(form.get("header", ""), header.get("text", ""))
