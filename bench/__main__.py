@@ -1,6 +1,7 @@
 """All benchmarks, their tables printed and put into the README: `make bench`.
 
-`python -m bench NAME …` runs some of them: intake, sending, webhooks, end_to_end.
+`python -m bench NAME …` runs some of them: intake, sending, webhooks, links, templates,
+end_to_end.
 """
 
 import os
@@ -9,10 +10,13 @@ import shutil
 import subprocess
 import sys
 
-from bench import end_to_end, intake, sending, webhooks
+from bench import end_to_end, intake, links, sending, templates, webhooks
 from bench.surroundings import ROOT
 
-ALL = {module.__name__.partition(".")[2]: module for module in (intake, sending, webhooks, end_to_end)}
+ALL = {
+    module.__name__.partition(".")[2]: module
+    for module in (intake, sending, webhooks, links, templates, end_to_end)
+}
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 
 

@@ -15,6 +15,7 @@ django.setup()
 
 import msgspec  # noqa: E402
 from django.core.handlers.wsgi import WSGIHandler  # noqa: E402
+from django.http import HttpResponse  # noqa: E402
 from django.urls import path  # noqa: E402
 from django.utils import timezone  # noqa: E402
 from rest_framework import authentication, exceptions, serializers  # noqa: E402
@@ -23,6 +24,7 @@ from rest_framework.views import APIView  # noqa: E402
 
 from campaigns import ledger  # noqa: E402
 from campaigns.models import Message  # noqa: E402
+from config.wsgi import MachineHandler  # noqa: E402
 from lib import crypto  # noqa: E402
 from providers.models import ApiCredential, Provider  # noqa: E402
 
@@ -90,7 +92,12 @@ class PlainView(APIView):
         return Response({"status": "success"})
 
 
-urlpatterns = [path("v1/<str:public_id>/messages", PlainView.as_view())]
+def redirect(request: Any, token: str) -> HttpResponse:
+    """What following a short link would cost if it were the same for everybody."""
+    return HttpResponse(status=302, headers={"Location": "https://shop.example.org/"})
+
+
+urlpatterns = [path("v1/<str:public_id>/messages", PlainView.as_view()), path("l/<str:token>", redirect)]
 
 
 class _Plain(WSGIHandler):
@@ -100,6 +107,17 @@ class _Plain(WSGIHandler):
 
 
 plain = _Plain()
+
+
+class _Bare(MachineHandler):
+    """No middleware, like the gateway's own paths for machines and short links."""
+
+    def get_response(self, request: Any) -> Any:
+        request.urlconf = "bench.baselines"
+        return super().get_response(request)
+
+
+bare = _Bare().answer
 
 _queue: list[tuple[Any, asyncio.Future]] = []
 _writing = False

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import django
 
@@ -17,12 +18,14 @@ django.setup()
 import msgspec  # noqa: E402
 import requests  # noqa: E402
 from django.utils import timezone  # noqa: E402
+from msgspec.structs import replace  # noqa: E402
 
+from bench import inside_templates  # noqa: E402
 from callbacks import forward, ingest  # noqa: E402
 from campaigns import dispatch, ledger, matching  # noqa: E402
 from campaigns.models import Message  # noqa: E402
 from lib import sql  # noqa: E402
-from providers.messages import Header, Media, Outbound, TemplateContent, Value  # noqa: E402
+from providers.messages import Button, Header, Media, Outbound, TemplateContent, Value  # noqa: E402
 from providers.models import Provider  # noqa: E402
 
 CONTENT = TemplateContent(
@@ -54,6 +57,39 @@ def fill(count: str) -> dict:
             ]
         )  # fmt: skip
     return {"filled": Message.objects.count()}
+
+
+def fill_links(path: str) -> dict:
+    """A sent message with a short link each for those that `fill` made; their tokens, a line each."""
+    from campaigns import links
+
+    now = timezone.now()
+    ids = list(Message.objects.order_by("id").values_list("id", flat=True))
+    wanted = [
+        links.Wanted(pk, "button.0", f"https://shop.example.org/{pk}", "https://go.example.org/l/")
+        for pk in ids
+    ]
+    made = links.make(wanted, now, 30)
+    Path(path).write_text("".join(f"{paths['button.0']}\n" for paths in made.values()))
+    return {"links": len(made)}
+
+
+def track() -> dict:
+    """Registers the template that `fill` uses, with a button whose clicks are tracked, and has every
+    message bring its URL."""
+    from templates_app.models import Template
+
+    Provider.objects.filter(nickname="bench").update(click_domain="go.example.org")
+    button = {"type": "URL", "text": "Open", "url": "https://go.example.org/l/{{1}}"}
+    Template.objects.create(
+        provider=provider(),
+        name=CONTENT.name,
+        language="en",
+        components=[{"type": "BUTTONS", "buttons": [button]}],
+        tracked=["button.0"],
+    )
+    pressed = replace(CONTENT, buttons=(Button(0, "dynamic_url", "Open", "https://shop.example.org/t/88"),))
+    return {"messages": Message.objects.update(content=msgspec.json.encode(pressed).decode())}
 
 
 def drain(what: str) -> dict:
@@ -134,7 +170,15 @@ def fill_webhooks() -> dict:
     return {"webhooks": len(rows)}
 
 
-COMMANDS = {"fill": fill, "drain": drain, "loop": loop, "fill_webhooks": fill_webhooks}
+COMMANDS = {
+    "fill": fill,
+    "fill_links": fill_links,
+    "track": track,
+    "drain": drain,
+    "loop": loop,
+    "fill_webhooks": fill_webhooks,
+    **inside_templates.COMMANDS,
+}
 
 if __name__ == "__main__":
     print(json.dumps(COMMANDS[sys.argv[1]](*sys.argv[2:])))

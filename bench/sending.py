@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from bench.surroundings import add_provider, control, database, inside, running, simulator, table
+from bench.surroundings import add_provider, control, database, inside, query, running, simulator, table
 
 MESSAGES = 15_000
 SIMULATOR = 8661
@@ -27,11 +27,17 @@ def run() -> str:
         inside(env, "fill", str(MESSAGES))
         ours = inside(env, "drain", "send")
         assert ours["done"] == MESSAGES, ours
+        query(env, "UPDATE campaigns_message SET status = 10, next_attempt_at = accepted_at")
+        inside(env, "track")
+        linked = inside(env, "drain", "send")
+        ((made,),) = query(env, "SELECT count(*) FROM campaigns_link")
+        assert linked["done"] == made == MESSAGES, (linked, made)
     best = max(figures["done"] / figures["seconds"] for figures in baselines)
     for name, figures in (
         ("`requests` in 100 threads, nothing recorded", baselines[0]),
         ("`requests` in 500 threads, nothing recorded", baselines[1]),
         ("**Waypost**: claimed, sent, settled in the ledger", ours),
+        ("**Waypost**, with a short link a message", linked),
     ):
         rate = figures["done"] / figures["seconds"]
         cpu = figures["cpu"] / figures["done"] * 1e6

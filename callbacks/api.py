@@ -48,7 +48,9 @@ class _CallbackView(PlainView):
             return answer(500, {"message": "Unable to process the request"})
 
     def take(self, door: Door, incoming: HttpRequest) -> HttpResponse:
-        inbox.store(door.provider_id, self.source, incoming)
+        # A BSP may have been told to prove itself in a header of any name.
+        secrets = [door.config.secrets(field.name) for field in door.connector.credentials if field.secret]
+        inbox.store(door.provider_id, self.source, incoming, {value for live in secrets for value in live})
         return answer(200, {"status": "success"})
 
 
@@ -94,7 +96,7 @@ class WebhookView(_CallbackView):
         if not door.connector.verify(incoming, door.config):
             logger.warning("A webhook for provider %s failed its verification", door.nickname)
             return answer(401, {"message": "Verification failed"})
-        discovery.learn_from_query(door, incoming.query)
+        discovery.learn_from_url(door, incoming)
         super().take(door, incoming)
         told = door.connector.webhook_answer
         return HttpResponse(told.body, status=told.status, content_type=told.header("Content-Type"))

@@ -1,6 +1,6 @@
 """Storing callbacks as they arrive, many in one commit."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -39,10 +39,16 @@ def _write(rows: Sequence[_Row]) -> None:
 _writer: GroupCommit[_Row] = GroupCommit(_write)
 
 
-def store(provider_id: int, source: str, request: HttpRequest) -> None:
-    """Commits the callback and wakes the parser. Raises Overloaded or a database error."""
+def store(provider_id: int, source: str, request: HttpRequest, secrets: Container[str] = ()) -> None:
+    """Commits the callback and wakes the parser. Raises Overloaded or a database error.
+
+    Headers that carry credentials by their name, or one of the secrets, are kept masked.
+    """
     now = timezone.now()
-    headers = {name: MASK if is_secret_header(name) else value for name, value in request.headers.items()}
+    headers = {
+        name: MASK if is_secret_header(name) or value in secrets else value
+        for name, value in request.headers.items()
+    }
     _writer.submit(
         _Row(
             provider_id,

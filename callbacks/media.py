@@ -5,73 +5,59 @@ needs the BSP's key. Each such message has a row from the moment it is recorded;
 fetches soon, and the URL does it too when CleverTap is faster.
 """
 
+import logging
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
+from functools import partial
 from time import time
-from urllib.parse import urljoin
+from typing import Protocol
 
 import msgspec
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.signing import BadSignature, TimestampSigner
+from django.db import DatabaseError
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
-from callbacks.models import Media
-from lib import http
-from lib.http import HttpRequest, HttpResponse
+from callbacks.fetching import Fetched, Unavailable, fetch, first_call
+from callbacks.models import Media, Reply
+from lib import sql
 from lib.redact import Redactor
-from lib.transport import TransportError, transport
 from providers import leases
-from providers.connectors.base import Config, Connector
-from providers.dialects.clevertap_callbacks import EXTENSIONS
 from providers.messages import Reply as Inbound
 from providers.models import Provider
 
-TIMEOUT = 60.0
-HOPS = 4
-BATCH = 20
+logger = logging.getLogger(__name__)
+
+TIMEOUT = 60.0  # for one file, redirects and all
+READER_TIMEOUT = 25.0  # while somebody waits for it, whose proxy gives up sooner
+AT_ONCE = 4  # each is held in memory while it comes in
+PATIENCE = 1.0  # between looks at the lease while waiting
 WAITS = [timedelta(seconds=seconds) for seconds in (5, 30, 300, 1800, 7200)]
-# A document may be of any type. One that WhatsApp does not name is handed out as plain bytes, so
-# that no browser runs what is in it.
-PLAIN = "application/octet-stream"
+STORED = ("state", "file", "content_type")
 
 _signer = TimestampSigner(salt="inbound media")
-
-
-class Unavailable(Exception):
-    """Media that could not be fetched. `for_good` when asking again will not help."""
-
-    def __init__(self, reason: str, *, for_good: bool = False) -> None:
-        super().__init__(reason)
-        self.for_good = for_good
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    content: bytes
-    content_type: str
 
 
 def expect(provider: Provider, replies: Sequence[tuple[int, Inbound]], now: datetime) -> bool:
     """Notes which of the new replies, with their ids, have media to fetch. Returns whether any has."""
     if not any(inbound.media for _, inbound in replies):
         return False
-    config = provider.config
-    wanted = [pk for pk, inbound in replies if _first_call(provider, inbound, config) is not None]
+    connector, config = provider.bsp, provider.config
+    wanted = [pk for pk, inbound in replies if first_call(connector, config, inbound) is not None]
     Media.objects.bulk_create(Media(reply_id=pk, next_attempt_at=now) for pk in wanted)
     return bool(wanted)
 
 
-def reachable(provider: Provider, reply_id: int, inbound: Inbound) -> Inbound:
-    """The message with a media URL that CleverTap can fetch."""
-    if inbound.media is None or _first_call(provider, inbound) is None:
+def reachable(reply: Reply, inbound: Inbound) -> Inbound:
+    """The message with a media URL that CleverTap can fetch: ours, if we were to fetch it when it came."""
+    if inbound.media is None or not hasattr(reply, "media"):
         return inbound
-    return msgspec.structs.replace(inbound, media=msgspec.structs.replace(inbound.media, url=url(reply_id)))
+    return msgspec.structs.replace(inbound, media=msgspec.structs.replace(inbound.media, url=url(reply.pk)))
 
 
 def url(reply_id: int) -> str:
@@ -88,89 +74,48 @@ def read_token(token: str) -> Media | None:
     return Media.objects.select_related("reply__provider").filter(reply_id=reply_id).first()
 
 
-def _first_call(provider: Provider, inbound: Inbound, config: Config | None = None) -> HttpRequest | None:
-    return provider.bsp.media_request(inbound.media, config or provider.config) if inbound.media else None
-
-
 def obtain(media: Media) -> None:
-    """Fetches the media and stores it. Raises Unavailable; either way the row says how it went."""
+    """Fetches and stores the media for somebody who asks before the worker has it. Raises Unavailable.
+
+    The connection is given back while the BSP is slow: the pool is that of the message endpoint.
+    What fails is for the worker to note, since readers may ask any number of times.
+    """
+    with sql.borrowed():
+        call = _call_for(media)
+    fetched = call(READER_TIMEOUT)
+    with sql.borrowed():
+        _keep(media, fetched)
+
+
+class _Call(Protocol):
+    def __call__(self, timeout: float) -> Fetched: ...
+
+
+def _call_for(media: Media) -> _Call:
+    """All that needs the database; the rest may run in another thread."""
     provider = media.reply.provider
     inbound = msgspec.json.decode(media.reply.content, type=Inbound)
-    media.attempts += 1
+    return partial(fetch, provider.bsp, provider.config, inbound)
+
+
+def _keep(media: Media, fetched: Fetched) -> None:
+    """Stores the file, unless another process was faster. Raises Unavailable."""
+    before = media.file.name
     try:
-        fetched = fetch(provider, inbound)
-    except Unavailable as error:
-        media.error = Redactor(provider.secret_values).text(str(error))[:300]
-        if error.for_good or media.attempts > len(WAITS):
-            media.state = Media.State.FAILED
-        else:
-            media.next_attempt_at = timezone.now() + WAITS[media.attempts - 1]
-        media.save()
-        raise
-    media.state, media.error, media.content_type = Media.State.STORED, "", fetched.content_type
-    media.file.save(str(media.reply_id), ContentFile(fetched.content))
-
-
-def fetch(provider: Provider, inbound: Inbound) -> Fetched:
-    """The bytes from the BSP. Raises Unavailable. No credential goes where a redirect leads."""
-    request = _first_call(provider, inbound)
-    followed = False
-    for _ in range(HOPS):
-        if request is None:
-            break
-        response = _call(request)
-        location = response.header("Location")
-        if response.status in (301, 302, 303, 307, 308) and location:
-            request = _redirected(request, location)
-            continue
-        onward = None if followed else provider.bsp.media_follow(response, provider.config)
-        if onward is None and not followed and _tells_where(provider):
-            raise Unavailable("the BSP did not say where the media lies", for_good=True)
-        if onward is None:
-            return _checked(response, inbound)
-        request, followed = onward, True
-    raise Unavailable("the BSP sends from one address to the next", for_good=True)
-
-
-def _tells_where(provider: Provider) -> bool:
-    """Whether the BSP's first answer is only ever the way to the media."""
-    return type(provider.bsp).media_follow is not Connector.media_follow
-
-
-def _call(request: HttpRequest) -> HttpResponse:
+        media.file.save(str(media.reply_id), ContentFile(fetched.content), save=False)
+    except OSError as error:
+        raise Unavailable(f"it cannot be stored: {error}") from error
+    stored, storage = str(media.file.name), media.file.storage
+    same = Media.objects.filter(pk=media.pk, file=before or "")
+    values = {"state": Media.State.STORED, "error": "", "content_type": fetched.content_type}
+    if same.update(file=stored, **values):
+        media.content_type = fetched.content_type
+        return
+    storage.delete(stored)
     try:
-        response = transport.send(request, TIMEOUT, settings.MEDIA_MAX_BYTES + 1)
-    except TransportError as error:
-        raise Unavailable(str(error)) from error
-    if response.status >= 400:
-        lasting = response.status < 500 and response.status not in (408, 429)
-        raise Unavailable(f"the BSP answered HTTP {response.status}", for_good=lasting)
-    return response
-
-
-def _redirected(request: HttpRequest, location: str) -> HttpRequest:
-    target = urljoin(request.url, location)
-    if not target.startswith(("https://", "http://")):
-        raise Unavailable("the BSP redirects to something that is no web address", for_good=True)
-    same = http.host(target) == http.host(request.url) and target.startswith(request.url.partition("//")[0])
-    return HttpRequest("GET", target, request.headers if same else {})
-
-
-def _checked(response: HttpResponse, inbound: Inbound) -> Fetched:
-    if len(response.body) > settings.MEDIA_MAX_BYTES:
-        raise Unavailable(f"larger than {settings.MEDIA_MAX_BYTES} bytes", for_good=True)
-    if not response.body:
-        raise Unavailable("the BSP answered with nothing")
-    told = response.header("Content-Type").partition(";")[0].strip().lower()
-    expected = inbound.media.mime_type.partition(";")[0].strip().lower() if inbound.media else ""
-    for kind in (told, expected):
-        if kind in EXTENSIONS and (kind == told or told in ("", PLAIN)):
-            return Fetched(response.body, kind)
-    if inbound.kind == "document":
-        return Fetched(response.body, PLAIN)
-    raise Unavailable(
-        f"the BSP answered with {told or 'an unnamed type'}, which is no {inbound.kind}", for_good=True
-    )
+        media.refresh_from_db(fields=STORED)
+    except Media.DoesNotExist as error:
+        raise Unavailable("it was deleted meanwhile", for_good=True) from error
 
 
 def _due() -> QuerySet[Media]:
@@ -191,13 +136,15 @@ def drain(
         return 0
     done = 0
     idle_since = time()
-    with hold:
+    with hold, ThreadPoolExecutor(AT_ONCE, "media") as pool:
         while not (stop and stop.is_set()):
             stirred.clear()
-            rows = list(_due().select_related("reply__provider").order_by("next_attempt_at", "id")[:BATCH])
-            for row in rows:
-                hold.renew()
-                _try(row)
+            hold.renew()
+            rows = list(_due().select_related("reply__provider").order_by("next_attempt_at", "id")[:AT_ONCE])
+            for row, fetching in [(row, _begin(pool, row)) for row in rows]:
+                while not wait([fetching], PATIENCE).done:
+                    hold.renew()
+                _settle(row, fetching)
             done += len(rows)
             if rows:
                 idle_since = time()
@@ -208,14 +155,46 @@ def drain(
     return done
 
 
-def _try(row: Media) -> None:
-    with suppress(Unavailable):  # the row says why, and when it is tried again
-        obtain(row)
+def _begin(pool: ThreadPoolExecutor, row: Media) -> "Future[Fetched]":
+    try:
+        return pool.submit(_call_for(row), TIMEOUT)
+    except Exception as error:
+        failed: Future[Fetched] = Future()
+        failed.set_exception(error)
+        return failed
+
+
+def _settle(row: Media, fetching: "Future[Fetched]") -> None:
+    """Stores what was fetched, or says on the row why it was not and when it is tried again."""
+    try:
+        _keep(row, fetching.result())
+        return
+    except DatabaseError:
+        raise
+    except Unavailable as error:
+        reason, for_good = str(error), error.for_good
+    except Exception as error:  # one message must not stop the queue
+        logger.exception("Media %s could not be fetched", row.pk)
+        reason, for_good = f"{type(error).__name__}: {error}", False
+    reason = Redactor(row.reply.provider.secret_values).text(reason).replace("\0", "")
+    attempts = row.attempts + 1
+    values = {"attempts": attempts, "error": reason[:300]}
+    if for_good or attempts > len(WAITS):
+        values["state"] = Media.State.FAILED
+    else:
+        values["next_attempt_at"] = timezone.now() + WAITS[attempts - 1]
+    # A reader may have got it meanwhile.
+    Media.objects.filter(pk=row.pk, state=Media.State.PENDING).update(**values)
 
 
 def forget(now: datetime, days: int, limit: int = 500) -> int:
-    """Deletes media that came more than `days` ago, files first. Returns how many."""
-    old = list(Media.objects.filter(reply__received_at__lt=now - timedelta(days=days)).order_by("pk")[:limit])
+    """Deletes media that came more than `days` ago, files first. Returns how many.
+
+    The oldest have the lowest ids, which saves a look at all of them.
+    """
+    before = now - timedelta(days=days)
+    oldest = Media.objects.select_related("reply").order_by("pk")[:limit]
+    old = [media for media in oldest if media.reply.received_at < before]
     for media in old:
         media.file.delete(save=False)
     return Media.objects.filter(pk__in=[media.pk for media in old]).delete()[0]

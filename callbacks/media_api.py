@@ -2,17 +2,24 @@
 
 import threading
 
+from django.core.files import File
 from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views import View
 
 from callbacks import media
+from callbacks.fetching import PLAIN, Unavailable
 from callbacks.models import Media
+from lib import sql
 from providers.dialects.clevertap_callbacks import EXTENSIONS
 
-# Fetching holds the whole file in memory, so few do it at a time in one process.
-_fetching = threading.BoundedSemaphore(4)
-_WAIT = 30.0
+# Of the web's threads, which CleverTap's messages need: this many fetch at a time, each with a whole
+# file in memory, and no more than so many stand by. Everybody else is told to come again.
+_fetching = threading.BoundedSemaphore(media.AT_ONCE)
+_waiting = threading.BoundedSemaphore(16)
+_WAIT = 10.0
+_AGAIN = 5  # seconds
+BLOCK = 65536
 
 
 class MediaView(View):
@@ -21,35 +28,64 @@ class MediaView(View):
     http_method_names = ["get", "head"]
 
     def get(self, request: HttpRequest, token: str) -> HttpResponseBase:
-        found = media.read_token(token)
+        # The file may leave slowly: a connection of the pool must not wait for that.
+        with sql.borrowed():
+            found = media.read_token(token)
         if found is None:
             return _words(404, "There is no media here: the address is wrong, or too old.")
-        if found.state == Media.State.PENDING or not _is_here(found):
-            if not _fetching.acquire(timeout=_WAIT):
+        file = _opened(found)
+        if file is None:
+            if not _waiting.acquire(blocking=False):
                 return _words(503, "Too many are fetched at once. Ask again in a moment.")
             try:
-                media.obtain(found)
-            except media.Unavailable as error:
-                return _words(410 if error.for_good else 502, f"The BSP does not give it out: {error}")
+                file = _fetched(found)
+            except Unavailable as error:
+                return _words(410 if error.for_good else 502, "The BSP does not give it out.")
             finally:
-                _fetching.release()
+                _waiting.release()
+        if file is None:
+            return _words(503, "It is being fetched. Ask again in a moment.")
         response = FileResponse(
-            found.file.open("rb"),
+            file,
             content_type=found.content_type,
             filename=found.reply.kind + EXTENSIONS.get(found.content_type, ".bin"),
-            as_attachment=found.content_type == media.PLAIN,  # nothing in it may run
+            as_attachment=found.content_type == PLAIN,  # nothing in it may run
         )
+        response.block_size = BLOCK
         response["X-Content-Type-Options"] = "nosniff"
         response["Content-Security-Policy"] = "sandbox; default-src 'none'"
         response["Cache-Control"] = "private, max-age=3600"
         return response
 
 
-def _is_here(found: Media) -> bool:
-    """Several machines need a storage they share; without one each fetches for itself."""
-    name = found.file.name
-    return bool(name) and found.file.storage.exists(str(name))
+def _fetched(found: Media) -> "File[bytes] | None":
+    """The file, fetched from the BSP unless somebody else has just done so. Raises Unavailable."""
+    if not _fetching.acquire(timeout=_WAIT):
+        return None
+    try:
+        with sql.borrowed():
+            found.refresh_from_db(fields=media.STORED)
+        file = _opened(found)
+        if file is None:
+            media.obtain(found)
+        return file or _opened(found)
+    except Media.DoesNotExist as error:
+        raise Unavailable("it was deleted meanwhile", for_good=True) from error
+    finally:
+        _fetching.release()
+
+
+def _opened(found: Media) -> "File[bytes] | None":
+    """None where it is not, or no more. Several machines need a storage that they share; without
+    one each fetches for itself."""
+    try:
+        return found.file.open("rb") if found.file else None
+    except FileNotFoundError:
+        return None
 
 
 def _words(status: int, text: str) -> HttpResponse:
-    return JsonResponse({"message": text}, status=status)
+    response = JsonResponse({"message": text}, status=status)
+    if status in (502, 503):
+        response["Retry-After"] = str(_AGAIN)
+    return response

@@ -306,14 +306,14 @@ class Replies(Queue):
     def claim(self) -> list[_Item]:
         items = []
         dropped = []
-        for reply in self.pending().select_related("answers").order_by("id")[:LANES]:
+        for reply in self.pending().select_related("answers", "media").order_by("id")[:LANES]:
             inbound = msgspec.json.decode(reply.content, type=Inbound)
             if not inbound.timestamp:
                 inbound = msgspec.structs.replace(inbound, timestamp=int(reply.at.timestamp()))
             answered = reply.answers
             msg_id = answered.msg_id if answered and not answered.untracked else ""
             waba_number = self.provider.waba_number.removeprefix("+")
-            inbound = media.reachable(self.provider, reply.pk, inbound)
+            inbound = media.reachable(reply, inbound)
             payload = clevertap_callbacks.write_inbound(inbound, waba_number, msg_id, self.quirks)
             if payload is None:
                 dropped.append(reply.pk)

@@ -6,8 +6,6 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin import action
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.models import LogEntry
-from django.contrib.admin.options import get_content_type_for_model
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -21,6 +19,7 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 
 from campaigns import export, lookup, resend
+from campaigns.admin_tests import TestSends, log_of
 from campaigns.models import Message, Refusal, Status
 from campaigns.pages import message_page, status_badge
 from campaigns.timeline import code_words
@@ -85,7 +84,7 @@ class AcceptedFilter(RangeDateTimeFilter):  # type: ignore[misc]
 
 
 @admin.register(Message)
-class MessageAdmin(LogAdmin):
+class MessageAdmin(TestSends, LogAdmin):
     list_display = ("accepted", "to", "what", "provider", "status_now", "reason", "msgid")
     list_select_related = ("provider",)
     list_defer = ("payload", "content", "custom_props", "notes")
@@ -141,11 +140,8 @@ class MessageAdmin(LogAdmin):
     # The page
 
     def page_context(self, request: HttpRequest, obj: Message) -> dict[str, Any]:
-        log = LogEntry.objects.filter(
-            content_type=get_content_type_for_model(obj), object_id=str(obj.pk)
-        ).select_related("user")
         may_retry = request.user.has_perm("campaigns.change_event")
-        return message_page(obj, log) | {"may_retry": may_retry}
+        return message_page(obj, log_of(obj)) | {"may_retry": may_retry}
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         message = self.get_object(request, unquote(str(object_id)))

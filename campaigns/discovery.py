@@ -5,6 +5,9 @@ and `inbound-message-callback-url` as headers; the incoming URL entered at Kaley
 `inbound_message_callback_url` and `payload_version` as query parameters. They are believed where
 the connector knows that set-up or the provider's switch `trust_callback_headers` is on, callback
 URLs only for hosts in CALLBACK_HOSTS.
+
+A send proves CleverTap's login, a webhook often no more than that its sender knows the URL. So a
+webhook may name the URL of inbound messages where there is none, and never another one.
 """
 
 import re
@@ -16,6 +19,7 @@ from django.db import transaction
 from django.http.request import validate_host
 
 from lib import http, sql
+from providers import auth
 from providers.auth import Door
 from providers.models import Provider
 
@@ -24,6 +28,9 @@ _HEADERS = {
     "inbound_url": "HTTP_INBOUND_MESSAGE_CALLBACK_URL",
 }
 _VERSION = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3})?")
+_URL = re.compile(r"https://[!-~]{1,992}")
+# CleverTap's page says to paste the URL, so it may stand there with a query of its own.
+_PASTED = re.compile(r"[?&]inbound_message_callback_url=(https://[^?&]*[?&].*?)&payload_version=")
 
 
 def learn(door: Door, environ: Mapping[str, str]) -> None:
@@ -45,12 +52,14 @@ def learn(door: Door, environ: Mapping[str, str]) -> None:
     _keep(door, changes)
 
 
-def learn_from_query(door: Door, query: Mapping[str, str]) -> None:
-    """The same for the parameters of a webhook URL."""
+def learn_from_url(door: Door, webhook: http.HttpRequest) -> None:
+    """The same for the parameters of the URL that a webhook was sent to."""
     if not _believed(door):
         return
-    changes: dict[str, Any] = _new_urls(door, {"inbound_url": query.get("inbound_message_callback_url", "")})
-    version = query.get("payload_version", "").strip()
+    pasted = _PASTED.search(webhook.url)
+    url = pasted[1] if pasted else webhook.query.get("inbound_message_callback_url", "")
+    changes: dict[str, Any] = {} if door.inbound_url else _new_urls(door, {"inbound_url": url})
+    version = webhook.query.get("payload_version", "").strip()
     if version != door.quirks.version and _VERSION.fullmatch(version):
         changes["quirks"] = {"version": version}
     _keep(door, changes)
@@ -78,8 +87,8 @@ def _keep(door: Door, changes: dict[str, Any]) -> None:
         for name, value in changes.items():
             setattr(provider, name, getattr(provider, name) | value if isinstance(value, dict) else value)
         provider.save(update_fields=list(changes))
+    auth.forget()  # or every request would write the same until the door is looked up anew
 
 
 def _allowed(url: str) -> bool:
-    host = http.host(url)
-    return url.startswith("https://") and len(url) <= 1000 and validate_host(host, settings.CALLBACK_HOSTS)
+    return bool(_URL.fullmatch(url)) and validate_host(http.host(url), settings.CALLBACK_HOSTS)

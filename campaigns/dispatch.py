@@ -12,26 +12,22 @@ from datetime import datetime, timedelta
 from functools import partial
 from random import uniform
 from time import sleep, time
-from typing import NamedTuple
 
-import msgspec
 from django.db import Error as DatabaseError
 from django.db import connection
 from django.utils import timezone
 
-from campaigns import ledger, matching
+from campaigns import ledger
 from campaigns.ledger import Tried
 from campaigns.models import Message, Status
+from campaigns.outgoing import Claimed, Flight, Held, Outgoing
 from lib import sql
-from lib.http import HttpRequest, HttpResponse
-from lib.redact import Redactor
+from lib.http import HttpRequest
 from lib.throttle import Window
-from lib.transport import Done, NotSent, Result, transport
+from lib.transport import Done, Result, transport
 from providers import leases
-from providers.connectors.base import Connector
-from providers.messages import Content, Outbound, Outcome, Refused, ReportCode, SendResult
+from providers.messages import Outcome, SendResult
 from providers.models import Provider
-from templates_app import known
 
 logger = logging.getLogger(__name__)
 
@@ -40,35 +36,10 @@ BATCH = 256
 GATHER = 0.008  # seconds; statements for many messages cost little more than for one
 REREAD = 1.0  # seconds between looks at the provider's settings
 AGE_LOOK = 60.0  # seconds between looks for messages past their validity: each reads the whole queue
-STORED_ANSWER = 4000
 CREDENTIAL_FAILURES = 5
 OUTAGE_FAILURES = 10
-LONGEST_RETRY = 300.0
 LONGEST_HOLD = 300.0
 TEMPLATE_HOLD = timedelta(minutes=2)  # until it is looked whether a template may be sent again
-
-_decode_content: msgspec.json.Decoder[Content] = msgspec.json.Decoder(Content)
-
-
-class Claimed(NamedTuple):
-    id: int
-    attempt: int
-    msg_id: str
-    to: str
-    content: str
-    custom_props: object
-
-
-class _Held(Exception):
-    """The message's template may not be sent now. The text says why."""
-
-
-class Flight(NamedTuple):
-    """One request under way."""
-
-    claimed: Claimed
-    request: HttpRequest
-    started_at: datetime
 
 
 def claim(provider_id: int, limit: int, now: datetime) -> list[Claimed]:
@@ -82,12 +53,12 @@ def claim(provider_id: int, limit: int, now: datetime) -> list[Claimed]:
                 SELECT id FROM campaigns_message
                 WHERE provider_id = %s AND status = {Status.QUEUED} AND next_attempt_at <= %s
                 ORDER BY kind, next_attempt_at LIMIT %s {skip})
-            RETURNING id, attempt, msg_id, "to", content, custom_props, kind, next_attempt_at""",
+            RETURNING id, attempt, msg_id, "to", content, custom_props, untracked, kind, next_attempt_at""",
             [moment, provider_id, moment, limit],
         )
         rows = cursor.fetchall()
-    rows.sort(key=lambda row: (row[6], row[7], row[0]))
-    return [Claimed(*row[:6]) for row in rows]
+    rows.sort(key=lambda row: (row[7], row[8], row[0]))
+    return [Claimed(*row[:7]) for row in rows]
 
 
 def due(provider_id: int) -> bool:
@@ -219,9 +190,7 @@ class _Sender:
         """Takes up what changed in the provider's settings, and fails what grew too old."""
         self.provider = Provider.objects.get(pk=self.provider_id)
         self.failures_kept = self.provider.credential_failures
-        self.config = self.provider.config
-        self.connector = self.provider.bsp
-        self.redactor = Redactor(self.provider.secret_values)
+        self.outgoing = Outgoing(self.provider)
         self.read_at = time()
         self.allowed = min(self.allowed or self.provider.max_concurrency, self.provider.max_concurrency)
         if self.provider.rate_count is None:
@@ -253,24 +222,16 @@ class _Sender:
         claimed = claim(self.provider_id, room, now)
         if not claimed:
             return 0
-        refused = []
+        refused: list[Tried] = []
         held: list[tuple[int, str]] = []
         calls: list[tuple[HttpRequest, Done]] = []
-        for message in claimed:
-            try:
-                request = self._request(message)
-            except _Held as error:
-                held.append((message.id, str(error)))
-                continue
-            except Refused as error:
-                refused.append(self._refused(message, now, ReportCode.TEMPLATE, error.message))
-                continue
-            except Exception as error:  # a connector's bug must cost one message, not the whole claim
-                logger.exception("Message %s could not be built", message.id)
-                text = f"The {self.connector.slug} connector failed on it: {type(error).__name__}: {error}"
-                refused.append(self._refused(message, now, ReportCode.OTHER, self.redactor.text(text)))
-                continue
-            calls.append((request, partial(self._land, Flight(message, request, now))))
+        for message, found in self._prepared(claimed, now):
+            if isinstance(found, Held):
+                held.append((message.id, found.reason))
+            elif isinstance(found, Tried):
+                refused.append(found)
+            else:
+                calls.append((found, partial(self._land, Flight(message, found, now))))
         if self.window is not None:
             self.window.start(len(calls))
             self._hand_on()
@@ -283,22 +244,16 @@ class _Sender:
         self.attempts += len(claimed)
         return len(claimed)
 
-    def _request(self, message: Claimed) -> HttpRequest:
-        props = message.custom_props
-        content = _decode_content.decode(message.content)
-        template = known.find(self.provider_id, content)
-        if template and template.stopped and self.provider.stopped_templates == Provider.Stopped.HOLD:
-            raise _Held(f"Held: the template is {template.status.lower()}.")
-        outbound = Outbound(
-            reference=matching.reference(message.id, message.attempt),
-            msg_id=message.msg_id,
-            to=message.to,
-            sender=self.config.waba_number,
-            content=known.fit(content, template),
-            custom_props=msgspec.json.decode(props) if isinstance(props, str) else props,  # type: ignore[arg-type]
-            registered=template.registered if template else None,
-        )
-        return self.connector.build_request(outbound, self.config)
+    def _prepared(
+        self, claimed: list[Claimed], now: datetime
+    ) -> list[tuple[Claimed, HttpRequest | Held | Tried]]:
+        try:
+            return self.outgoing.prepare(claimed, now)
+        except DatabaseError:  # nothing has left, so they need not become unknown
+            with contextlib.suppress(DatabaseError):
+                reason = "The database failed before it was sent."
+                ledger.put_back([(message.id, reason) for message in claimed], now)
+            raise
 
     def _land(self, flight: Flight, result: Result) -> None:
         """Called on the transport's thread."""
@@ -311,9 +266,9 @@ class _Sender:
         if not answered:
             return 0
         now = timezone.now()
-        results = [_result(self.connector, answer) for _, answer in answered]
+        results = [self.outgoing.result(answer) for _, answer in answered]
         tries = [
-            self._tried(flight, answer, result, now)
+            self.outgoing.tried(flight, answer, result, now)
             for (flight, answer), result in zip(answered, results, strict=True)
         ]
         try:
@@ -374,50 +329,3 @@ class _Sender:
         recent = held is not None and held > timezone.now() - timedelta(seconds=60)
         self.waited = min(self.waited * 2, LONGEST_HOLD) if recent else 1.0
         return self.waited * uniform(0.8, 1.2)
-
-    def _tried(self, flight: Flight, answer: Result, result: SendResult, now: datetime) -> Tried:
-        response = answer if isinstance(answer, HttpResponse) else None
-        return Tried(
-            message_id=flight.claimed.id,
-            number=flight.claimed.attempt,
-            started_at=flight.started_at,
-            outcome=result.outcome,
-            milliseconds=response.milliseconds if response else None,
-            bsp_id=result.bsp_id,
-            code=result.code,
-            bsp_code=result.bsp_code,
-            text=self.redactor.text(result.text),
-            retry_at=_retry_at(result, flight.claimed.attempt, now),
-            request=self.redactor.request(flight.request),
-            response_status=response.status if response else None,
-            response_body=self.redactor.text(response.text[:STORED_ANSWER]).replace("\x00", "")
-            if response
-            else "",
-        )
-
-    def _refused(self, message: Claimed, now: datetime, code: ReportCode, text: str) -> Tried:
-        return Tried(message.id, message.attempt, now, Outcome.REJECTED, code=code, text=text)
-
-
-def _result(connector: Connector, answer: Result) -> SendResult:
-    """One of the five outcomes, for an answer or for its absence."""
-    if isinstance(answer, HttpResponse):
-        try:
-            return connector.parse_response(answer)
-        except Exception as error:  # a connector's bug must not cost the other answers
-            logger.exception("An answer of %s could not be read", connector.slug)
-            text = f"The {connector.slug} connector failed on the answer: {type(error).__name__}: {error}"
-            return SendResult(Outcome.UNKNOWN, text=text)
-    outcome = Outcome.RETRY if isinstance(answer, NotSent) else Outcome.UNKNOWN
-    return SendResult(outcome, text=str(answer))
-
-
-def _retry_at(result: SendResult, attempt: int, now: datetime) -> datetime | None:
-    """Full jitter over a doubling wait; what was throttled waits for the provider alone."""
-    if result.outcome == Outcome.THROTTLED:
-        return now
-    if result.outcome != Outcome.RETRY:
-        return None
-    longest = min(LONGEST_RETRY, 2.0 ** min(attempt, 12))
-    wait = result.retry_after if result.retry_after is not None else uniform(longest / 4, longest)
-    return now + timedelta(seconds=min(wait, 3600.0))

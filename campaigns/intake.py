@@ -39,19 +39,19 @@ def receive(door: Door, body: bytes, began: float) -> None:
         return
     try:
         send = clevertap_send.read(payload, door.quirks.default_country)
-        notes = _check(door, send, began)
+        notes = check(door, send, began)
     except Refused as refused:
         _writer.submit(_refusal(door, payload, body, refused, began))
         raise
     if send.is_test and not _goes_out(door, send):
         return
-    _writer.submit(_accepted(door, send, notes, body, began))
+    _writer.submit(accepted(door, send, notes, body, began))
     took = time() - began
     if took > 1.0:
         _note_late(door, send, took)
 
 
-def _check(door: Door, send: Send, now: float) -> list[str]:
+def check(door: Door, send: Send, now: float) -> list[str]:
     """What can be known before queueing. Raises Refused; returns oddities to note."""
     notes = list(send.notes)
     if send.waba_number and not phone.same(send.waba_number, door.waba_number):
@@ -73,7 +73,7 @@ def _check(door: Door, send: Send, now: float) -> list[str]:
         send.msg_id,
         send.to,
         door.waba_number,
-        known.fit(content, template),
+        templates.fill(known.fit(content, template), template, send.is_test),
         send.custom_props,
         template.registered if template else None,
     )
@@ -88,7 +88,8 @@ def _goes_out(door: Door, send: Send) -> bool:
     return door.quirks.dispatch_tests == "always"
 
 
-def _accepted(door: Door, send: Send, notes: list[str], body: bytes, began: float) -> Accepted:
+def accepted(door: Door, send: Send, notes: list[str], body: bytes, began: float) -> Accepted:
+    """The row of a message that was checked; `body` is the payload it came in."""
     content = send.content
     is_template = isinstance(content, TemplateContent)
     arrived = datetime.fromtimestamp(began, UTC)

@@ -51,13 +51,13 @@ def accepted_between(
     The ids at both ends come from a binary search, some twenty look-ups by primary key.
     """
     if start is not None:
-        messages = messages.filter(accepted_at__gte=start, pk__gte=_first_id(start - DISORDER))
+        messages = messages.filter(accepted_at__gte=start, pk__gte=first_id(start - DISORDER))
     if end is not None:
-        messages = messages.filter(accepted_at__lte=end, pk__lte=_first_id(end + DISORDER))
+        messages = messages.filter(accepted_at__lte=end, pk__lte=first_id(end + DISORDER))
     return messages
 
 
-def _first_id(at: datetime) -> int:
+def first_id(at: datetime) -> int:
     """The lowest id of a message accepted at that time or later; beyond all ids when there is none."""
     ends: dict[str, Any] = Message.objects.aggregate(low=Min("pk"), high=Max("pk"))
     if ends["low"] is None:

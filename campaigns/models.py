@@ -176,6 +176,7 @@ class Link(models.Model):
     token = models.CharField(max_length=32, unique=True)
     path = models.CharField(max_length=32, help_text="The button: button.0, card.1.button.0.")
     url = models.TextField(help_text="What CleverTap sent, and where a click leads.")
+    short_url = models.TextField(help_text="What the person was sent.")
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     clicks = models.PositiveIntegerField(default=0, help_text="By people; previews are not counted.")

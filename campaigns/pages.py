@@ -7,11 +7,13 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from campaigns import timeline
-from campaigns.models import Forward, Message, Status
+from campaigns.models import Forward, Link, Message, Status
 from lib import pretty
 from lib.admin import Tone, badge
 from providers import setup
 from providers.models import Provider
+
+CLICKS_SHOWN = 20
 
 _TONES: dict[int, Tone] = {
     Status.QUEUED: "info",
@@ -81,7 +83,23 @@ def message_page(message: Message, log: Iterable[Any]) -> dict[str, Any]:
         "payload": pretty.body(message.payload),
         "content": pretty.body(message.content),
         "inbound_curl": _inbound_curl(message),
+        "links": [_link(link) for link in message.links.order_by("id")],
     }
+
+
+def _link(link: Link) -> dict[str, Any]:
+    """A short link with its newest clicks, previews among them."""
+    seen = link.click_rows.order_by("-id")[:CLICKS_SHOWN]
+    first = link.first_clicked_at
+    facts = [
+        ("Button", link.path),
+        ("Leads to", link.url),
+        ("Short link", link.short_url),
+        ("Clicks", f"{link.clicks:,}" + (f", first {pretty.clock(first)[:-4]}" if first else "")),
+        ("Expires", pretty.clock(link.expires_at)[:-4]),
+    ]
+    clicks = [(pretty.clock(one.at)[:-4], one.address, one.user_agent, one.preview) for one in seen]
+    return {"facts": facts, "clicks": clicks}
 
 
 def _facts(message: Message) -> list[tuple[str, str]]:

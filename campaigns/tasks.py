@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from campaigns import counts, dispatch, ledger
+from campaigns import counts, dispatch, ledger, links
 from lib.wake import stopping, wake
 from providers.models import Provider
 
@@ -25,10 +25,12 @@ def sweep() -> None:
 
 @shared_task(name="campaigns.upkeep")
 def upkeep() -> None:
-    """What may wait a minute: expiry on paused providers, folding the counts."""
+    """What may wait a minute: expiry on paused providers, folding the counts, old short links."""
     now = timezone.now()
     for provider in Provider.objects.filter(state=Provider.State.PAUSED):
         while ledger.fail_expired(provider.pk, now, provider.validity):
             pass
     while counts.squash():
+        pass
+    while links.forget(now):
         pass

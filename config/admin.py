@@ -1,7 +1,7 @@
 """What needs more than one app: the provider list with its queues, users and groups, the index page."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as _GroupAdmin
@@ -15,10 +15,13 @@ from django.utils.safestring import SafeString
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from callbacks.models import Outlet
+from campaigns.admin_health import TemplateHealth
 from campaigns.models import Message, StatCount, Status
 from lib.admin import CappedCount, ModelAdmin, badge, capped, column, link, list_url, moment, page_url
 from providers.admin import ProviderAdmin
 from providers.models import Provider
+from templates_app import importer
+from templates_app.admin_imports import ProviderImports
 
 # How far back the list looks for a provider's last message.
 RECENT = timedelta(days=7)
@@ -29,7 +32,9 @@ admin.site.index_title = "Overview"
 
 
 @admin.register(Provider)
-class ProviderOverview(ProviderAdmin):
+class ProviderOverview(TemplateHealth, ProviderImports, ProviderAdmin):
+    actions = (*ProviderAdmin.actions, "import_selected")
+    actions_detail = (*ProviderAdmin.actions_detail, "import_templates", "template_health")
     list_display = (
         "nickname", "waba_number", "state_badge", "connector_label", "rate", "queue", "last_accepted", "held",
         "outlets_in_trouble",
@@ -46,6 +51,9 @@ class ProviderOverview(ProviderAdmin):
         return providers.annotate(
             n_queued=CappedCount(queued), last_minute=Subquery(minutes.values("minute")[:1])
         ).prefetch_related(failing)
+
+    def panel(self, provider: Provider) -> dict[str, Any]:
+        return super().panel(provider) | {"import_alarm": importer.alarm(provider.pk)}
 
     @column(description="queued")
     def queue(self, provider: Provider) -> SafeString:

@@ -14,6 +14,7 @@ from campaigns.lookup import TROUBLE
 from campaigns.models import Event, Forward, Message, StatCount, Status
 from lib.admin import CAP, Tone, capped, list_url
 from providers.models import Provider
+from templates_app import importer
 
 State = Webhook.State
 # Rows to count, and the filters of the list that shows them.
@@ -41,6 +42,7 @@ def _cards(request: HttpRequest) -> Iterator[Card]:
         if request.user.has_perm(f"{app}.view_{name}"):
             count = rows.order_by().values("pk")[: CAP + 1].count()
             yield Card(title, text, capped(count), list_url(model, **filters), trouble if count else "")
+    yield from _failing_imports(request)
 
 
 def _counted() -> Iterator[tuple[str, str, str, Counted, Tone]]:
@@ -69,6 +71,15 @@ def _counted() -> Iterator[tuple[str, str, str, Counted, Tone]]:
         _webhooks(State.UNMATCHED),
         "warning",
     )
+
+
+def _failing_imports(request: HttpRequest) -> Iterator[Card]:
+    """Nothing while all is well: an alarm that always stands there is none."""
+    if request.user.has_perm("templates_app.view_importrun") and (alarms := importer.alarms()):
+        filters = {"provider": next(iter(alarms))} if len(alarms) == 1 else {"state": "failed"}
+        text = "providers whose last five template imports failed"
+        url = list_url("templates_app_importrun", **filters)
+        yield Card("Failing imports", text, str(len(alarms)), url, "danger")
 
 
 def _messages(status: Status) -> Counted:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
 
 from lib.admin import list_url
 
@@ -16,6 +17,9 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, dict[str, int]], ...]], ...
             ("Inbound messages", "forum", "callbacks_reply", {}),
             ("Providers", "cell_tower", "providers_provider", {}),
             ("Templates", "article", "templates_app_template", {}),
+            ("Template health", "monitor_heart", "templates_app_health", {}),
+            ("Template imports", "cloud_download", "templates_app_importrun", {}),
+            ("Template changes", "history", "templates_app_templatechange", {}),
         ),
     ),
     (
@@ -36,6 +40,9 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, dict[str, int]], ...]], ...
     ),
 )
 
+# Pages that are no model's list, with the model that says who may look.
+_PAGES = {"templates_app_health": "templates_app_template"}
+
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Unfold's navigation, with only what the user may look at."""
@@ -44,7 +51,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "title": title,
             "separator": title != _GROUPS[0][0],
             "items": [
-                {"title": name, "icon": icon, "link": list_url(model, **filters)}
+                {"title": name, "icon": icon, "link": _url(model, filters)}
                 for name, icon, model, filters in items
                 if _may_view(request, model)
             ],
@@ -53,6 +60,10 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     ]
 
 
+def _url(model: str, filters: dict[str, int]) -> str:
+    return reverse(f"admin:{model}") if model in _PAGES else list_url(model, **filters)
+
+
 def _may_view(request: HttpRequest, model: str) -> bool:
-    app, _, name = model.rpartition("_")
+    app, _, name = _PAGES.get(model, model).rpartition("_")
     return any(request.user.has_perm(f"{app}.{verb}_{name}") for verb in ("view", "change"))

@@ -4,6 +4,7 @@ from django.urls import path
 from callbacks import api as callbacks
 from callbacks.media_api import MediaView
 from campaigns.api import MessagesView
+from campaigns.link_api import LinkView
 from templates_app.api import TemplatesView
 
 urlpatterns = [
@@ -12,6 +13,7 @@ urlpatterns = [
     path("callbacks/<str:token>/delivery", callbacks.DeliveryView.as_view(), name="delivery"),
     path("callbacks/<str:token>/inbound", callbacks.InboundView.as_view(), name="inbound"),
     path("webhooks/<str:token>", callbacks.WebhookView.as_view(), name="webhook"),
+    path("l/<str:token>", LinkView.as_view(), name="link"),
     path("media/<str:token>", MediaView.as_view(), name="media"),
     path("admin/", admin.site.urls),
 ]

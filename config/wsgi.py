@@ -17,8 +17,9 @@ from django.http import HttpResponse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-# /v1/…/messages, and the callbacks; the template list queries like a page does.
-MACHINE_PATHS = re.compile(r"/v1/[^/]+/messages$|/callbacks/|/webhooks/")
+# /v1/…/messages, the callbacks, and short links, whose redirect nobody should wait for; the
+# template list queries like a page does.
+MACHINE_PATHS = re.compile(r"/v1/[^/]+/messages$|/callbacks/|/webhooks/|/l/")
 
 
 class MachineHandler(WSGIHandler):

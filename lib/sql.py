@@ -4,6 +4,7 @@ PostgreSQL gets the rows as one JSON parameter: a statement with thousands of pl
 costs its driver more time than the database needs for the rows. SQLite gets plain VALUES.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -69,19 +70,38 @@ def update(
             )
 
 
-def locked(model: type[models.Model], columns: Sequence[str], ids: Sequence[int]) -> list[tuple[Any, ...]]:
-    """The rows with these ids, locked in the order of their ids so that no two workers block each other."""
-    if not ids:
+def locked(
+    model: type[models.Model], columns: Sequence[str], values: Sequence[int] | Sequence[str], by: str = "id"
+) -> list[tuple[Any, ...]]:
+    """The rows whose column `by` has one of the values, locked in the order of their ids so that no two
+    workers block each other."""
+    return found(model, columns, values, by, " FOR UPDATE")
+
+
+def found(
+    model: type[models.Model],
+    columns: Sequence[str],
+    values: Sequence[int] | Sequence[str],
+    by: str,
+    tail: str = "",
+) -> list[tuple[Any, ...]]:
+    """The rows whose column `by` has one of the values, in the order of their ids."""
+    if not values:
         return []
     names = ", ".join(_quoted(name) for name in columns)
-    table = model._meta.db_table
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            where, tail = "id = ANY(%s::bigint[])", " FOR UPDATE"
-            parameter = "{" + ",".join(map(str, ids)) + "}"
+    parameter: Any
+    if connection.vendor == "postgresql":
+        if isinstance(values[0], int):  # as text, which is quicker for the driver than a list
+            where, parameter = f"{_quoted(by)} = ANY(%s::bigint[])", "{" + ",".join(map(str, values)) + "}"
         else:
-            where, tail, parameter = "id IN (SELECT value FROM json_each(%s))", "", f"{list(ids)}"
-        cursor.execute(f"SELECT {names} FROM {table} WHERE {where} ORDER BY id{tail}", [parameter])
+            where, parameter = f"{_quoted(by)} = ANY(%s::text[])", list(values)
+    else:
+        where, parameter = f"{_quoted(by)} IN (SELECT value FROM json_each(%s))", json.dumps(list(values))
+        tail = ""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {names} FROM {model._meta.db_table} WHERE {where} ORDER BY id{tail}", [parameter]
+        )
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 

@@ -164,14 +164,17 @@ async def _result(
 
 async def _limited(response: aiohttp.ClientResponse, most: int) -> bytes:
     """The body, cut at `most` bytes."""
-    if response.content_length is not None and response.content_length <= most:
+    length = response.content_length
+    if length is not None and length <= most and "Content-Encoding" not in response.headers:
         return await response.read()
-    chunks = bytearray()
+    # A body may be longer than it says once it is unpacked: a few kilobytes can hold gigabytes.
+    chunks, room = [], most
     async for chunk in response.content.iter_any():
-        chunks += chunk
-        if len(chunks) > most:
+        chunks.append(chunk[:room])
+        room -= len(chunk)
+        if room <= 0:
             break
-    return bytes(chunks[:most])
+    return b"".join(chunks)
 
 
 def _reason(error: BaseException, lead: str) -> str:

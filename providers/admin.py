@@ -1,6 +1,6 @@
 """The provider pages. config/admin.py registers them, with what the other apps know of a provider."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from lib.admin import SimpleListFilter, badge, choice_filter, column, moment, page_url
-from providers import once, setup, support
+from providers import import_fields, once, setup, support
 from providers.admin_buttons import ProviderButtons
 from providers.connectors import CONNECTORS
 from providers.form_fields import declared, quirk_groups
@@ -31,6 +31,11 @@ ABOUT_SECRETS = (
     "Kept encrypted and never shown again. Leave all of it empty where the endpoint asks for nothing."
 )
 ABOUT_QUIRKS = "Change a switch only where CleverTap, or a BSP in its format, behaves differently."
+ABOUT_IMPORT = (
+    "Where this provider's template list comes from. The request is a GET; the answer is in Meta's format. "
+    "“Import now” and the template health page show how it goes."
+)
+IMPORT = ("import_endpoint", ("import_limit", "import_paging"), "import_every", "click_domain")
 _TAKING_ENDPOINT = [connector.slug for connector in CONNECTORS.values() if connector.takes_endpoint]
 
 
@@ -65,14 +70,15 @@ class ProviderAdmin(ProviderButtons):
     list_fullwidth = True
     search_fields = ("nickname", "waba_number")
     search_help_text = "Nickname or WABA number"
-    actions = ("pause_selected", "resume_selected")
-    readonly_fields = ("request_type", "authentication", "support")
+    actions: tuple[str, ...] = ("pause_selected", "resume_selected")
+    readonly_fields = ("request_type", "authentication", "import_presents", "support")
     warn_unsaved_form = True
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     # Expressions of the page's script. Those who may only look have no field to read from.
     conditional_fields = {
         "endpoint": f"typeof connector == 'undefined' || {_TAKING_ENDPOINT}.includes(connector)",
         "auto_reply_text": "typeof auto_reply == 'undefined' || auto_reply",
+        **import_fields.CONDITIONS,
     } | {name: f"connector == '{connector.slug}'" for name, _, connector, _ in declared()}
     empty_title = "No provider yet"
     empty_text = (
@@ -114,11 +120,11 @@ class ProviderAdmin(ProviderButtons):
 
     @column(description="in use", empty_value="none")
     def authentication(self, provider: Provider) -> str | None:
-        """What is stored, by name: `Basic as shop; header Token`."""
-        stored = provider.credentials
-        words = [f"Basic as {stored['username']}"] if stored.get("username") else []
-        words += [name.replace(":", " ") for name in sorted(stored) if name not in ("username", "password")]
-        return "; ".join(words) or None
+        return _named(provider.credentials)
+
+    @column(description="presented", empty_value="nothing")
+    def import_presents(self, provider: Provider) -> str | None:
+        return _named(provider.import_credentials)
 
     @column(description="about this BSP")
     def support(self, provider: Provider | None) -> SafeString:
@@ -133,6 +139,7 @@ class ProviderAdmin(ProviderButtons):
         may_write = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
         credentials = [name for name, kind, _, _ in declared() if kind == "credential"] if may_write else []
         credentials = (["authentication"] if obj else []) + credentials
+        presented = import_fields.NAMES if may_write else ("import_presents",)
         options = [name for name, kind, _, _ in declared() if kind == "option"]
         sends, receives = quirk_groups()
         first = ("nickname", "waba_number", "connector", "request_type", "endpoint", "is_default")
@@ -140,9 +147,11 @@ class ProviderAdmin(ProviderButtons):
             _fieldset(None, first),
             _fieldset("Authentication at the BSP", credentials, ABOUT_SECRETS),
             _fieldset("Options of the connector", options, folded=True),
-            _fieldset("What the BSP supports", ("support",), folded=True),
+            _fieldset("What the BSP supports", ("support",)),
             _fieldset("Sending", ("max_concurrency", ("rate_count", "rate_period"), "validity")),
             _fieldset("Back to CleverTap", ("delivery_url", "inbound_url")),
+            _fieldset("Template import", (*IMPORT, *presented), ABOUT_IMPORT),
+            _fieldset("Templates", ("unknown_templates", "stopped_templates", "link_days")),
             _fieldset("Auto-reply", ("auto_reply", "auto_reply_text")),
             _fieldset("What CleverTap sends", sends, ABOUT_QUIRKS, folded=True),
             _fieldset("What CleverTap receives", receives, ABOUT_QUIRKS, folded=True),
@@ -171,11 +180,11 @@ class ProviderAdmin(ProviderButtons):
         obj: Provider | None = None,
     ) -> Any:
         if obj is not None and obj.pk and change:
-            context |= self._panel(obj) | {"may_operate": self.has_change_permission(request, obj)}
+            context |= self.panel(obj) | {"may_operate": self.has_change_permission(request, obj)}
         context["show_save_and_add_another"] = False
         return super().render_change_form(request, context, add, change, form_url, obj)
 
-    def _panel(self, provider: Provider) -> dict[str, Any]:
+    def panel(self, provider: Provider) -> dict[str, Any]:
         """What the page shows above the form: addresses, credentials of CleverTap's, state."""
         urls = setup.urls(provider)
         now = timezone.now()
@@ -251,6 +260,13 @@ def _fieldset(
         "description": about,
         "classes": ("collapse",) if folded else (),
     }
+
+
+def _named(stored: Mapping[str, str]) -> str | None:
+    """Credentials by name: `Basic as shop; header Token`."""
+    words = [f"Basic as {stored['username']}"] if stored.get("username") else []
+    words += [name.replace(":", " ") for name in sorted(stored) if name not in ("username", "password")]
+    return "; ".join(words) or None
 
 
 def _over(moment: datetime | None) -> bool:

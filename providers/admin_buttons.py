@@ -21,7 +21,7 @@ from providers.models import ROTATION_GRACE, CallbackToken, Provider
 
 
 class ProviderButtons(ModelAdmin):
-    actions_detail = ("check_connection", "pause", "resume", "new_credentials")
+    actions_detail: tuple[str, ...] = ("check_connection", "pause", "resume", "new_credentials")
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view

@@ -1,10 +1,11 @@
 """Check connection: the payload CleverTap validates a provider with, sent to the BSP."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
+from lib.http import HttpRequest, HttpResponse
 from lib.redact import Redactor
 from lib.transport import TransportError, transport
 from providers.dialects.clevertap_send import VERIFY_NAMESPACE
@@ -63,13 +64,10 @@ def check(provider: Provider) -> Checked:
         request = provider.bsp.build_request(outbound, config)
     except Refused as error:
         return _check_by_list(provider, redactor, error.message)
-    shown = msgspec.json.decode(redactor.request(request))
-    try:
-        response = transport.send(request, TIMEOUT)
-    except TransportError as error:
-        return Checked(False, redactor.text(_no_answer(error)), shown, None, "", None)
+    checked, response = _ask(request, redactor)
+    if response is None:
+        return checked
     result = provider.bsp.parse_response(response)
-    answer = redactor.text(response.text[:4000])
     text = redactor.text(result.text)
     if result.outcome == Outcome.ACCEPTED:
         ok, verdict = True, "The BSP accepted the validation message."
@@ -80,7 +78,7 @@ def check(provider: Provider) -> Checked:
         ok, verdict = False, f"The BSP refused the credentials: {text}"
     else:
         ok, verdict = False, f"{_MEANINGS[result.outcome]}: {text}"
-    return Checked(ok, verdict, shown, response.status, answer, response.milliseconds)
+    return replace(checked, ok=ok, verdict=verdict)
 
 
 def _check_by_list(provider: Provider, redactor: Redactor, reason: str) -> Checked:
@@ -88,19 +86,27 @@ def _check_by_list(provider: Provider, redactor: Redactor, reason: str) -> Check
     request = provider.bsp.templates_request(provider.config, "")
     if request is None:
         return Checked(False, reason, {}, None, "", None)
-    shown = msgspec.json.decode(redactor.request(request))
-    try:
-        response = transport.send(request, TIMEOUT)
-    except TransportError as error:
-        return Checked(False, redactor.text(_no_answer(error)), shown, None, "", None)
-    answer = redactor.text(response.text[:4000])
+    checked, response = _ask(request, redactor)
+    if response is None:
+        return checked
     ok = 200 <= response.status < 300
     verdict = "Connected: the BSP gave its template list."
     if response.status in (401, 403):
         verdict = f"The BSP refused the credentials: HTTP {response.status}"
     elif not ok:
         verdict = f"The BSP gave no template list: HTTP {response.status}"
-    return Checked(ok, verdict, shown, response.status, answer, response.milliseconds)
+    return replace(checked, ok=ok, verdict=verdict)
+
+
+def _ask(request: HttpRequest, redactor: Redactor) -> tuple[Checked, HttpResponse | None]:
+    """Makes the call. The verdict is left open, except where no answer came: then it says why."""
+    shown = msgspec.json.decode(redactor.request(request))
+    try:
+        response = transport.send(request, TIMEOUT)
+    except TransportError as error:
+        return Checked(False, redactor.text(_no_answer(error)), shown, None, "", None), None
+    answer = redactor.text(response.text[:4000])
+    return Checked(False, "", shown, response.status, answer, response.milliseconds), response
 
 
 def _no_answer(error: TransportError) -> str:

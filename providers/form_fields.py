@@ -17,6 +17,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from lib.http import HEADER_NAME
 from providers.connectors import CONNECTORS
 from providers.connectors.base import Connector, Field
 from providers.quirks import RECEIVES_FROM, Quirks
@@ -24,7 +25,6 @@ from providers.quirks import RECEIVES_FROM, Quirks
 KEPT = "stored – leave empty to keep"
 CLEAR = object()  # the cleaned value of a secret whose "clear" box was ticked
 
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -106,7 +106,7 @@ class RowsField(forms.Field):
         rows: dict[str, str] = {}
         errors = []
         for name, content in value:
-            if not _HEADER_NAME.fullmatch(name):
+            if not HEADER_NAME.fullmatch(name):
                 errors.append(f"“{name}” cannot be the name of a header. Use letters, digits and hyphens.")
             elif name.lower() in {other.lower() for other in rows}:
                 errors.append(f"{name} is there twice. Keep one of them.")

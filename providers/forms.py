@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from providers import setup
+from providers import import_fields, setup
 from providers.connectors import CONNECTORS
 from providers.form_fields import (
     CLEAR,
@@ -32,10 +32,13 @@ else:
 MODEL_FIELDS = (
     "nickname", "waba_number", "connector", "endpoint", "is_default", "auto_reply", "auto_reply_text",
     "max_concurrency", "rate_count", "rate_period", "validity", "delivery_url", "inbound_url",
+    "import_endpoint", "import_limit", "import_paging", "import_every", "click_domain", "link_days",
+    "unknown_templates", "stopped_templates",
 )  # fmt: skip
 # What saving this form may write: a worker may have paused or held the provider meanwhile.
 SAVED_FIELDS = (
     *MODEL_FIELDS, "credentials", "previous_credentials", "previous_until", "options", "quirks",
+    "import_credentials",
 )  # fmt: skip
 
 UNTRIED = " – not tried on a live account yet"
@@ -47,6 +50,8 @@ HELP = {
     "is_default": "Used where no other provider is named. One provider at most.",
     "endpoint": "Where the BSP takes messages in CleverTap's format.",
     "delivery_url": "CleverTap shows it as Delivery Report Callback URL. Empty: keep reports here.",
+    "import_endpoint": "Lists templates in Meta's format. Empty: the BSP's own list, where it has one.",
+    "import_limit": "From 50 to 500.",
     "inbound_url": "CleverTap shows it as Inbound Message Callback URL. Empty: keep inbound messages here.",
 }
 
@@ -64,6 +69,7 @@ class _ProviderForm(_ModelForm):
         model = Provider
         fields = ()  # the admin's fieldsets name them
         help_texts = HELP
+        labels = {"import_paging": "Paging"}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -84,6 +90,7 @@ class _ProviderForm(_ModelForm):
                 form_field.widget.stored = bool(stored.get(field.name))
             else:
                 self.initial[name] = stored.get(field.name, "")
+        import_fields.fill(self, provider.import_credentials)
         for name in Quirks.__struct_fields__:
             if name in provider.quirks:
                 self.initial[quirk_name(name)] = provider.quirks[name]
@@ -113,6 +120,11 @@ class _ProviderForm(_ModelForm):
             provider.credentials, provider.previous_credentials, provider.previous_until = {}, {}, None
         setup.set_credentials(provider, self._given("credential", provider.credentials))
         provider.options = {name: value for name, value in self._given("option", {}).items() if value}
+        try:
+            changes = import_fields.given(self.cleaned_data, provider.import_credentials)
+            setup.set_import_credentials(provider, changes)
+        except ValidationError as error:
+            self.add_error(None, error)
         if not any(name.startswith("quirk__") for name in self.errors):
             provider.quirks = quirks_of(self.cleaned_data)
         try:
@@ -156,6 +168,8 @@ class _ProviderForm(_ModelForm):
                 place = places.get((key.removesuffix("s"), about))
                 if place is not None:
                     self.add_error(place, words)
+                elif key == "import_credentials":
+                    self.add_error("import_auth", text)
                 elif key in self.fields:
                     self.add_error(key, text)
                 else:
@@ -163,7 +177,7 @@ class _ProviderForm(_ModelForm):
 
 
 ProviderForm: "type[forms.ModelForm[Provider]]" = type(
-    "ProviderForm", (_ProviderForm,), {**connector_fields(), **quirk_fields()}
+    "ProviderForm", (_ProviderForm,), {**connector_fields(), **import_fields.fields(), **quirk_fields()}
 )
 
 

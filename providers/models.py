@@ -154,17 +154,21 @@ class Provider(models.Model):
     @property
     def config(self) -> Config:
         """The set-up as the connector sees it, replaced credentials included while they count."""
-        now = timezone.now()
-        in_grace = self.previous_until is not None and self.previous_until > now
         return Config(
             waba_number=self.waba_number.removeprefix("+"),
             endpoint=self.endpoint,
             credentials=self.credentials,
             options={field.name: field.default for field in self.bsp.options if field.default} | self.options,
-            previous=self.previous_credentials if in_grace else {},
+            previous=self.previous,
             webhook_url=self.webhook_url,
-            now=int(now.timestamp()),
+            now=int(timezone.now().timestamp()),
         )
+
+    @property
+    def previous(self) -> dict[str, str]:
+        """The replaced credentials that still count."""
+        in_grace = self.previous_until is not None and self.previous_until > timezone.now()
+        return self.previous_credentials if in_grace else {}
 
     @property
     def webhook_url(self) -> str:

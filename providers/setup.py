@@ -1,5 +1,6 @@
 """Creating and changing providers: what the command line and the admin have in common."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,11 +14,20 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from lib import crypto, targets
+from lib.http import HEADER_NAME
 from lib.wake import wake
 from providers.connectors import CONNECTORS
 from providers.connectors.base import Field
 from providers.models import ROTATION_GRACE, ApiCredential, CallbackToken, Provider
 from providers.quirks import load
+
+EVERY_WORDS = {
+    Provider.Every.NEVER: "never",
+    Provider.Every.HOUR: "hour",
+    Provider.Every.QUARTER_DAY: "6hours",
+    Provider.Every.DAY: "day",
+}
+_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +77,29 @@ def validate(provider: Provider) -> None:
                 check_target(value)
             except ValidationError as error:
                 errors["options"] += [f"{name}: {message}" for message in error.messages]
+    errors |= _import_errors(provider)
     try:
         load(provider.quirks)
     except Exception as error:
         errors["quirks"] = [str(error)]
     if found := {name: messages for name, messages in errors.items() if messages}:
         raise ValidationError(found)
+
+
+def _import_errors(provider: Provider) -> dict[str, list[str]]:
+    """What is wrong with the template import. The target itself is checked with the others."""
+    errors: dict[str, list[str]] = {}
+    stored = provider.import_credentials
+    if bool(stored.get("username")) != bool(stored.get("password")):
+        errors["import_credentials"] = ["Basic authentication takes a username and a password."]
+    for name in (name.removeprefix("header:") for name in stored if name.startswith("header:")):
+        if not HEADER_NAME.fullmatch(name):
+            errors.setdefault("import_credentials", []).append(f"“{name}” cannot be the name of a header.")
+    if provider.click_domain and not _HOST.fullmatch(provider.click_domain):
+        errors["click_domain"] = ["Write the host alone, for example ct3.io: no https://, no path."]
+    if provider.link_days < 1:
+        errors["link_days"] = ["At least a day."]
+    return errors
 
 
 def _unknown(fields: tuple[Field, ...], given: Mapping[str, str]) -> list[str]:
@@ -137,8 +164,15 @@ def set_credentials(provider: Provider, values: Mapping[str, str]) -> None:
     }
     provider.credentials = {name: value for name, value in (provider.credentials | values).items() if value}
     if replaced:
-        provider.previous_credentials = provider.previous_credentials | replaced
+        provider.previous_credentials = provider.previous | replaced
         provider.previous_until = timezone.now() + ROTATION_GRACE
+
+
+def set_import_credentials(provider: Provider, values: Mapping[str, str]) -> None:
+    """Changes what the template list endpoint is presented; an empty value removes. Names are
+    `username` and `password`, or `header:NAME`."""
+    merged = provider.import_credentials | values
+    provider.import_credentials = {name: value for name, value in merged.items() if value}
 
 
 def pause(provider: Provider, reason: str) -> None:
@@ -193,4 +227,13 @@ def describe(provider: Provider) -> dict[str, Any]:
         "validity_seconds": int(provider.validity.total_seconds()),
         "delivery_url": provider.delivery_url,
         "inbound_url": provider.inbound_url,
+        "import_endpoint": provider.import_endpoint,
+        "import_limit": provider.import_limit,
+        "import_paging": provider.import_paging,
+        "import_credentials": sorted(provider.import_credentials),
+        "import_every": EVERY_WORDS[Provider.Every(provider.import_every)],
+        "click_domain": provider.click_domain,
+        "link_days": provider.link_days,
+        "unknown_templates": provider.unknown_templates,
+        "stopped_templates": provider.stopped_templates,
     } | urls(provider)

@@ -7,10 +7,10 @@ from lib.admin import ModelAdmin, Tone, badge, choice_filter, column
 from providers.admin_filters import ProviderFilter
 from templates_app.admin_editor import TemplateEditor
 from templates_app.admin_exchange import TemplateExchange
-from templates_app.admin_history import TemplateHistory
+from templates_app.admin_history import TemplateChangeAdmin, TemplateHistory
 from templates_app.admin_imports import ImportRunAdmin, TemplateImports
 from templates_app.admin_test import TemplateTest
-from templates_app.models import ImportRun, Template
+from templates_app.models import ImportRun, Template, TemplateChange
 
 _TONES: dict[str, Tone] = {
     Template.Status.APPROVED: "success",
@@ -25,6 +25,7 @@ _TONES: dict[str, Tone] = {
 class TemplateAdmin(
     TemplateEditor, TemplateTest, TemplateHistory, TemplateImports, TemplateExchange, ModelAdmin
 ):
+    actions_detail = ("validate_with_provider", "send_test")
     list_display = ("name", "language", "provider", "category", "kind", "status_badge", "updated_at")
     list_select_related = ("provider",)
     list_filter = (
@@ -50,3 +51,4 @@ class TemplateAdmin(
 
 
 admin.site.register(ImportRun, ImportRunAdmin)
+admin.site.register(TemplateChange, TemplateChangeAdmin)

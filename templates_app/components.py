@@ -56,7 +56,9 @@ class Shape(Struct, frozen=True):
 def variables(words: str) -> tuple[str, ...]:
     """The names of the variables in a text, each once: numbers in order, names as mentioned."""
     found = dict.fromkeys(PLACEHOLDER.findall(words))
-    return tuple(sorted(found, key=int) if all(name.isdecimal() for name in found) else found)
+    # By length first: that is by number, and there is none too long to convert.
+    numbered = all(name.isdecimal() for name in found)
+    return tuple(sorted(found, key=lambda name: (len(name), name)) if numbered else found)
 
 
 def part(components: Sequence[Component], kind: str) -> Component:
@@ -80,17 +82,28 @@ def kind_of(components: Sequence[Component]) -> str:
     return "limited-time offer" if part(components, "LIMITED_TIME_OFFER") else "basic"
 
 
+def levels(components: Sequence[Component]) -> Iterator[tuple[str, list[Component]]]:
+    """The buttons of the template and of each card, with what their paths begin with: "", `card.0.`"""
+    yield "", buttons(components)
+    for number, card in enumerate(cards(components)):
+        yield f"card.{number}.", buttons(card)
+
+
+def dynamic_urls(components: Sequence[Component]) -> dict[str, str]:
+    """Path of each URL button with a variable (button.0, card.1.button.0) → its URL."""
+    return {
+        f"{prefix}button.{index}": text(button, "url")
+        for prefix, level in levels(components)
+        for index, button in enumerate(level)
+        if "{{" in text(button, "url")
+    }
+
+
 def holding(components: Sequence[Component], domain: str) -> list[str]:
-    """The paths of the dynamic URL buttons whose URL holds the domain (button.0, card.1.button.0)."""
+    """The paths of the dynamic URL buttons whose URL holds the domain."""
     if not domain:
         return []
-    levels = [("", components), *((f"card.{n}.", card) for n, card in enumerate(cards(components)))]
-    return [
-        f"{prefix}button.{index}"
-        for prefix, level in levels
-        for index, button in enumerate(buttons(level))
-        if domain.lower() in text(button, "url").lower() and "{{" in text(button, "url")
-    ]
+    return [path for path, url in dynamic_urls(components).items() if domain.lower() in url.lower()]
 
 
 def unsupported(category: str, components: Sequence[Component]) -> str:

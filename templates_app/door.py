@@ -2,6 +2,7 @@
 
 from providers.messages import AnswerCode, Content, Refused, TemplateContent
 from providers.models import Provider
+from templates_app import tracking
 from templates_app.components import problems
 from templates_app.known import Known
 
@@ -22,3 +23,12 @@ def check(content: Content, known: Known | None, unknown: str, stopped: str, now
         raise Refused(AnswerCode.TEMPLATE, f"{label}: {known.status.lower()}, so it is not sent")
     for problem in problems(content, known.shape, int(now * 1000)):
         raise Refused(AnswerCode.TEMPLATE, problem)
+
+
+def fill(content: Content, known: Known | None, test: bool = False) -> Content:
+    """The content as it would be sent, a stand-in for each short link. Raises Refused for a tracked
+    button that names no destination. `content` has its URLs cut already (known.fit)."""
+    if known is None or not known.links or not isinstance(content, TemplateContent):
+        return content
+    tokens = {path: tracking.TOKEN for path, _ in tracking.wanted(content, known.links, test)}
+    return tracking.put_in(content, tokens)

@@ -20,7 +20,7 @@ from providers.messages import Malformed, TemplatePage
 from providers.models import Provider
 from providers.outcomes import retry_after
 from templates_app import known, source
-from templates_app.importing import ImportFailed, Listed, apply
+from templates_app.importing import EmptyList, ImportFailed, Listed, apply
 from templates_app.models import ImportRun
 
 TIMEOUT = 60.0
@@ -29,8 +29,10 @@ PAUSE = 0.5  # seconds before a page is asked for again, doubled each time
 LONGEST_PAUSE = 30.0
 MOST_PAGES = 2000
 MOST_BYTES = 25_000_000  # of one page
-SILENCE = timedelta(minutes=3)  # longer than a page with all its tries
+SILENCE = timedelta(minutes=5)  # longer than a page with all its tries
 FAILURES = 5  # in a row raise the alarm
+ENDED = ("state", "error", "report", "finished_at", "pages", "templates")
+COUNTED = ("created", "changed", "unchanged", "unsupported", "failed", "vanished")
 
 State = ImportRun.State
 
@@ -72,6 +74,18 @@ def cancel(run: ImportRun) -> None:
     ImportRun.objects.filter(pk=run.pk, state__in=ImportRun.OPEN).update(cancel=True)
 
 
+def latest(provider_id: int, **having: Any) -> ImportRun | None:
+    """The youngest run of a provider, its report left in the database."""
+    return ImportRun.objects.filter(provider_id=provider_id, **having).defer("report").first()
+
+
+def next_at(provider: Provider, last: ImportRun | None) -> datetime | None:
+    """When the schedule starts the provider's next import; None when it has no schedule."""
+    if not provider.import_every:
+        return None
+    return last.queued_at + timedelta(seconds=provider.import_every) if last else provider.created_at
+
+
 def due() -> bool:
     return ImportRun.objects.filter(state=State.QUEUED).exists()
 
@@ -96,8 +110,8 @@ def schedule(now: datetime) -> int:
     """Queues the imports whose time has come. Returns how many."""
     count = 0
     for provider in Provider.objects.filter(import_every__gt=0):
-        last = ImportRun.objects.filter(provider=provider).order_by("-id").first()
-        if last is None or last.queued_at <= now - timedelta(seconds=provider.import_every):
+        last = latest(provider.pk)
+        if (at := next_at(provider, last)) is not None and at <= now:
             start(provider)
             count += 1
     return count
@@ -106,9 +120,15 @@ def schedule(now: datetime) -> int:
 def alarm(provider_id: int) -> str:
     """The last error when so many imports in a row have failed; else empty."""
     ended = ImportRun.objects.filter(provider_id=provider_id, state__in=(State.DONE, State.FAILED))
-    last = list(ended.order_by("-id")[:FAILURES])
+    last = list(ended.order_by("-id").only("state", "error")[:FAILURES])
     failing = len(last) == FAILURES and all(run.state == State.FAILED for run in last)
     return last[0].error if failing else ""
+
+
+def alarms() -> dict[int, str]:
+    """The last error of every provider that has an alarm."""
+    imported = ImportRun.objects.order_by().values_list("provider_id", flat=True).distinct()
+    return {pk: error for pk in imported if (error := alarm(pk))}
 
 
 def work(run: ImportRun) -> None:
@@ -125,20 +145,27 @@ def _work(run: ImportRun) -> None:
     try:
         with Listed() as listed:
             _read_all(run, listed)
-            run.report = apply(run.provider, listed, allow_empty=run.allow_empty)
+            with transaction.atomic():
+                run.report = apply(run, listed)
+                _go_on(run)
         run.state = State.DONE
     except _Cancelled:
         run.state, run.error = State.CANCELLED, "Cancelled. Nothing was changed."
     except ImportFailed as failed:
         run.state = State.FAILED
         run.error = Redactor(run.provider.secret_values).text(str(failed))[:1000]
+        run.report = {"empty_list": True} if isinstance(failed, EmptyList) else {}
+    except IntegrityError:
+        run.state, run.error = State.FAILED, "Somebody added templates meanwhile. Nothing was changed."
     except Exception as error:
         run.state = State.FAILED
         run.error = f"Our own fault: {type(error).__name__}. Nothing was changed."
         raise
     finally:
         run.finished_at = timezone.now()
-        run.save(update_fields=["state", "error", "report", "finished_at", "pages", "templates"])
+        ended = {name: getattr(run, name) for name in ENDED}
+        # One that was given up stays so, and with its provider it may be gone.
+        ImportRun.objects.filter(pk=run.pk, state=State.RUNNING).update(**ended)
         known.forget()
 
 
@@ -154,7 +181,7 @@ def _read_all(run: ImportRun, listed: Listed) -> None:
         listed.add(page)
         run.pages += 1
         run.templates = listed.count
-        _show(run)
+        _go_on(run)
         cursor = page.next
         if not cursor:
             return
@@ -165,11 +192,10 @@ def _read_all(run: ImportRun, listed: Listed) -> None:
         seen.add(cursor)
 
 
-def _show(run: ImportRun) -> None:
-    """Writes the progress, and hears of a cancellation."""
-    mine = ImportRun.objects.filter(pk=run.pk)
-    mine.update(pages=run.pages, templates=run.templates, seen_at=timezone.now())
-    if mine.filter(cancel=True).exists():
+def _go_on(run: ImportRun) -> None:
+    """Writes the progress. Raises _Cancelled for a run that was cancelled, given up, or deleted."""
+    mine = ImportRun.objects.filter(pk=run.pk, state=State.RUNNING, cancel=False)
+    if not mine.update(pages=run.pages, templates=run.templates, seen_at=timezone.now()):
         raise _Cancelled
 
 
@@ -225,6 +251,5 @@ def rate(run: ImportRun) -> float:
 
 def summary(run: ImportRun) -> dict[str, Any]:
     """The report with its counts first, as the command line prints it."""
-    counted = ("created", "changed", "unchanged", "unsupported", "failed", "vanished")
-    found = {name: run.report.get(name, 0) for name in counted}
+    found = {name: run.report.get(name, 0) for name in COUNTED}
     return found | {"pages": run.pages, "error": run.error, "details": run.report.get("details", {})}

@@ -1,20 +1,23 @@
 """Comparing what a list says with what is stored, and writing the difference in one transaction."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 import msgspec
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from providers.messages import ListedTemplate, TemplatePage
 from providers.models import Provider
-from templates_app import changes, components
-from templates_app.models import Template, TemplateChange
+from templates_app import changes, components, tracking
+from templates_app.models import ImportRun, Template, TemplateChange
 
 CHUNK = 500
+LONGEST_TTL = 2**31 - 1  # seconds, as the column holds them
 
 Key = tuple[str, str]
 Kind, Source = TemplateChange.Kind, TemplateChange.Source
@@ -22,6 +25,10 @@ Kind, Source = TemplateChange.Kind, TemplateChange.Source
 
 class ImportFailed(Exception):
     """An import that changed nothing. The text is for operators."""
+
+
+class EmptyList(ImportFailed):
+    """A list with nothing in it, where there was something before."""
 
 
 class Listed:
@@ -72,19 +79,21 @@ class Listed:
 
 
 @transaction.atomic
-def apply(provider: Provider, listed: Listed, *, allow_empty: bool = False) -> dict[str, Any]:
+def apply(run: ImportRun, listed: Listed) -> dict[str, Any]:
     """Writes what is new and what changed, marks what vanished. Returns the report:
-    counts by outcome, and `details` with names, reasons and changed fields."""
+    counts by outcome, and `details` with names, reasons and changed fields. The entries of the
+    timeline belong to the run."""
+    provider = run.provider
     stored = Template.objects.filter(provider=provider, vanished_at=None).exclude(imported=None).count()
-    if stored and not listed.keys and not allow_empty:
-        raise ImportFailed(
+    if stored and not listed.keys and not run.allow_empty:
+        raise EmptyList(
             f"The list is empty, while {stored} templates came from it before. Nothing was changed. "
             "If they are really gone, import again and allow an empty list."
         )
     report = _Report(listed.unreadable)
     for chunk in listed.chunks():
-        _apply_chunk(provider, chunk, report)
-    _mark_vanished(provider, listed.keys, report)
+        _apply_chunk(run, chunk, report)
+    _mark_vanished(provider, listed.keys, report, run.pk)
     return report.written()
 
 
@@ -108,9 +117,13 @@ def _split(complaint: str) -> tuple[str, str]:
     return (name, reason) if colon else ("", complaint)
 
 
-def _apply_chunk(provider: Provider, chunk: Sequence[ListedTemplate], report: _Report) -> None:
-    rows = Template.objects.filter(provider=provider, name__in={one.name for one in chunk})
+def _apply_chunk(run: ImportRun, chunk: Sequence[ListedTemplate], report: _Report) -> None:
+    provider = run.provider
+    # Locked, so that an edit or a webhook comes wholly before or wholly after.
+    rows = Template.objects.select_for_update().order_by("pk")
+    rows = rows.filter(provider=provider, name__in={one.name for one in chunk})
     stored = {(row.name, row.language): row for row in rows}
+    younger = _changed_since(run, stored.values())
     new: list[Template] = []
     changed: list[Template] = []
     entries: list[TemplateChange] = []
@@ -129,7 +142,7 @@ def _apply_chunk(provider: Provider, chunk: Sequence[ListedTemplate], report: _R
             entries.append(changes.created(row, Source.IMPORT))
             outcome: tuple[str, Any] = ("created", _label(one))
         else:
-            found = _changed(provider, row, one)
+            found = _changed(provider, row, one, younger[row.pk])
             if found:
                 changed.append(row)
                 entries += found
@@ -147,7 +160,20 @@ def _apply_chunk(provider: Provider, chunk: Sequence[ListedTemplate], report: _R
         row.updated_at = now
     if changed:
         Template.objects.bulk_update(changed, [*FIELDS, "previous_category", "updated_at"], batch_size=100)
-    TemplateChange.objects.bulk_create(entry for entry in entries if entry.kind != NOTHING)
+    shown = [entry for entry in entries if entry.kind != NOTHING]
+    for entry in shown:
+        entry.run_id = run.pk
+    TemplateChange.objects.bulk_create(shown)
+
+
+def _changed_since(run: ImportRun, rows: Iterable[Template]) -> dict[int, set[str]]:
+    """By id, the fields that a webhook or a person changed after the import began. The list may be
+    older than that: it counts from the next import on."""
+    entries = TemplateChange.objects.filter(template__in=rows, at__gte=run.started_at)
+    found: dict[int, set[str]] = defaultdict(set)
+    for pk, kind in entries.exclude(source=Source.IMPORT).values_list("template_id", "kind"):
+        found[pk].add(kind)
+    return found
 
 
 NOTHING = ""  # the kind of a change that no timeline shows
@@ -172,27 +198,38 @@ def _values(provider: Provider, row: Template, one: ListedTemplate) -> dict[str,
     """What the row is to hold. The content of one that was edited by hand stays as it is."""
     parts = list(one.components)
     kept = row.components if row.edited else parts
+    told = {"previous_category": one.previous_category[:20]} if one.previous_category else {}
     return {
         "category": one.category[:20] or row.category,
-        "status": one.status[:20] or Template.Status.APPROVED.value,
+        "status": changes.state_after(one.status) or one.status[:20] or Template.Status.APPROVED.value,
         "status_reason": one.reason[:500],
         "quality": one.quality[:20],
         "parameter_format": one.parameter_format,
-        "ttl_seconds": one.ttl_seconds or None,
+        "ttl_seconds": one.ttl_seconds if 0 < abs(one.ttl_seconds) <= LONGEST_TTL else None,
         "components": kept,
         "imported": parts,
-        "tracked": sorted({*components.holding(kept, provider.click_domain), *row.tracked}),
+        "tracked": sorted({*row.tracked, *_tracked(provider, kept)}),
         "unsupported": components.unsupported(one.category, kept)[:200],
         "bsp_id": one.bsp_id[:64],
         "details": one.details,
         "vanished_at": None,
+        **told,  # after the category, whose change notes the one before
     }
 
 
-def _changed(provider: Provider, row: Template, one: ListedTemplate) -> list[TemplateChange]:
-    """Sets what differs; the timeline's entries for it, one without a kind for what it does not show."""
+def _tracked(provider: Provider, parts: list[dict[str, Any]]) -> list[str]:
+    """The buttons on the provider's click-tracking domain, and those on our own."""
+    ours = tracking.prefixes(parts, settings.PUBLIC_BASE_URL, provider.click_domain)
+    return [*components.holding(parts, provider.click_domain), *ours]
+
+
+def _changed(
+    provider: Provider, row: Template, one: ListedTemplate, younger: set[str]
+) -> list[TemplateChange]:
+    """Sets what differs, but for the fields in `younger`; the timeline's entries for it, one without a
+    kind for what it does not show."""
     before, vanished = row.imported, row.vanished_at
-    values = _values(provider, row, one)
+    values = {name: value for name, value in _values(provider, row, one).items() if name not in younger}
     if all(getattr(row, name) == value for name, value in values.items()):
         return []
     entries = changes.assign(row, values, Source.IMPORT, reason=one.reason)
@@ -218,7 +255,7 @@ def _entry(
     )
 
 
-def _mark_vanished(provider: Provider, keys: set[Key], report: _Report) -> None:
+def _mark_vanished(provider: Provider, keys: set[Key], report: _Report, run_id: int | None) -> None:
     """Notes which imported templates the list no longer has. Those written by hand are no list's."""
     rows = Template.objects.filter(provider=provider).exclude(imported=None)
     gone = [
@@ -232,5 +269,6 @@ def _mark_vanished(provider: Provider, keys: set[Key], report: _Report) -> None:
     for start in range(0, len(new), CHUNK):
         Template.objects.filter(pk__in=new[start : start + CHUNK]).update(vanished_at=now, updated_at=now)
     TemplateChange.objects.bulk_create(
-        TemplateChange(template_id=pk, at=now, kind=Kind.VANISHED, source=Source.IMPORT) for pk in new
+        TemplateChange(template_id=pk, at=now, kind=Kind.VANISHED, source=Source.IMPORT, run_id=run_id)
+        for pk in new
     )

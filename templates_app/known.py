@@ -3,6 +3,7 @@
 Asked for every message, so kept in memory for PROVIDER_CACHE_SECONDS.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,6 +13,8 @@ from django.utils import timezone
 
 from lib.remember import Remembered
 from providers.messages import Content, Registered, TemplateContent
+from providers.models import Provider
+from templates_app import tracking
 from templates_app.components import Shape, shape
 from templates_app.models import SeenTemplate, Template
 from templates_app.suffixes import cut
@@ -21,13 +24,16 @@ SEEN_AGAIN = timedelta(minutes=1)  # a template's last use is written no more of
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One template as sending needs it. `tracked` holds the paths of its tracked buttons."""
+    """One template as sending needs it.
+
+    `links` holds the tracked buttons that get a short link of ours: path → what precedes the token.
+    """
 
     template_id: int
     registered: Registered
     shape: Shape
     status: str
-    tracked: frozenset[str]
+    links: Mapping[str, str]
 
     @property
     def stopped(self) -> bool:
@@ -57,9 +63,17 @@ def _load(provider_id: int, content: TemplateContent) -> Known | None:
     rows = Template.objects.filter(provider_id=provider_id, language=content.language)
     for name in dict.fromkeys((content.namespace, content.name)):
         if name and (row := rows.filter(name=name).first()):
-            return Known(row.pk, row.registered, shape(row.components), row.status, frozenset(row.tracked))
+            return Known(row.pk, row.registered, shape(row.components), row.status, _links(row))
     _note_seen(provider_id, content)
     return None
+
+
+def _links(row: Template) -> dict[str, str]:
+    if not row.tracked:
+        return {}
+    domain = Provider.objects.filter(pk=row.provider_id).values_list("click_domain", flat=True).get()
+    fitting = tracking.prefixes(row.components, settings.PUBLIC_BASE_URL, domain)
+    return {path: prefix for path, prefix in fitting.items() if path in row.tracked}
 
 
 def _note_seen(provider_id: int, content: TemplateContent) -> None:

@@ -121,6 +121,7 @@ class TemplateChange(models.Model):
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
     reason = models.CharField(max_length=500, blank=True)
+    run = models.ForeignKey("ImportRun", on_delete=models.SET_NULL, null=True, related_name="changes")
 
     class Meta:
         ordering = ["-at", "-id"]

@@ -13,7 +13,7 @@ import pytest
 from django.db import connections
 
 from callbacks import inbox
-from campaigns import intake
+from campaigns import clicks, intake
 from config.wsgi import application
 from providers import setup
 from providers.models import Provider
@@ -28,6 +28,7 @@ class Answer:
     status: int
     body: bytes
     content_type: str
+    headers: Mapping[str, str]
 
     @property
     def json(self) -> Any:
@@ -56,7 +57,8 @@ def call(method: str, path: str, body: bytes = b"", headers: Mapping[str, str] |
         environ[key if key.startswith("CONTENT_") else f"HTTP_{key}"] = value
     started: list[Any] = []
     content = b"".join(application(environ, lambda *args: started.extend(args)))
-    return Answer(int(started[0].split()[0]), content, dict(started[1]).get("Content-Type", ""))
+    answered = dict(started[1])
+    return Answer(int(started[0].split()[0]), content, answered.get("Content-Type", ""), answered)
 
 
 def basic(username: str, password: str) -> dict[str, str]:
@@ -111,7 +113,7 @@ def path_of(provider: Provider, purpose: str) -> str:
 
 def writers_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     """Has the threads of group commit give their connections back, or the test database stays in use."""
-    for writer in (intake._writer, inbox._writer):
+    for writer in (intake._writer, inbox._writer, clicks._writer):
         monkeypatch.setattr(writer, "_write", lambda _: connections.close_all())
         writer.submit(None)  # type: ignore[arg-type]
 

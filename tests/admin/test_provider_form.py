@@ -28,6 +28,15 @@ FORM: dict[str, Any] = {
     "delivery_url": "",
     "inbound_url": "",
     "auto_reply_text": "",
+    "import_endpoint": "",
+    "import_limit": "500",
+    "import_paging": "cursor",
+    "import_every": "0",
+    "import_auth": "none",
+    "click_domain": "",
+    "link_days": "30",
+    "unknown_templates": "pass",
+    "stopped_templates": "hold",
 } | {
     f"quirk__{name}": value
     for name, value in ((name, getattr(Quirks(), name)) for name in Quirks.__struct_fields__)

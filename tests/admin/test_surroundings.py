@@ -21,6 +21,7 @@ LISTS = [
     "/admin/callbacks/reply/",
     "/admin/providers/provider/",
     "/admin/templates_app/template/",
+    "/admin/templates_app/templatechange/",
     "/admin/callbacks/webhook/",
     "/admin/callbacks/outlet/",
     "/admin/callbacks/forwardcall/",

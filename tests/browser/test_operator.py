@@ -53,7 +53,7 @@ def test_a_provider_is_added_and_its_login_shown_once(gateway: str, admin_page: 
     admin_page.get_by_label("Nickname").fill("Acme India")
     admin_page.get_by_label("WABA number").fill("+919812300000")
     admin_page.locator("select[name=connector]").select_option("interakt")
-    expect(admin_page.get_by_text("Custom header")).to_be_hidden()  # the generic connector's
+    expect(admin_page.get_by_text("Custom header", exact=True)).to_be_hidden()  # the generic connector's
     admin_page.locator("input[name*=api_key]:visible").fill("the-interakt-key")
     admin_page.get_by_role("button", name="Save", exact=True).click()
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from campaigns import dispatch, ledger
+from campaigns import dispatch, ledger, outgoing
 from campaigns.models import Attempt, Event, Forward, Message, StatCount, Status
 from providers.connectors.generic import generic
-from providers.messages import Outbound
+from providers.messages import Outbound, Outcome, SendResult
 from providers.models import Provider
 from simulator.server import Simulator
 from tests.bsps import customer
@@ -103,14 +103,14 @@ def test_nobody_listening_is_a_retry(provider: Provider) -> None:
 
 def test_the_wait_before_a_retry_grows_and_is_spread() -> None:
     now = timezone.now()
-    result = dispatch.SendResult(dispatch.Outcome.RETRY)
+    result = SendResult(Outcome.RETRY)
 
     def waits(attempt: int) -> list[float]:
-        return [(dispatch._retry_at(result, attempt, now) - now).total_seconds() for _ in range(200)]  # type: ignore[operator]
+        return [(outgoing.retry_at(result, attempt, now) - now).total_seconds() for _ in range(200)]  # type: ignore[operator]
 
     assert 0.5 <= min(waits(1)) < max(waits(1)) <= 2
     assert max(waits(5)) > 20
-    assert max(waits(30)) <= dispatch.LONGEST_RETRY
+    assert max(waits(30)) <= outgoing.LONGEST_RETRY
 
 
 def test_a_retry_waits_as_long_as_it_is_told(at_endpoint: Provider, endpoint: Endpoint) -> None:
@@ -176,6 +176,13 @@ def test_what_cannot_be_built_fails_without_a_call(at_endpoint: Provider, endpoi
     assert row.error_text == "the provider has no HTTP endpoint"
     assert failures() == [(1001, Forward.PENDING)]
     assert endpoint.got == []
+
+
+def test_credentials_that_were_taken_away_are_told_as_such(db: None) -> None:
+    provider = make_provider(connector="vonage", credentials={})
+    row = message(provider)
+    dispatch.drain(provider.pk)
+    assert (again(row).status, row.error_code) == (Status.FAILED, 1000)
 
 
 def test_a_connectors_bug_costs_one_message(

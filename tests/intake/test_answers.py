@@ -204,6 +204,6 @@ def test_so_is_a_bug_of_ours(provider: Provider, monkeypatch: pytest.MonkeyPatch
     def broken(*_: Any) -> None:
         raise RuntimeError("surprise")
 
-    monkeypatch.setattr(intake, "_check", broken)
+    monkeypatch.setattr(intake, "check", broken)
     answer = post(provider, template())
     assert (answer.status, answer.json) == (500, OUTAGE)

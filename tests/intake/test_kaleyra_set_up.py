@@ -2,12 +2,17 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from django.utils import timezone
 
+from callbacks.models import Webhook
+from providers import setup
+from providers.dialects.kaleyra_webhook import callback_url
 from providers.models import Provider
 from tests.factories import make_provider
-from tests.gateway import SUCCESS, call, path_of, template
+from tests.gateway import SUCCESS, Answer, call, path_of, template
 
 KALEYRA = {
     "api-key": "A1b2",
@@ -27,6 +32,10 @@ def send(provider: Provider, **headers: str) -> Any:
     return call("POST", f"/v1/{provider.public_id}/messages", json.dumps(template()).encode(), headers)
 
 
+def incoming(provider: Provider, query: str, **headers: str) -> Answer:
+    return call("POST", f"{path_of(provider, 'webhook')}?{query}", b'{"kind": "other"}', headers)
+
+
 def test_the_headers_of_the_page_are_the_login_and_the_set_up(kaleyra: Provider) -> None:
     assert send(kaleyra, **KALEYRA).body == SUCCESS
     kaleyra.refresh_from_db()
@@ -42,6 +51,21 @@ def test_another_key_is_refused_and_teaches_nothing(kaleyra: Provider, wrong: di
     assert kaleyra.delivery_url == ""
 
 
+def test_a_replaced_key_is_a_login_until_its_grace_time_ends(kaleyra: Provider) -> None:
+    """The key changes at Kaleyra first, and in CleverTap last."""
+    setup.set_credentials(kaleyra, {"api_key": "C3d4"})
+    kaleyra.save()
+    assert send(kaleyra, **KALEYRA).body == SUCCESS
+    assert send(kaleyra, **KALEYRA | {"api-key": "C3d4"}).body == SUCCESS
+    Provider.objects.update(previous_until=timezone.now())
+    assert send(kaleyra, **KALEYRA).json["error"]["code"] == 2000
+    kaleyra.refresh_from_db()
+    setup.set_credentials(kaleyra, {"webhook_secret": "first"})
+    setup.set_credentials(kaleyra, {"webhook_secret": "second"})
+    kaleyra.save()
+    assert send(kaleyra, **KALEYRA).json["error"]["code"] == 2000, "the grace time of another credential"
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -50,6 +74,9 @@ def test_another_key_is_refused_and_teaches_nothing(kaleyra: Provider, wrong: di
         "https://eu1.wzrkt.com.evil.example.com/dlr",
         "https://[broken/dlr",
         "https://eu1.wzrkt.com@evil.example.com/dlr",
+        "https://eu1.wzrkt.com/dlr\xe9",
+        "https://eu1.wzrkt.com/dlr id",
+        "https://eu1.wzrkt.com/" + "d" * 1000,
     ],
 )
 def test_callbacks_go_to_clevertap_only(kaleyra: Provider, url: str) -> None:
@@ -75,12 +102,57 @@ def test_an_address_entered_by_hand_stays(kaleyra: Provider) -> None:
     assert kaleyra.options["base_url"] == "https://sandbox.example.com"
 
 
-def test_the_incoming_url_carries_clevertaps(kaleyra: Provider) -> None:
-    query = "inbound_message_callback_url=https%3A%2F%2Feu1.wzrkt.com%2Fin%3Fid%3D1&payload_version=0.2"
-    assert call("POST", f"{path_of(kaleyra, 'webhook')}?{query}", b'{"kind": "other"}').status == 200
+@pytest.mark.parametrize("url", ["https://eu1.wzrkt.com/in", "https://eu1.wzrkt.com/in?id=1&region=eu1"])
+@pytest.mark.parametrize("left", ["", ":/", ":/?=&"])
+def test_the_incoming_url_carries_clevertaps(kaleyra: Provider, url: str, left: str) -> None:
+    """Percent-encoded, or pasted as it is: the page speaks of no encoding."""
+    query = f"inbound_message_callback_url={quote(url, safe=left)}&payload_version=0.2"
+    assert incoming(kaleyra, query).status == 200
     kaleyra.refresh_from_db()
-    assert kaleyra.inbound_url == "https://eu1.wzrkt.com/in?id=1"
+    assert kaleyra.inbound_url == url
     assert kaleyra.switches.version == "0.2"
+
+
+@pytest.mark.parametrize("url", ["https://evil.example.com/in", "https%3A//eu1.wzrkt.com/%00", "%ff", ""])
+def test_a_webhook_is_kept_whatever_its_incoming_url_says(kaleyra: Provider, url: str) -> None:
+    query = f"inbound_message_callback_url={url}&payload_version=%F0%9F%91%8B"
+    assert incoming(kaleyra, query).status == 200
+    kaleyra.refresh_from_db()
+    assert (kaleyra.inbound_url, kaleyra.quirks) == ("", {})
+    assert Webhook.objects.count() == 1
+
+
+def test_the_incoming_url_redirects_nothing(kaleyra: Provider) -> None:
+    """A webhook proves less than a send does."""
+    send(kaleyra, **KALEYRA)
+    incoming(kaleyra, "inbound_message_callback_url=https%3A%2F%2Feu1.wzrkt.com%2Fother")
+    kaleyra.refresh_from_db()
+    assert kaleyra.inbound_url == KALEYRA["inbound-message-callback-url"]
+
+
+def test_with_a_webhook_secret_the_incoming_url_needs_it(kaleyra: Provider) -> None:
+    setup.set_credentials(kaleyra, {"webhook_secret": "agreed"})
+    kaleyra.save()
+    assert send(kaleyra, **KALEYRA).body == SUCCESS
+    assert incoming(kaleyra, "payload_version=0.2").status == 401
+    kaleyra.refresh_from_db()
+    assert kaleyra.switches.version == "0.1"
+    assert incoming(kaleyra, "payload_version=0.2", **{"X-Waypost-Secret": "agreed"}).status == 200
+    kaleyra.refresh_from_db()
+    assert kaleyra.switches.version == "0.2"
+
+
+def test_a_callback_url_that_leaks_changes_nothing(db: None) -> None:
+    provider = make_provider(
+        connector="kaleyra-v1", credentials={"api_key": "A1b2", "sid": "HXIN1IN", "webhook_secret": "agreed"}
+    )
+    _, _, query = callback_url("", "wp-1-1", "agreed").partition("?")
+    assert incoming(provider, f"{query}&id=1&status=read").status == 200
+    for more in ("payload_version=0.2", "inbound_message_callback_url=https%3A%2F%2Feu1.wzrkt.com%2Fin"):
+        assert incoming(provider, f"{query}&{more}").status == 401
+        assert incoming(provider, f"{query}?{more}").status == 401
+    provider.refresh_from_db()
+    assert (provider.inbound_url, provider.quirks) == ("", {})
 
 
 def test_only_for_providers_set_up_that_way(provider: Provider) -> None:

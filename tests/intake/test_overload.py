@@ -11,6 +11,7 @@ from django.db import DataError, OperationalError
 
 from campaigns import intake
 from campaigns.models import Message
+from lib import group_commit
 from lib.group_commit import GroupCommit, Overloaded
 from providers.models import Provider
 from tests.gateway import SUCCESS, post, template, until, writers_let_go
@@ -131,3 +132,29 @@ def test_many_requests_at_once_are_all_committed(provider: Provider, monkeypatch
         }
     assert Message.objects.count() == 20
     writers_let_go(monkeypatch)
+
+
+def test_what_is_handed_over_is_written_without_anybody_waiting(writer: Writer) -> None:
+    for number in range(4):
+        writer.commit.hand_over(number)
+    assert writer.groups == []
+    writer.may_write.release(2)
+    until(lambda: sum(map(len, writer.groups)) == 4)
+
+
+def test_what_is_handed_over_in_vain_is_logged(writer: Writer, caplog: pytest.LogCaptureFixture) -> None:
+    writer.bad = {0: OperationalError("gone")}
+    writer.may_write.release(2)
+    writer.commit.hand_over(0)
+    until(lambda: "1 items could not be committed and are lost: gone" in caplog.text)
+    writer.commit.submit(1)
+
+
+def test_no_more_is_handed_over_than_memory_bears(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "MOST_GROUPS", 1)
+    writer.commit.hand_over(0)
+    until(lambda: writer.commit._writing_since)
+    for number in range(5):  # a full group, and one begun
+        writer.commit.hand_over(number)
+    with pytest.raises(Overloaded):
+        writer.commit.hand_over(5)

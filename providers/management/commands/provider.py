@@ -11,6 +11,11 @@ from providers.connectors import CONNECTORS
 from providers.models import Provider
 
 PERIODS = {label: value for value, label in Provider.Period.choices}
+EVERY = {word: every.value for every, word in setup.EVERY_WORDS.items()}
+GIVEN_AS_STORED = (
+    "endpoint", "delivery_url", "inbound_url", "max_concurrency", "import_endpoint", "import_limit",
+    "import_paging", "click_domain", "link_days", "unknown_templates", "stopped_templates",
+)  # fmt: skip
 
 
 class Command(BaseCommand):
@@ -134,13 +139,33 @@ def _settings(parser: ArgumentParser) -> None:
     parser.add_argument("--rate", metavar="COUNT/PERIOD", help="For example 40/minute; none removes it.")
     parser.add_argument("--validity", type=int, metavar="SECONDS")
     parser.add_argument("--default", action="store_true", dest="is_default")
+    _template_settings(parser)
     parser.add_argument("--json", action="store_true")
 
 
+def _template_settings(parser: ArgumentParser) -> None:
+    parser.add_argument("--import-endpoint", metavar="URL", help="A template list in Meta's format.")
+    parser.add_argument("--import-limit", type=int, metavar="50-500", help="Templates a page.")
+    parser.add_argument("--import-paging", choices=Provider.Paging.values)
+    parser.add_argument(
+        "--import-header", action="append", default=[], metavar="NAME=VALUE",
+        help="Presented to the endpoint; an empty value takes the header away.",
+    )  # fmt: skip
+    parser.add_argument("--import-basic", metavar="USER:PASSWORD", help="The same; empty takes it away.")
+    parser.add_argument("--import-every", choices=list(EVERY))
+    parser.add_argument("--click-domain", metavar="HOST", help="Buttons on it are tagged as tracked.")
+    parser.add_argument("--link-days", type=int, metavar="DAYS", help="How long short links of ours live.")
+    parser.add_argument("--unknown-templates", choices=Provider.Unknown.values)
+    parser.add_argument("--stopped-templates", choices=Provider.Stopped.values)
+
+
 def _apply(provider: Provider, options: dict[str, Any]) -> None:
-    for name in ("endpoint", "delivery_url", "inbound_url", "max_concurrency"):
+    for name in GIVEN_AS_STORED:
         if options[name] is not None:
             setattr(provider, name, options[name])
+    if options["import_every"]:
+        provider.import_every = EVERY[options["import_every"]]
+    setup.set_import_credentials(provider, _import_credentials(options))
     if options["validity"] is not None:
         provider.validity = type(provider.validity)(seconds=options["validity"])
     if options["is_default"]:
@@ -154,6 +179,18 @@ def _apply(provider: Provider, options: dict[str, Any]) -> None:
             provider.quirks = provider.quirks | {name: quirks.parse(name, value)}
         except ValueError as error:
             raise CommandError(f"--quirk {error}") from error
+
+
+def _import_credentials(options: dict[str, Any]) -> dict[str, str]:
+    """What to change of them, as `set_import_credentials` takes it."""
+    headers = _pairs(options["import_header"], "--import-header")
+    changes = {f"header:{name}": value for name, value in headers.items()}
+    if options["import_basic"] is not None:
+        username, colon, password = options["import_basic"].partition(":")
+        if options["import_basic"] and not (username and colon and password):
+            raise CommandError("--import-basic: write USER:PASSWORD")
+        changes |= {"username": username, "password": password}
+    return changes
 
 
 def _rate(text: str, provider: Provider) -> tuple[int | None, int]:

@@ -1,0 +1,85 @@
+"""Validate with provider: what CleverTap posts when a template is saved there, sent on to the BSP."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from django.utils import timezone
+
+from lib.redact import Redactor
+from lib.transport import TransportError, transport
+from providers.dialects import clevertap_send, clevertap_write
+from providers.messages import AnswerCode, Outbound, Outcome, Refused
+from templates_app import door, known
+from templates_app.filling import fill, samples
+from templates_app.models import Template
+
+TIMEOUT = 15.0
+TEST_ID = "0|0|0|0"
+DUMMY_NUMBER = "919999999999"
+
+_VERDICTS = {
+    Outcome.ACCEPTED: "The BSP took the message, so the template is as it should be.",
+    Outcome.THROTTLED: "The BSP takes no more requests for now",
+    Outcome.RETRY: "The BSP had an error of its own",
+    Outcome.REJECTED: "The BSP refused the message",
+    Outcome.UNKNOWN: "The BSP's answer could not be understood",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """What CleverTap would post, what went to the BSP, what came back. Redacted.
+
+    `request` is empty when nothing was sent, `milliseconds` None when nothing was answered.
+    """
+
+    ok: bool
+    verdict: str
+    payload: str
+    request: dict[str, Any]
+    status: int | None = None
+    response: str = ""
+    milliseconds: int | None = None
+
+
+def payload_of(template: Template) -> dict[str, Any]:
+    """CleverTap's request for a template that is saved there: sample values, a dummy number."""
+    now_ms = int(timezone.now().timestamp() * 1000)
+    content = fill(
+        template.name, template.language, template.components, samples(template.components, now_ms)
+    )
+    sender = template.provider.config.waba_number
+    return clevertap_write.write(Outbound("", TEST_ID, DUMMY_NUMBER, sender, content))
+
+
+def validate(template: Template) -> Validated:
+    """Sends it through the provider's connector. What our own door refuses goes nowhere."""
+    provider, payload = template.provider, payload_of(template)
+    redactor, config = Redactor(provider.secret_values), provider.config
+    written = msgspec.json.encode(payload).decode()
+    try:
+        send = clevertap_send.read(payload, provider.switches.default_country)
+        found = known.find(provider.pk, send.content)
+        door.check(send.content, found, provider.unknown_templates, provider.stopped_templates, 0.0)
+        content = door.fill(known.fit(send.content, found), found, test=True)
+        reference = f"check-{config.now}"  # one that no message has
+        outbound = Outbound(
+            reference, TEST_ID, send.to, config.waba_number, content, registered=template.registered
+        )
+        request = provider.bsp.build_request(outbound, config)
+    except Refused as refused:
+        answer = f"{refused.code.value} {AnswerCode(refused.code).name.replace('_', ' ').lower()}"
+        verdict = f"CleverTap would be told {answer}: {redactor.text(refused.message)}. Nothing was sent."
+        return Validated(False, verdict, written, {})
+    shown = msgspec.json.decode(redactor.request(request))
+    try:
+        response = transport.send(request, TIMEOUT)
+    except TransportError as error:
+        verdict = f"The BSP gave no answer ({error}). Is the address right, and can it be reached from here?"
+        return Validated(False, redactor.text(verdict), written, shown)
+    result = provider.bsp.parse_response(response)
+    ok = result.outcome == Outcome.ACCEPTED
+    verdict = _VERDICTS[result.outcome] + ("" if ok else f": {redactor.text(result.text)}")
+    answer = redactor.text(response.text[:4000])
+    return Validated(ok, verdict, written, shown, response.status, answer, response.milliseconds)
