@@ -13,10 +13,10 @@ from callbacks.models import Media
 from lib import sql
 from providers.dialects.clevertap_callbacks import EXTENSIONS
 
-# Of the web's threads, which CleverTap's messages need: this many fetch at a time, each with a whole
-# file in memory, and no more than so many stand by. Everybody else is told to come again.
+# CleverTap's messages need the web's threads. So few of them fetch, each with a whole file in memory,
+# and few more stand by; everybody else is told to come again.
 _fetching = threading.BoundedSemaphore(media.AT_ONCE)
-_waiting = threading.BoundedSemaphore(16)
+_waiting = threading.BoundedSemaphore(4 * media.AT_ONCE)
 _WAIT = 10.0
 _AGAIN = 5  # seconds
 BLOCK = 65536

@@ -65,6 +65,7 @@ def check(door: Door, send: Send, now: float) -> list[str]:
         raise Refused(AnswerCode.TEMPLATE, "limited_time_offer: expiration_time_ms is in the past")
     # Building the BSP's request here tells CleverTap at once what the BSP cannot express.
     template = known.find(door.provider_id, content)
+    content = known.fit(content, template)
     templates.check(
         content, template, door.unknown_templates, door.stopped_templates, 0.0 if send.is_test else now
     )
@@ -73,7 +74,7 @@ def check(door: Door, send: Send, now: float) -> list[str]:
         send.msg_id,
         send.to,
         door.waba_number,
-        templates.fill(known.fit(content, template), template, send.is_test),
+        templates.fill(content, template, send.is_test),
         send.custom_props,
         template.registered if template else None,
     )

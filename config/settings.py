@@ -190,7 +190,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
-MEDIA_ROOT = str(DATA_DIR / "uploads")
+MEDIA_ROOT = str((BASE_DIR / env.str("MEDIA_ROOT", default=str(DATA_DIR / "uploads"))).resolve())
 # Serve static files from the apps when nothing has been collected (the embedded default).
 WHITENOISE_USE_FINDERS = True
 
@@ -213,8 +213,12 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    # Two lines for every wake-up would bury the rest.
-    "loggers": {name: {"level": "WARNING"} for name in ("celery.worker.strategy", "celery.app.trace")},
+    "filters": {"url_tokens": {"()": "lib.redact.UrlTokens"}},
+    "loggers": {
+        "django.request": {"filters": ["url_tokens"]},
+        # Two lines for every wake-up would bury the rest.
+        **{name: {"level": "WARNING"} for name in ("celery.worker.strategy", "celery.app.trace")},
+    },
 }
 
 UNFOLD = {

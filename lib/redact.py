@@ -1,6 +1,7 @@
 """Taking secrets out of what is stored or shown: requests, answers, error texts."""
 
 import json
+import logging
 import re
 from base64 import b64encode
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ MASK = "•••"
 _SECRET_HEADER = re.compile(r"auth|(api|access)[-_]?key|token|secret|passw|credential|cookie", re.IGNORECASE)
 _PERCENT = re.compile(r"%[0-9A-F]{2}")
 _BASE64_RUN = re.compile(r"[A-Za-z0-9+/=_-]+")
+_URL_TOKEN = re.compile(r"^(/(?:callbacks|webhooks|media|l)/)[^/]+")
 _SHORTEST_PART = 4  # characters of base64 that are telling enough to look for
 
 
@@ -99,3 +101,14 @@ class Redactor:
         body = self.text(request.body.decode("utf-8", "replace").replace("\0", ""))
         parts = {"method": request.method, "url": self.text(request.url), "headers": headers, "body": body}
         return msgspec.json.encode(parts).decode()
+
+
+class UrlTokens(logging.Filter):
+    """Masks the token in the path of a refused request, which Django logs: it may be all that proves one."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                _URL_TOKEN.sub(rf"\1{MASK}", part) if isinstance(part, str) else part for part in record.args
+            )
+        return True

@@ -99,11 +99,15 @@ def _load(providers: QuerySet[Provider]) -> Door | None:
 
 
 def _of_the_bsp(provider: Provider) -> Iterator[tuple[Mapping[str, str], None]]:
-    """The BSP's own credentials, where CleverTap is set up to present those."""
+    """The BSP's own credentials, where CleverTap is set up to present those.
+
+    Replaced ones as well while they count: the change reaches CleverTap last.
+    """
     named = provider.bsp.login_headers
-    values = {header: provider.credentials.get(name, "") for header, name in named.items()}
-    if values and all(values.values()):
-        yield {header: crypto.digest(value) for header, value in values.items()}, None
+    for stored in (provider.credentials, provider.credentials | provider.previous):
+        values = {header: stored.get(name, "") for header, name in named.items()}
+        if values and all(values.values()):
+            yield {header: crypto.digest(value) for header, value in values.items()}, None
 
 
 _doors: Remembered[tuple[str, str], Door | None] = Remembered()

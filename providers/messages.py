@@ -284,6 +284,7 @@ class ListedTemplate(Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     ttl_seconds: int = 0
     details: dict[str, Any] = {}
+    previous_category: str = ""
 
 
 class TemplatePage(Struct, frozen=True, omit_defaults=True):

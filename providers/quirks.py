@@ -24,7 +24,10 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
     trust_callback_headers: Annotated[
         bool,
-        Meta(description="Use the callback URLs CleverTap's request carries as headers (Kaleyra's set-up)."),
+        Meta(
+            description="Use the callback URLs that CleverTap's requests carry as headers. "
+            "Always so with Kaleyra, whose set-up it is."
+        ),
     ] = False
     bad_credentials_answer: Annotated[
         Literal["200", "401"],

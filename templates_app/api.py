@@ -85,8 +85,13 @@ def read_cursor(text: str) -> int:
 
 
 def _shown(template: Template) -> dict[str, Any]:
+    known = {
+        "message_send_ttl_seconds": template.ttl_seconds,
+        "previous_category": template.previous_category,
+    }
     return {
         "name": template.name,
+        **{name: value for name, value in known.items() if value},
         "parameter_format": template.parameter_format,
         "components": template.components,
         "language": template.language,

@@ -29,6 +29,10 @@ BUTTON_KINDS = {
 }
 
 
+# Of buttons that CleverTap has no name for, such as OTP, nobody knows what it would send.
+_CHECKED = frozenset({"static_url", *BUTTON_KINDS.values()})
+
+
 class Slot(Struct, frozen=True):
     """One value that a message brings. `path` is `header`, `body.1`, `button.0`, `card.2.body.name`, …
 
@@ -125,6 +129,12 @@ def unsupported(category: str, components: Sequence[Component]) -> str:
             if text(button, "type").upper() not in BUTTON_KINDS:
                 return f"the button type {text(button, 'type').lower() or 'without a type'}"
     return ""
+
+
+def told(components: Sequence[Component]) -> bool:
+    """Whether they hold the text that every template has. Some lists name templates without it, and
+    nothing can be said of the values those take."""
+    return bool(text(part(components, "BODY"), "text"))
 
 
 def shape(components: Sequence[Component]) -> Shape:
@@ -238,7 +248,7 @@ def _part_problems(
             yield f"{name}: the URL suffix still holds a placeholder"
         elif kind == "copy_code" and len(button.value) > LONGEST_CODE:
             yield f"{name}: the code is longer than {LONGEST_CODE} characters"
-        elif button.kind in ("dynamic_url", "copy_code") and button.kind != kind:
+        elif button.kind in ("dynamic_url", "copy_code") and button.kind != kind and kind in _CHECKED:
             yield f"{name}: the template has a {kind.replace('_', ' ')} button here"
     for index, button in by_index.items():
         if button.kind in ("dynamic_url", "copy_code"):

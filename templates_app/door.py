@@ -10,7 +10,8 @@ from templates_app.known import Known
 def check(content: Content, known: Known | None, unknown: str, stopped: str, now: float) -> None:
     """Raises Refused, naming the slot, for a template message that cannot succeed.
 
-    `unknown` and `stopped` are the provider's settings; `now` is in epoch seconds.
+    `unknown` and `stopped` are the provider's settings; `now` is in epoch seconds. `content` is
+    fitted to the template already (known.fit).
     """
     if not isinstance(content, TemplateContent):
         return
@@ -21,7 +22,7 @@ def check(content: Content, known: Known | None, unknown: str, stopped: str, now
         return
     if known.stopped and stopped == Provider.Stopped.REFUSE:
         raise Refused(AnswerCode.TEMPLATE, f"{label}: {known.status.lower()}, so it is not sent")
-    for problem in problems(content, known.shape, int(now * 1000)):
+    for problem in problems(content, known.shape, int(now * 1000)) if known.shape else ():
         raise Refused(AnswerCode.TEMPLATE, problem)
 
 

@@ -147,7 +147,7 @@ def _work(run: ImportRun) -> None:
             _read_all(run, listed)
             with transaction.atomic():
                 run.report = apply(run, listed)
-                _go_on(run)
+                _show(run)
         run.state = State.DONE
     except _Cancelled:
         run.state, run.error = State.CANCELLED, "Cancelled. Nothing was changed."
@@ -181,7 +181,7 @@ def _read_all(run: ImportRun, listed: Listed) -> None:
         listed.add(page)
         run.pages += 1
         run.templates = listed.count
-        _go_on(run)
+        _show(run)
         cursor = page.next
         if not cursor:
             return
@@ -192,7 +192,7 @@ def _read_all(run: ImportRun, listed: Listed) -> None:
         seen.add(cursor)
 
 
-def _go_on(run: ImportRun) -> None:
+def _show(run: ImportRun) -> None:
     """Writes the progress. Raises _Cancelled for a run that was cancelled, given up, or deleted."""
     mine = ImportRun.objects.filter(pk=run.pk, state=State.RUNNING, cancel=False)
     if not mine.update(pages=run.pages, templates=run.templates, seen_at=timezone.now()):

@@ -3,6 +3,7 @@
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
 
@@ -169,7 +170,9 @@ def _apply_chunk(run: ImportRun, chunk: Sequence[ListedTemplate], report: _Repor
 def _changed_since(run: ImportRun, rows: Iterable[Template]) -> dict[int, set[str]]:
     """By id, the fields that a webhook or a person changed after the import began. The list may be
     older than that: it counts from the next import on."""
-    entries = TemplateChange.objects.filter(template__in=rows, at__gte=run.started_at)
+    assert run.started_at is not None
+    since = run.started_at - timedelta(seconds=1)  # BSPs tell whole seconds
+    entries = TemplateChange.objects.filter(template__in=rows, at__gte=since)
     found: dict[int, set[str]] = defaultdict(set)
     for pk, kind in entries.exclude(source=Source.IMPORT).values_list("template_id", "kind"):
         found[pk].add(kind)

@@ -15,7 +15,7 @@ from lib.remember import Remembered
 from providers.messages import Content, Registered, TemplateContent
 from providers.models import Provider
 from templates_app import tracking
-from templates_app.components import Shape, shape
+from templates_app.components import Shape, shape, told
 from templates_app.models import SeenTemplate, Template
 from templates_app.suffixes import cut
 
@@ -26,12 +26,13 @@ SEEN_AGAIN = timedelta(minutes=1)  # a template's last use is written no more of
 class Known:
     """One template as sending needs it.
 
-    `links` holds the tracked buttons that get a short link of ours: path → what precedes the token.
+    `shape` is None where the BSP's list told nothing of the content. `links` holds the tracked
+    buttons that get a short link of ours: path → what precedes the token.
     """
 
     template_id: int
     registered: Registered
-    shape: Shape
+    shape: Shape | None
     status: str
     links: Mapping[str, str]
 
@@ -53,7 +54,8 @@ def find(provider_id: int, content: Content) -> Known | None:
 
 
 def fit(content: Content, known: Known | None) -> Content:
-    """The content, its full URLs cut to the suffix where the template's URL is known."""
+    """The content as the template wants it, as far as that is known: full URLs cut to the suffix, and
+    a text header's variable taken out of its text."""
     if known is None or not isinstance(content, TemplateContent):
         return content
     return cut(content, known.registered.components)
@@ -63,7 +65,8 @@ def _load(provider_id: int, content: TemplateContent) -> Known | None:
     rows = Template.objects.filter(provider_id=provider_id, language=content.language)
     for name in dict.fromkeys((content.namespace, content.name)):
         if name and (row := rows.filter(name=name).first()):
-            return Known(row.pk, row.registered, shape(row.components), row.status, _links(row))
+            wanted = shape(row.components) if told(row.components) else None
+            return Known(row.pk, row.registered, wanted, row.status, _links(row))
     _note_seen(provider_id, content)
     return None
 

@@ -1,62 +1,61 @@
-"""Cutting full URLs to what WhatsApp wants for a button: the part that replaces the variable.
+"""Bringing what CleverTap posts to what WhatsApp wants: the part that replaces the variable.
 
-CleverTap posts either the suffix or the whole URL ("dynamicUrl" in its Generic WhatsApp page),
-depending on how the template was entered there.
+In buttons CleverTap posts either the suffix or the whole URL ("dynamicUrl" in its Generic WhatsApp
+page), depending on how the template was entered there. In text headers that page names the whole
+text only, and no parameters.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from msgspec.structs import replace
 
-from lib.reading import objects, text
-from providers.messages import Button, TemplateContent
+from lib.reading import text
+from providers.messages import Button, Header, TemplateContent, Value
+from templates_app.components import Component, cards, part, variables
+from templates_app.components import buttons as buttons_of
 
 
-def cut(content: TemplateContent, components: Sequence[dict[str, Any]]) -> TemplateContent:
-    """The content with the suffix in each URL button and card whose URL the components tell."""
-    if not content.buttons and not content.cards:
+def cut(content: TemplateContent, components: Sequence[Component]) -> TemplateContent:
+    """The content with the suffix in each URL button and card whose URL the components tell, and with
+    the value of a text header's variable."""
+    header = _header(content.header, components)
+    if header is content.header and not content.buttons and not content.cards:
         return content
-    cards = _cards(components)
+    known = cards(components) if content.cards else []
     fitted = [
-        replace(card, buttons=_cut(card.buttons, cards[position] if position < len(cards) else []))
+        replace(card, buttons=_cut(card.buttons, known[position] if position < len(known) else []))
         for position, card in enumerate(content.cards)
     ]
-    return replace(content, buttons=_cut(content.buttons, components), cards=tuple(fitted))
+    buttons = _cut(content.buttons, components)
+    return replace(content, header=header, buttons=buttons, cards=tuple(fitted))
 
 
-def _cards(components: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    return [
-        objects(card, "components")
-        for part in components
-        if _is(part, "CAROUSEL")
-        for card in objects(part, "cards")
-    ]
+def _header(header: Header | None, components: Sequence[Component]) -> Header | None:
+    if header is None or header.kind != "text" or header.values or not header.text:
+        return header
+    registered = text(part(components, "HEADER"), "text")
+    names = variables(registered)  # Meta allows one
+    value = _between(header.text, registered) if len(names) == 1 else None
+    if value is None:
+        return header
+    return replace(header, values=(Value(value, name="" if names[0].isdecimal() else names[0]),))
 
 
-def _cut(buttons: tuple[Button, ...], components: Sequence[dict[str, Any]]) -> tuple[Button, ...]:
-    known = [button for part in components if _is(part, "BUTTONS") for button in objects(part, "buttons")]
+def _cut(buttons: tuple[Button, ...], components: Sequence[Component]) -> tuple[Button, ...]:
+    known = buttons_of(components)
     return tuple(
-        replace(button, value=_suffix(button.value, text(known[button.index], "url")))
-        if button.kind == "dynamic_url" and button.index < len(known)
+        replace(button, value=value)
+        if button.kind == "dynamic_url"
+        and button.index < len(known)
+        and (value := _between(button.value, text(known[button.index], "url"))) is not None
         else button
         for button in buttons
     )
 
 
-def _suffix(value: str, url: str) -> str:
-    """`value` without what stands before the variable in the template's URL, and after it."""
-    start, variable, rest = url.partition("{{")
+def _between(value: str, pattern: str) -> str | None:
+    """What stands in `value` where the pattern has its variable; None where it does not fit."""
+    start, variable, rest = pattern.partition("{{")
     end = rest.partition("}}")[2]
-    if (
-        not variable
-        or not value.startswith(start)
-        or not value.endswith(end)
-        or len(value) < len(start + end)
-    ):
-        return value
-    return value[len(start) : len(value) - len(end)]
-
-
-def _is(part: dict[str, Any], kind: str) -> bool:
-    return text(part, "type").upper() == kind
+    whole = value.startswith(start) and value.endswith(end) and len(value) >= len(start + end)
+    return value[len(start) : len(value) - len(end)] if variable and whole else None

@@ -61,8 +61,9 @@ def validate(template: Template) -> Validated:
     try:
         send = clevertap_send.read(payload, provider.switches.default_country)
         found = known.find(provider.pk, send.content)
-        door.check(send.content, found, provider.unknown_templates, provider.stopped_templates, 0.0)
-        content = door.fill(known.fit(send.content, found), found, test=True)
+        content = known.fit(send.content, found)
+        door.check(content, found, provider.unknown_templates, provider.stopped_templates, 0.0)
+        content = door.fill(content, found, test=True)
         reference = f"check-{config.now}"  # one that no message has
         outbound = Outbound(
             reference, TEST_ID, send.to, config.waba_number, content, registered=template.registered

@@ -34,7 +34,7 @@ API_PATH = "/wa/api/v1"
 
 # Gupshup refuses with a sentence and no code. Looked for in this order.
 REASONS: Reasons = (
-    (("apikey", "api key", "authentication"), ReportCode.CREDENTIALS),
+    (("apikey", "api key", "authentication fail"), ReportCode.CREDENTIALS),
     (("template", "param"), ReportCode.TEMPLATE),
     (("destination",), ReportCode.PHONE),
 )

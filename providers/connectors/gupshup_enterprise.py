@@ -15,14 +15,15 @@ from providers.dialects.gupshup_enterprise_templates import read_page
 from providers.dialects.gupshup_enterprise_webhook import CODES, INDIA, STATUSES, TYPES, webhook_items
 from providers.features import Feature
 from providers.messages import (
+    AnswerCode,
     Freeform,
     InboundMedia,
     Outbound,
     Outcome,
+    Refused,
     ReportCode,
     SendResult,
     TemplatePage,
-    Unsupported,
     WebhookItem,
 )
 from providers.outcomes import EXCERPT, Reasons, accepted, by_status, by_words, json_object, rejected
@@ -41,7 +42,7 @@ ERRORS: dict[str, ReportCode] = {
 }
 # For the numbers that nothing public explains. Looked for in this order.
 REASONS: Reasons = (
-    (("authenticat", "unauthori", "password", "userid"), ReportCode.CREDENTIALS),
+    (("authentication fail", "authenticate", "unauthori", "password", "userid"), ReportCode.CREDENTIALS),
     (("template",), ReportCode.TEMPLATE),
     (("opt in", "opt-in", "optin", "opt_in", "opted", "opt out", "opt-out"), ReportCode.BLACKLISTED),
 )
@@ -125,7 +126,8 @@ class GupshupEnterprise(Connector):
         if isinstance(content, Freeform):
             user, fields = "two_way", freeform(content)
             if not config.credential("two_way_userid"):
-                raise Unsupported(f"{content.kind}: the provider's credentials have no two-way user")
+                lacking = f"{content.kind}: the provider's credentials have no two-way user"
+                raise Refused(AnswerCode.CREDENTIALS, lacking)
         else:
             user = "hsm"
             fields = template(content, outbound.registered.components if outbound.registered else ())

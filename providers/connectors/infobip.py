@@ -17,8 +17,9 @@ from lib.signatures import same_secret
 from providers.connectors.base import Config, Connector, Field
 from providers.dialects.infobip_codes import ERROR_CODES, GROUPS, STATUS_CODES, send_result
 from providers.dialects.infobip_messages import freeform, template
-from providers.dialects.infobip_templates import SIZE, page_number, read_page
+from providers.dialects.infobip_templates import SIZE, read_page
 from providers.dialects.infobip_webhook import CLICKED, MESSAGES, webhook_items
+from providers.dialects.template_list import offset
 from providers.messages import (
     Freeform,
     InboundMedia,
@@ -161,7 +162,7 @@ class Infobip(Connector):
         return HttpRequest("GET", base + path, _key(config))
 
     def templates_request(self, config: Config, cursor: str) -> HttpRequest | None:
-        query = {"page": str(page_number(cursor)), "size": str(SIZE)}
+        query = {"page": str(offset(cursor)), "size": str(SIZE)}
         if config.waba_number:
             query = {"sender": config.waba_number, **query}
         return HttpRequest(

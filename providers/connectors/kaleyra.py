@@ -9,7 +9,7 @@ import msgspec
 
 from lib.http import HttpRequest, HttpResponse
 from lib.reading import at, text
-from providers.connectors.base import Config, Connector, Field
+from providers.connectors.base import PLACE_OPTIONS, Config, Connector, Field
 from providers.dialects.cloud_api import content_body, with_place
 from providers.dialects.kaleyra_answers import CODES, TAKEN, send_result
 from providers.dialects.kaleyra_webhook import STATUSES, TYPES, verified, webhook_items
@@ -64,8 +64,7 @@ OPTIONS = (
     Field(
         "webhook_header",
         "Webhook header",
-        "The name of the custom header that carries the webhook secret. Headers named after a secret or a "
-        "token are masked in the records.",
+        "The name of the custom header that carries the webhook secret.",
         default=WEBHOOK_HEADER,
     ),
 )
@@ -92,12 +91,7 @@ class Kaleyra(Connector):
             "Number without plus",
             "Enter yes should Kaleyra not know the business number in the URL with its plus sign.",
         ),
-        Field(
-            "location_name",
-            "Location name",
-            "Shown over location headers for which CleverTap sends coordinates alone. Meta demands one.",
-        ),
-        Field("location_address", "Location address", "The same for the address."),
+        *PLACE_OPTIONS,
     )
     lacks = {Feature.CLICKED: NO_CLICKS, Feature.MEDIA_KEY: NO_KEY}
     takes_get = True

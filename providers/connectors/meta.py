@@ -22,8 +22,11 @@ from providers.outcomes import json_object
 BASE_URL = "https://graph.facebook.com"
 API_VERSION = "v25.0"
 PAGE = 100
-# The quality score comes only when it is asked for.
-FIELDS = "id,name,language,status,category,components,parameter_format,quality_score"
+# What is not asked for is left out.
+FIELDS = (
+    "id,name,language,status,category,previous_category,components,parameter_format,quality_score,"
+    "rejected_reason,message_send_ttl_seconds"
+)
 MEDIA_HOSTS = ("lookaside.fbsbx.com",)
 
 
@@ -127,8 +130,9 @@ class Meta(Connector):
 
     def media_follow(self, response: HttpResponse, config: Config) -> HttpRequest | None:
         url = text(json_object(response.body), "url")
-        hosts = (host(config.base(BASE_URL)), *MEDIA_HOSTS)
-        ours = url.startswith(("https://", "http://")) and host(url) in hosts
+        base = config.base(BASE_URL)
+        encrypted = url.startswith(("https://", f"{base}/"))  # unless the set-up itself says http
+        ours = encrypted and host(url) in (host(base), *MEDIA_HOSTS)
         return HttpRequest("GET", url, _bearer(config)) if ours else None
 
     def templates_request(self, config: Config, cursor: str) -> HttpRequest | None:

@@ -25,12 +25,13 @@ from providers.dialects.vonage_codes import CODES, send_result
 from providers.dialects.vonage_webhook import CHANNEL, MEDIA, OTHERS, STATUSES, read_body
 from providers.features import Feature
 from providers.messages import (
+    AnswerCode,
     Content,
     InboundMedia,
     Outbound,
+    Refused,
     SendResult,
     TemplatePage,
-    Unsupported,
     WebhookItem,
 )
 
@@ -115,8 +116,8 @@ class Vonage(Connector):
             **_message(named.content),
         }
         if config.webhook_url and not _has_application(config):
-            # An application has a Status URL of its own; the account's may serve other systems.
-            body["webhook_url"] = config.webhook_url
+            # An application has a Status URL and a version of its own; the account's serve other systems too.
+            body |= {"webhook_url": config.webhook_url, "webhook_version": "v1"}
         headers = {"Authorization": _login(config), "Content-Type": "application/json", **JSON}
         return HttpRequest("POST", f"{config.base(BASE_URL)}/v1/messages", headers, msgspec.json.encode(body))
 
@@ -179,24 +180,25 @@ def _has_application(config: Config) -> bool:
 
 
 def _login(config: Config) -> str:
-    """The Authorization of our calls: the application's token, else the API key. Raises Unsupported."""
+    """The Authorization of our calls: the application's token, else the API key. Raises Refused."""
     if _has_application(config):
         issued = (config.now - CLOCKS_DIFFER) // STEP * STEP
         application_id, private_key = config.credential("application_id"), config.credential("private_key")
         try:
             return f"Bearer {_token(application_id, private_key, issued)}"
         except ValueError as error:
-            raise Unsupported(f"credentials: the private key is {error}") from error
+            raise Refused(AnswerCode.CREDENTIALS, f"credentials: the private key is {error}") from error
     key, secret = config.credential("api_key"), config.credential("api_secret")
     if not key or not secret:
-        raise Unsupported("credentials: give an application ID and its private key, or API key and secret")
+        lacking = "give an application ID and its private key, or API key and secret"
+        raise Refused(AnswerCode.CREDENTIALS, f"credentials: {lacking}")
     return "Basic " + b64encode(f"{key}:{secret}".encode()).decode()
 
 
 def _login_if_any(config: Config) -> dict[str, str]:
     try:
         return {"Authorization": _login(config)}
-    except Unsupported:
+    except Refused:
         return {}
 
 

@@ -36,6 +36,7 @@ MESSAGES = frozenset({
     "reaction", "contacts", "order", "system", "unsupported",
 })
 # fmt: on
+_CHOICES = ("button_reply", "list_reply")  # Exotel's pages show them without the type beside them
 _LONGEST_KIND = 60
 
 
@@ -156,9 +157,9 @@ def _media(content: object) -> InboundMedia:
 
 
 def _interactive(reply: Reply, content: object) -> Reply:
-    kind = text(content, "type")
+    kind = text(content, "type") or next((choice for choice in _CHOICES if at(content, choice)), "")
     chosen = at(content, kind)
-    if kind in ("button_reply", "list_reply"):
+    if kind in _CHOICES:
         return replace(reply, kind="interactive", text=text(chosen, "title"), payload=text(chosen, "id"))
     # A filled-in flow or address form ("nfm_reply") carries its answers as a JSON string.
     return replace(reply, text=text(chosen, "body") or f"({kind})", payload=text(chosen, "response_json"))

@@ -8,7 +8,7 @@ from typing import Any
 from lib.http import HttpResponse
 from lib.reading import at, decode, first, number, text
 from providers.dialects import template_list
-from providers.dialects.placeholders import mentioned
+from providers.dialects.placeholders import parameter_format
 from providers.messages import Malformed, TemplatePage
 from providers.outcomes import excerpt, json_object
 
@@ -33,7 +33,6 @@ def read_page(response: HttpResponse) -> TemplatePage:
 
 def _as_meta(item: object) -> Json:
     parts = _components(item)
-    named = any(not name.isdecimal() for part in parts for name in mentioned(text(part, "text")))
     status = text(item, "status").upper()
     return {
         "id": text(item, "id"),
@@ -42,7 +41,7 @@ def _as_meta(item: object) -> Json:
         "category": text(item, "category"),
         "status": STATUSES.get(status, status),
         "quality_score": text(item, "quality_score"),
-        "parameter_format": "NAMED" if named else "POSITIONAL",
+        "parameter_format": parameter_format(parts),
         "components": parts,
     }
 

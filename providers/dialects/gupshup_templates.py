@@ -10,7 +10,7 @@ from typing import Any
 from lib.http import HttpResponse
 from lib.reading import at, decode, first, objects, text
 from providers.dialects import template_list
-from providers.dialects.placeholders import mentioned, sampled
+from providers.dialects.placeholders import parameter_format, sampled
 from providers.messages import Malformed, TemplatePage
 from providers.outcomes import json_object
 
@@ -28,8 +28,8 @@ def page_number(cursor: str) -> int:
 def read_page(response: HttpResponse, cursor: str) -> TemplatePage:
     """The page that the cursor asked for. Raises Malformed when there is no list in it.
 
-    Whether Gupshup counts from 0 or 1 is not documented, so one page may come twice at the start. A
-    page that repeats later means that the number is ignored, and ends the list.
+    Whether Gupshup counts from 0 or 1 is not documented, so the first page may come twice, or there may be
+    nothing at 0. A page that repeats later means that the number is ignored, and ends the list.
     """
     payload = json_object(response.body)
     items = at(payload, "templates")
@@ -37,13 +37,12 @@ def read_page(response: HttpResponse, cursor: str) -> TemplatePage:
         raise Malformed("a JSON object with a list 'templates' was expected")
     number, first_id = page_number(cursor), text(items, 0, "id")
     repeated = number > 1 and first_id == cursor.partition(".")[2]
-    more = len(items) == SIZE and not repeated
+    more = (len(items) == SIZE and not repeated) or (not items and number == 0)
     return template_list.page([_as_meta(item) for item in items], f"{number + 1}.{first_id}" if more else "")
 
 
 def _as_meta(item: object) -> Json:
     parts = _components(item)
-    named = any(not name.isdecimal() for part in parts for name in mentioned(text(part, "text")))
     return {
         "id": text(item, "id"),
         "name": text(item, "elementName"),
@@ -51,7 +50,8 @@ def _as_meta(item: object) -> Json:
         "category": text(item, "category"),
         "status": text(item, "status"),
         "quality_score": text(item, "quality"),
-        "parameter_format": "NAMED" if named else "POSITIONAL",
+        "rejected_reason": text(item, "reason"),
+        "parameter_format": parameter_format(parts),
         "components": parts,
     }
 

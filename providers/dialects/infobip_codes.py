@@ -9,10 +9,9 @@ import re
 
 from lib.http import HttpResponse
 from lib.reading import at, first, objects, text
+from providers.dialects.cloud_api_errors import LONGEST_CODE
 from providers.messages import Outcome, ReportCode, SendResult, StatusKind
 from providers.outcomes import EXCERPT, accepted, by_status, json_object, rejected
-
-LONGEST_CODE = 64
 
 GROUPS: dict[str, StatusKind] = {
     "1": "sent",  # PENDING: with WhatsApp, or on its way there

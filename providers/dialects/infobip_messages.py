@@ -104,7 +104,7 @@ def _header(header: Header | None, where: str) -> dict[str, Any]:
 def _buttons(buttons: tuple[Button, ...], known: Components | None, where: str) -> dict[str, Any]:
     """Only buttons that take a value, in the template's order. Quick replies always take one."""
     found = []
-    for button in buttons:
+    for button in sorted(buttons, key=lambda button: button.index):
         if button.kind == "dynamic_url":
             found.append({"type": "URL", "parameter": button_value(button, where)})
         elif button.kind == "copy_code":

@@ -9,7 +9,7 @@ from typing import Any
 from lib.http import HttpResponse
 from lib.reading import at, first, number, objects, text
 from providers.dialects import template_list
-from providers.dialects.placeholders import mentioned
+from providers.dialects.placeholders import mentioned, named, parameter_format
 from providers.messages import Malformed, TemplatePage
 from providers.outcomes import json_object
 
@@ -20,13 +20,7 @@ STATUSES = {
     "FIRST_PAUSED": "PAUSED",
     "SECOND_PAUSED": "PAUSED",
 }
-_LONGEST_CURSOR = 6  # digits
 _CAPITAL = re.compile(r"(?<=[a-z0-9])([A-Z])")
-
-
-def page_number(cursor: str) -> int:
-    plausible = cursor.isascii() and cursor.isdecimal() and len(cursor) <= _LONGEST_CURSOR
-    return int(cursor) if plausible else 0
 
 
 def read_page(response: HttpResponse, cursor: str) -> TemplatePage:
@@ -35,14 +29,13 @@ def read_page(response: HttpResponse, cursor: str) -> TemplatePage:
     items = at(payload, "results")
     if not isinstance(items, list):
         raise Malformed("a JSON object with a list 'results' was expected")
-    following = page_number(cursor) + 1
+    following = template_list.offset(cursor) + 1
     more = bool(items) and following < (number(payload, "paging", "totalPages") or 0)
     return template_list.page([_as_meta(item) for item in items], str(following) if more else "")
 
 
 def _as_meta(item: object) -> dict[str, Any]:
     parts = components(at(item, "structure"))
-    named = any(_named(part["text"]) for part in parts if part["type"] == "BODY")
     status = text(item, "status").upper()
     return {
         "id": text(item, "id"),
@@ -50,7 +43,7 @@ def _as_meta(item: object) -> dict[str, Any]:
         "language": text(item, "language"),
         "category": text(item, "category"),
         "status": STATUSES.get(status, status),
-        "parameter_format": "NAMED" if named else "POSITIONAL",
+        "parameter_format": parameter_format(parts),
         "quality_score": text(item, "quality"),
         "components": parts,
     }
@@ -89,7 +82,7 @@ def _body(body: object) -> list[dict[str, Any]]:
     examples = at(body, "examples")
     shown = [text(one) for one in examples] if isinstance(examples, list) else []
     found: dict[str, Any] = {"type": "BODY", "text": words}
-    if shown and _named(words):
+    if shown and named(words):
         pairs = zip(mentioned(words), shown, strict=False)
         found["example"] = {
             "body_text_named_params": [{"param_name": name, "example": one} for name, one in pairs]
@@ -97,10 +90,6 @@ def _body(body: object) -> list[dict[str, Any]]:
     elif shown:
         found["example"] = {"body_text": [shown]}
     return [found] if words else []
-
-
-def _named(words: str) -> bool:
-    return any(not name.isdecimal() for name in mentioned(words))
 
 
 def _button(button: dict[str, Any]) -> dict[str, Any]:

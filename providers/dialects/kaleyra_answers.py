@@ -6,13 +6,14 @@ place is looked at. Meta's own codes are handed on in callbacks.
 """
 
 import re
+from collections.abc import Collection
 
 from lib.http import HttpResponse
 from lib.reading import at, first, text
 from providers.dialects import cloud_api_errors
 from providers.dialects.cloud_api_errors import LONGEST_CODE, Meaning, meant
 from providers.messages import Outcome, ReportCode, SendResult
-from providers.outcomes import EXCERPT, accepted, by_status, json_object
+from providers.outcomes import EXCERPT, accepted, by_status, json_object, rejected
 
 TAKEN = "WA200"
 WRONG_FIELD = "E13001"
@@ -49,9 +50,9 @@ def send_result(response: HttpResponse) -> SendResult:
     """Success is `{id}` or `{data: {message_id}}`, refusal `{code, message}` or `{error: {field: words}}`."""
     answer = json_object(response.body)
     ok = 200 <= response.status < 300
-    code, words = _code(answer), _words(answer)
-    named = _named(at(answer, "error"))
-    if code in CODES and not (code == WRONG_FIELD and named):
+    code, words, fields = _code(answer), _words(answer), _fields(answer)
+    # The name of a field says more than the code for "a field is wrong".
+    if code in CODES and not (code == WRONG_FIELD and fields):
         return meant(CODES[code], code, response, words)
     bsp_id = bare_id(
         first(
@@ -65,9 +66,11 @@ def send_result(response: HttpResponse) -> SendResult:
         return accepted(bsp_id)
     if response.status == 402:
         return meant(_UNPAID, code or "402", response, words)
-    if named and (ok or response.status == 400):
-        return meant(Meaning(named), code or str(response.status), response, words)
-    return by_status(response, words, code)
+    result = by_status(response, words, code)
+    unexplained = result.outcome is Outcome.REJECTED and not result.credentials
+    if at(answer, "error") and (ok or unexplained):
+        return rejected(_about(fields), result.bsp_code, result.text)
+    return result
 
 
 def _code(answer: object) -> str:
@@ -82,22 +85,23 @@ def _code(answer: object) -> str:
 
 
 def _words(answer: object) -> str:
-    error = at(answer, "error")
-    fields = "; ".join(f"{name}: {text(error, name)}" for name in error) if isinstance(error, dict) else ""
     return first(
         text(answer, "error", "message"),
-        fields or text(error),
+        "; ".join(f"{name}: {words}" for name, words in _fields(answer).items()),
+        text(answer, "error"),
         text(answer, "errors", 0, "message"),
         text(answer, "message"),
     )[:EXCERPT]
 
 
-def _named(error: object) -> ReportCode | None:
-    """What a refusal is about by the fields it names; None when it gives no reason."""
-    if not isinstance(error, dict):
-        return ReportCode.OTHER if error else None
-    if "to" in error:
+def _fields(answer: object) -> dict[str, str]:
+    """The fields that a refusal names, which stand where other answers have `{code, message}`."""
+    error = at(answer, "error")
+    found = error if isinstance(error, dict) else {}
+    return {name: text(found, name) for name in found if name not in ("code", "message")}
+
+
+def _about(fields: Collection[str]) -> ReportCode:
+    if "to" in fields:
         return ReportCode.PHONE
-    if not _TEMPLATE_FIELDS.isdisjoint(error):
-        return ReportCode.TEMPLATE
-    return ReportCode.OTHER if error else None
+    return ReportCode.OTHER if _TEMPLATE_FIELDS.isdisjoint(fields) else ReportCode.TEMPLATE

@@ -54,8 +54,9 @@ _KIND = re.compile(r'"kind"\s*:\s*"(status|inbound)"')
 _END_OF_VALUE = re.compile(r'"\s*[,}]?\s*\Z')
 _CONTROLS = {ord("\n"): r"\n", ord("\r"): r"\r", ord("\t"): r"\t"}
 
-# Our own parameters of a callback_url.
+# Our own parameters of a callback_url, and CleverTap's of the Incoming URL.
 _PROOF, _REFERENCE = "proof", "reference"
+_SET_UP = frozenset({"inbound_message_callback_url", "payload_version"})
 # A "?" after them is Kaleyra's own query, put behind ours as if there were none.
 _SECOND_QUERY = re.compile(rf"(?:^|(?<=&)){_REFERENCE}=[^&?]*(\?)")
 
@@ -71,13 +72,17 @@ def callback_url(webhook_url: str, reference: str, secret: str) -> str:
 
 
 def verified(request: HttpRequest, header: str, secrets: tuple[str, ...]) -> bool:
-    """Whether there is a secret in the header or in Basic authentication, or callback_url's proof of one."""
+    """Whether there is a secret in the header or in Basic authentication, or callback_url's proof of one.
+
+    That proof is for reports alone: it opens nothing that would change the provider's set-up.
+    """
     query = _query(request.url)
+    proof = query.get(_PROOF, "") if _SET_UP.isdisjoint(query) else ""
     reference = query.get(_REFERENCE, "").encode("utf-8", "surrogatepass")
     return (
         same_secret(request.header(header), secrets)
         or same_secret(_basic_password(request.header("Authorization")), secrets)
-        or signed_sha256(query.get(_PROOF, ""), reference, secrets, prefix="")
+        or signed_sha256(proof, reference, secrets, prefix="")
     )
 
 

@@ -16,6 +16,15 @@ def mentioned(words: str) -> list[str]:
     return list(dict.fromkeys(_PLACEHOLDER.findall(words)))
 
 
+def named(words: str) -> bool:
+    return any(not name.isdecimal() for name in mentioned(words))
+
+
+def parameter_format(components: Sequence[dict[str, Any]]) -> str:
+    """Meta's word for how the variables are called, for lists that do not tell."""
+    return "NAMED" if any(named(text(part, "text")) for part in components) else "POSITIONAL"
+
+
 def body_texts(
     values: Sequence[Value], components: Sequence[dict[str, Any]] | None, where: str = ""
 ) -> list[str]:

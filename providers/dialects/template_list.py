@@ -57,6 +57,7 @@ def listed(item: object) -> ListedTemplate | None:
         quality=first(text(item, "quality_score", "score"), text(item, "quality_score")).upper(),
         reason="" if text(item, "rejected_reason") == "NONE" else text(item, "rejected_reason"),
         ttl_seconds=int(number(item, "message_send_ttl_seconds") or 0),
+        previous_category=text(item, "previous_category").upper(),
     )
 
 
@@ -70,7 +71,7 @@ def page(
 
 
 def offset(cursor: str) -> int:
-    """How many items come before the page, where the cursor counts them."""
+    """How many items, or pages, come before this one, where the cursor counts them."""
     counts = cursor.isascii() and cursor.isdecimal() and len(cursor) <= _LONGEST_OFFSET
     return int(cursor) if counts else 0
 

@@ -114,6 +114,7 @@ def _listed(item: object) -> ListedTemplate | None:
         status="PENDING" if status in _WAITING else status,
         components=tuple(parts),
         bsp_id=text(item, "sid"),
+        reason=text(item, "approval_requests", "rejection_reason"),
         details={"slots": slots},
     )
 

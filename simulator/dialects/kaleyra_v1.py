@@ -4,7 +4,7 @@ import json
 import re
 import uuid
 from collections.abc import Sequence
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from simulator.accounts import Account
 from simulator.dialects import kaleyra_callbacks, reading
@@ -56,7 +56,7 @@ class KaleyraV1(Dialect):
     # sends
 
     def read(self, call: Call) -> Send:
-        form = _form(call)
+        form = reading.form(call)
         if form.get("channel") != "whatsapp":
             raise Refusal(Failure.PAYLOAD, "channel must be whatsapp")
         own = _OWN.get(form.get("type", ""))
@@ -109,18 +109,6 @@ class KaleyraV1(Dialect):
 
     def inbound(self, account: Account, event: Inbound) -> Post:
         return kaleyra_callbacks.inbound(account, event)
-
-
-def _form(call: Call) -> dict[str, str]:
-    if not call.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
-        raise Refusal(Failure.PAYLOAD, "Content-Type must be application/x-www-form-urlencoded")
-    try:
-        pairs = parse_qsl(call.body.decode(), keep_blank_values=True, strict_parsing=True)
-    except ValueError as error:
-        raise Refusal(Failure.PAYLOAD, f"the body is no form: {error}") from None
-    if len(dict(pairs)) < len(pairs):
-        raise Refusal(Failure.PAYLOAD, "a field is there twice")
-    return dict(pairs)
 
 
 def _template(form: dict[str, str]) -> TemplateUse:

@@ -160,6 +160,9 @@ class Meta(Dialect):
             rows = page(catalogue.of(owners[0].name), call.query, call.origin + call.path, _PAGE)
         except BadCursor:
             return self.refuse(Refusal(Failure.PAYLOAD, "the cursor is not valid", 131059))
+        if asked := call.query.get("fields"):
+            names = {"id", *asked.split(",")}
+            rows["data"] = [{key: one[key] for key in one if key in names} for one in rows["data"]]
         return Answer.json(200, rows)
 
     def _media(self, call: Call, accounts: Accounts, catalogue: Catalogue) -> Answer:

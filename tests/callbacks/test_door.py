@@ -68,6 +68,26 @@ def test_credentials_are_not_kept(provider: Provider, name: str) -> None:
     assert "s3cret" not in json.dumps(Webhook.objects.get().headers)
 
 
+def test_a_secret_in_a_header_of_any_name_is_not_kept(db: None) -> None:
+    options = {"webhook_header": "X-Shop"}
+    credentials = {"api_key": "key", "webhook_secret": "hook-secret"}
+    provider = make_provider(connector="360dialog", credentials=credentials, options=options)
+    assert call_back(provider, "webhook", {"entry": []}, {"X-Shop": "hook-secret"}).status == 200
+    assert "hook-secret" not in json.dumps(Webhook.objects.get().headers)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+@pytest.mark.parametrize("purpose", PURPOSES)
+def test_refusals_are_logged_without_the_token(
+    provider: Provider, settings: Any, caplog: pytest.LogCaptureFixture, method: str, purpose: str
+) -> None:
+    """Of some BSPs' webhooks the URL is all that proves them."""
+    settings.WEBHOOK_MAX_BODY = 0
+    assert call(method, path_of(provider, purpose), b"{}").status in (400, 405)
+    assert "•••" in caplog.text
+    assert provider.callback_tokens.get(purpose=purpose).token not in caplog.text
+
+
 @given(body=st.binary())
 def test_any_bytes_are_kept(provider: Provider, body: bytes) -> None:
     assert call_back(provider, "delivery", body).status == 200

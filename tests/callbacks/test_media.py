@@ -1,18 +1,26 @@
 """Inbound media that CleverTap cannot fetch from the BSP: it gets it from us, for a while."""
 
+import gzip
+from concurrent.futures import Future
 from datetime import timedelta
+from threading import BoundedSemaphore
+from time import monotonic, sleep
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import time_machine
-from django.test import Client
+from django.contrib.sessions.models import Session
+from django.core.files.storage import FileSystemStorage
+from django.db import connection
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from callbacks import forward, ingest, media
+from callbacks import forward, ingest, media, media_api
+from callbacks.fetching import Fetched, Unavailable
 from callbacks.models import Media, Reply
 from providers.models import Provider
-from tests.endpoints import Endpoint
+from tests.endpoints import Endpoint, listening
 from tests.factories import make_provider
 from tests.gateway import call_back
 
@@ -42,12 +50,16 @@ def meta(db: None, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Provi
     return provider
 
 
-def arrives(provider: Provider, kind: str = "image", content: Any = None) -> Media:
-    message = {"from": "919812300001", "id": "wamid.1", "timestamp": "1767225600", "type": kind}
+def arrives(provider: Provider, kind: str = "image", content: Any = None, number: int = 1) -> Media:
+    message = {"from": "919812300001", "id": f"wamid.{number}", "timestamp": "1767225600", "type": kind}
     value = {"messaging_product": "whatsapp", "messages": [message | {kind: content or IMAGE}]}
     call_back(provider, "webhook", {"entry": [{"changes": [{"field": "messages", "value": value}]}]})
     ingest.drain()
-    return Media.objects.get()
+    return Media.objects.get(reply__bsp_id=f"wamid.{number}")
+
+
+def files(tmp_path: Any) -> list[Any]:
+    return [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def fetched(row: Media) -> Any:
@@ -103,7 +115,13 @@ def test_a_forged_or_old_url_leads_nowhere(meta: Provider) -> None:
         ((200, {"Content-Type": "text/html"}, b"<script>alert(1)</script>"), "text/html"),
         ((200, {"Content-Type": "image/svg+xml"}, b"<svg/>"), "image/svg+xml"),
         ((404, {}, b"gone"), "HTTP 404"),
+        ((302, {"Location": "http://["}, b""), "no web address"),
+        ((302, {"Location": "file:///etc/passwd"}, b""), "no web address"),
         ((200, {"Content-Type": "image/png"}, bytes(2000)), "larger than 1000 bytes"),
+        (
+            (200, {"Content-Type": "image/png", "Content-Encoding": "gzip"}, gzip.compress(bytes(200_000))),
+            "larger than 1000 bytes",
+        ),
     ],
 )
 def test_what_is_no_image_is_not_handed_out(
@@ -175,16 +193,16 @@ def test_endless_redirects_end(meta: Provider, endpoint: Endpoint) -> None:
 def test_old_media_is_deleted_with_its_file(meta: Provider, tmp_path: Any) -> None:
     arrives(meta)
     media.drain()
-    assert [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert files(tmp_path)
     assert media.forget(timezone.now() + timedelta(days=15), days=14) == 1
-    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not files(tmp_path)
     assert Reply.objects.exists(), "the message itself stays"
 
 
 def test_an_operator_opens_it_from_the_messages_page(meta: Provider, admin_client: Client) -> None:
     row = arrives(meta)
     page = admin_client.get(f"/admin/callbacks/reply/{row.reply_id}/change/").content.decode()
-    assert urlsplit(media.url(row.reply_id)).path.rpartition(":")[0] in page
+    assert f"/media/{row.reply_id}:" in page
     assert "to be fetched" in page
 
 
@@ -194,3 +212,192 @@ def test_an_answer_that_names_no_place_is_not_taken_for_the_media(meta: Provider
     media.drain()
     row.refresh_from_db()
     assert (row.state, row.error) == (Media.State.FAILED, "the BSP did not say where the media lies")
+
+
+@pytest.mark.parametrize(
+    ("told", "served"),
+    [
+        ("image/jpg", "image/jpeg"),
+        ("binary/octet-stream", "image/png"),
+        ("", "image/png"),
+        ("IMAGE/PNG; x=1", "image/png"),
+    ],
+)
+def test_types_as_bsps_spell_them(meta: Provider, endpoint: Endpoint, told: str, served: str) -> None:
+    endpoint.pages["/blob/1"] = (200, {"Content-Type": told}, PNG)
+    assert fetched(arrives(meta))["Content-Type"] == served
+
+
+def test_bytes_of_no_known_type_are_only_ever_saved(meta: Provider, endpoint: Endpoint) -> None:
+    endpoint.pages["/blob/1"] = (200, {"Content-Type": "application/octet-stream"}, PNG)
+    answer = fetched(arrives(meta, content={"id": "88001", "mime_type": "image/svg+xml"}))
+    assert answer["Content-Type"] == "application/octet-stream"
+    assert answer["Content-Disposition"] == 'attachment; filename="image.bin"'
+
+
+def test_a_reader_leaves_no_cookie_and_no_session(meta: Provider) -> None:
+    row = arrives(meta)
+    path = urlsplit(media.url(row.reply_id)).path
+    answer = Client().head(path)
+    assert (answer.status_code, answer["Content-Length"]) == (200, str(len(PNG)))
+    assert not answer.cookies
+    assert "Cookie" not in answer.get("Vary", "")
+    assert not Session.objects.exists()
+
+
+def test_a_key_goes_to_no_other_port_either(meta: Provider, endpoint: Endpoint) -> None:
+    with listening() as other:
+        other.pages["/blob/2"] = (200, {"Content-Type": "image/png"}, PNG)
+        target = other.url.removesuffix("/messages") + "/blob/2"
+        endpoint.pages["/blob/1"] = (302, {"Location": target}, b"")
+        arrives(meta)
+        media.drain()
+        assert "Authorization" not in other.headers[0]
+    assert Media.objects.get().state == Media.State.STORED
+
+
+# Several at once
+
+
+def test_two_that_fetch_the_same_leave_one_file(meta: Provider, tmp_path: Any) -> None:
+    arrives(meta)
+    one, two = Media.objects.get(), Media.objects.get()
+    media._keep(one, Fetched(PNG, "image/png"))
+    media._keep(two, Fetched(b"late", "image/jpeg"))
+    assert [path.read_bytes() for path in files(tmp_path)] == [PNG]
+    assert (two.content_type, two.file.read()) == ("image/png", PNG)
+
+
+def test_what_is_deleted_meanwhile_does_not_come_back(meta: Provider, tmp_path: Any) -> None:
+    row = arrives(meta)
+    media.forget(timezone.now() + timedelta(days=15), days=14)
+    with pytest.raises(Unavailable):
+        media._keep(row, Fetched(PNG, "image/png"))
+    assert not files(tmp_path)
+    assert not Media.objects.exists()
+
+
+def test_a_failure_does_not_undo_what_a_reader_got(meta: Provider) -> None:
+    row = arrives(meta)
+    assert fetched(row).status_code == 200
+    failed: Future[Fetched] = Future()
+    failed.set_exception(Unavailable("the BSP answered HTTP 500"))
+    media._settle(row, failed)
+    row.refresh_from_db()
+    assert (row.state, row.error) == (Media.State.STORED, "")
+
+
+def test_a_reader_uses_up_none_of_the_workers_tries(meta: Provider, endpoint: Endpoint) -> None:
+    endpoint.pages["/blob/1"] = (503, {}, b"later")
+    row = arrives(meta)
+    assert [fetched(row).status_code for _ in range(10)] == [502] * 10
+    row.refresh_from_db()
+    assert (row.state, row.attempts) == (Media.State.PENDING, 0)
+
+
+def test_a_file_that_is_not_on_this_machine_is_fetched_again(meta: Provider, tmp_path: Any) -> None:
+    row = arrives(meta)
+    media.drain()
+    for path in files(tmp_path):
+        path.unlink()
+    assert b"".join(fetched(row).streaming_content) == PNG
+
+
+@pytest.mark.parametrize("trouble", [OSError(28, "No space left on device"), RuntimeError("a bug")])
+def test_what_cannot_be_stored_stops_no_other(
+    meta: Provider, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    first, second = arrives(meta), arrives(meta, number=2)
+    save = FileSystemStorage._save
+
+    def fail_once(self: Any, name: str, content: Any) -> str:
+        if name.endswith(str(first.reply_id)):
+            raise trouble
+        return save(self, name, content)
+
+    monkeypatch.setattr(FileSystemStorage, "_save", fail_once)
+    media.drain()
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.state, second.state) == (Media.State.PENDING, Media.State.STORED)
+    assert str(trouble) in first.error
+
+
+def test_a_slow_bsp_costs_neither_the_lease_nor_the_others(
+    meta: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*args: Any) -> Fetched:
+        sleep(0.4)
+        return Fetched(PNG, "image/png")
+
+    renewals: list[float] = []
+    monkeypatch.setattr(media, "fetch", slow)
+    monkeypatch.setattr(media, "PATIENCE", 0.05)
+    monkeypatch.setattr("providers.leases.Hold.renew", lambda self: renewals.append(monotonic()))
+    for number in range(4):
+        arrives(meta, number=number)
+    began = monotonic()
+    assert media.drain() == 4
+    assert monotonic() - began < 1.2
+    assert len(renewals) > 4
+
+
+def test_a_slow_bsp_ties_up_few_threads_of_the_web(meta: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = arrives(meta)
+    monkeypatch.setattr(media_api, "_WAIT", 0.01)
+    for gate, words in (("_fetching", "being fetched"), ("_waiting", "Too many")):
+        taken = BoundedSemaphore(1)
+        with taken, monkeypatch.context() as patch:
+            patch.setattr(media_api, gate, taken)
+            answer = fetched(row)
+        assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+        assert words in answer.json()["message"]
+    assert fetched(row).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_slow_bsp_holds_no_connection_of_the_pool(
+    settings: Any, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*args: Any) -> Fetched:
+        assert connection.connection is None
+        return Fetched(PNG, "image/png")
+
+    monkeypatch.setattr(media, "fetch", slow)
+    content = '{"kind": "image", "sender": "919812300001", "media": {"id": "1"}}'
+    now = timezone.now()
+    reply = Reply.objects.create(
+        provider=make_provider(), bsp_id="1", content=content, at=now, received_at=now, owed_since=now
+    )
+    row = Media.objects.create(reply=reply, next_attempt_at=now)
+    token = urlsplit(media.url(row.reply_id)).path.removeprefix("/media/")
+    answer = media_api.MediaView.as_view()(RequestFactory().get("/"), token=token)
+    assert answer.status_code == 200
+    assert connection.connection is None, "nor does a slow reader"
+    answer.close()
+
+
+# Another set-up meanwhile
+
+
+def test_a_provider_that_changed_its_connector_says_why(meta: Provider) -> None:
+    row = arrives(meta)
+    Provider.objects.update(connector="generic")
+    media.drain()
+    row.refresh_from_db()
+    assert (row.state, row.error) == (
+        Media.State.FAILED,
+        "the provider was set up anew and cannot fetch it any more",
+    )
+    assert fetched(row).status_code == 410
+
+
+def test_clevertap_gets_the_url_that_was_right_when_the_message_came(db: None, endpoint: Endpoint) -> None:
+    """The new connector would fetch such a URL, but nobody noted that this one is to be fetched."""
+    provider = make_provider(inbound_url=endpoint.url)
+    sent = {"from": "919812300001", "type": "image", "image": {"mediaURL": "https://m.example.test/a.png"}}
+    call_back(provider, "inbound", sent)
+    ingest.drain()
+    Provider.objects.update(connector="gupshup")
+    forward.drain(provider.pk)
+    assert endpoint.got[0]["image"]["mediaURL"] == "https://m.example.test/a.png"

@@ -213,6 +213,7 @@ def test_templates_page_to_the_end(sim):
     while url:
         page = requests.get(url, headers=BEARER, timeout=5).json()
         names += [one["name"] for one in page["data"]]
+        assert pages or {*page["data"][0]} == {"id", "name"}, "fields that were not asked for"
         assert page["paging"]["cursors"]["after"]
         url, pages = page["paging"].get("next"), pages + 1
     assert (pages, len(set(names))) == (3, 60)

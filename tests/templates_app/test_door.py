@@ -11,6 +11,7 @@ from campaigns import dispatch
 from campaigns.models import Message, Refusal, Status
 from providers.models import Provider
 from templates_app.models import SeenTemplate, Template
+from tests.dialects import cases
 from tests.endpoints import Endpoint
 from tests.factories import make_provider
 from tests.gateway import SUCCESS, post, template
@@ -92,3 +93,145 @@ def test_or_holds_its_messages_visibly_until_it_goes_on(db: None, endpoint: Endp
         dispatch.drain(provider.pk)
     message.refresh_from_db()
     assert (message.status, message.error_text) == (Status.ACCEPTED, "")
+
+
+# CleverTap's own samples ("Payload Samples for Template Message"), and how each would be registered
+
+
+def text_body(words: str = "Hey {{1}}") -> dict[str, Any]:
+    return {"type": "BODY", "text": words}
+
+
+def buttons(*kinds: str) -> dict[str, Any]:
+    made = {
+        "URL": {"type": "URL", "text": "Visit", "url": "https://www.example.com/{{1}}"},
+        "STATIC": {"type": "URL", "text": "Visit", "url": "https://www.clevertap.com"},
+    }
+    return {"type": "BUTTONS", "buttons": [made.get(kind, {"type": kind, "text": kind}) for kind in kinds]}
+
+
+QUICK = ("QUICK_REPLY",) * 3
+IMAGE, DOCUMENT = {"type": "HEADER", "format": "IMAGE"}, {"type": "HEADER", "format": "DOCUMENT"}
+CARD_BODY = text_body("Hello {{1}}, how are you?? {{2}}")
+SAMPLES: dict[str, list[dict[str, Any]]] = {
+    "seed_text_with_footer": [text_body(), {"type": "FOOTER", "text": "this is footer"}],
+    "seed_image_with_url_button": [IMAGE, text_body(), buttons("URL")],
+    "seed_simple_text": [text_body()],
+    "seed_media": [IMAGE, text_body(), buttons("URL", "PHONE_NUMBER")],
+    "seed_limited_time_offer": [
+        IMAGE,
+        text_body(),
+        {"type": "LIMITED_TIME_OFFER", "limited_time_offer": {"text": "Buy 1", "has_expiration": True}},
+        buttons("COPY_CODE", "URL", "PHONE_NUMBER", *QUICK),
+    ],
+    "seed_multi_button": [DOCUMENT, text_body(), buttons("COPY_CODE", "URL", "STATIC", *QUICK)],
+    "seed_custom_key_values": [DOCUMENT, text_body(), buttons("COPY_CODE", "STATIC", "STATIC", *QUICK)],
+    "seed_carousel": [
+        text_body("hello main body {{1}}"),
+        {
+            "type": "CAROUSEL",
+            "cards": [
+                {"components": [IMAGE, CARD_BODY, buttons("URL", "URL")]},
+                {"components": [IMAGE, CARD_BODY, buttons("STATIC", "URL")]},
+            ],
+        },
+    ],
+}
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_clevertaps_own_samples_are_taken(provider: Provider, sample: str) -> None:
+    sent = dict(cases.read("send"))[sample]["sends"]
+    name = sent["template"]["namespace"].rsplit(":", 1)[-1]
+    language = "en_GB" if "(" in sent["template"]["languageCode"] else "en"
+    Template.objects.create(provider=provider, name=name, language=language, components=SAMPLES[sample])
+    Provider.objects.update(unknown_templates="refuse")
+    assert post(provider, sent).body == SUCCESS
+
+
+def sends(*components: dict[str, Any]) -> dict[str, Any]:
+    return template(components=[*components])
+
+
+def registered(provider: Provider, *components: dict[str, Any]) -> Provider:
+    Template.objects.create(provider=provider, name="order_ready", language="en", components=[*components])
+    return provider
+
+
+FIXED = {"type": "body", "body": {"text": "Hello"}}
+
+
+def test_a_body_without_variables_needs_no_parameters(provider: Provider) -> None:
+    registered(provider, text_body("Hello"))
+    for given in ([FIXED], [], [{"type": "body", "body": {"text": "Hello", "parameters": []}}]):
+        assert post(provider, sends(*given)).body == SUCCESS
+
+
+def test_an_offer_without_an_end_needs_none(provider: Provider) -> None:
+    offer = {"type": "LIMITED_TIME_OFFER", "limited_time_offer": {"text": "Buy", "has_expiration": False}}
+    registered(provider, text_body("Hello"), offer, buttons("COPY_CODE"))
+    code = {
+        "type": "button",
+        "index": 0,
+        "subType": "copy_code",
+        "parameters": [{"type": "coupon_code", "coupon_code": "SAVE20"}],
+    }
+    assert post(provider, sends(FIXED, {"type": "limited_time_offer", "text": "Buy"}, code)).body == SUCCESS
+
+
+def test_cards_without_a_body(provider: Provider) -> None:
+    card = {"components": [IMAGE, buttons("QUICK_REPLY", "STATIC")]}
+    registered(provider, text_body("Hello"), {"type": "CAROUSEL", "cards": [card, card]})
+    image = {
+        "type": "header",
+        "header": {"type": "image", "image": {"mediaURL": "https://a.example.test/1.png"}},
+    }
+    given = [
+        image,
+        {"type": "button", "index": 0, "subType": "quickReply", "buttonText": "Yes"},
+        {
+            "type": "button",
+            "index": 1,
+            "subType": "staticUrl",
+            "parameters": [{"type": "text", "text": "https://www.clevertap.com"}],
+        },
+    ]
+    cards = {"type": "carousel", "cards": [{"components": given}, {"components": [image]}]}
+    assert post(provider, sends(FIXED, cards)).body == SUCCESS
+
+
+@pytest.mark.parametrize("components", [[], [{"type": "HEADER", "format": "TEXT"}], [{"type": "BODY"}]])
+def test_a_template_listed_without_its_text_is_not_checked(provider: Provider, components: list[Any]) -> None:
+    registered(provider, *components)
+    assert post(provider, template()).body == SUCCESS
+
+
+def test_a_button_clevertap_has_no_name_for_is_not_checked(provider: Provider) -> None:
+    registered(provider, text_body(), buttons("OTP"))
+    url = {
+        "type": "button",
+        "index": 0,
+        "subType": "dynamicUrl",
+        "parameters": [{"type": "text", "text": "4711"}],
+    }
+    assert post(provider, sends(*body("4711"), url)).body == SUCCESS
+
+
+def test_a_headers_variable_may_come_inside_its_text(provider: Provider, endpoint: Endpoint) -> None:
+    """CleverTap's page names the text of a header and no parameters."""
+    header = {"type": "HEADER", "format": "TEXT", "text": "Order {{1}}"}
+    registered(provider, header, text_body("Hello"))
+    Provider.objects.update(endpoint=endpoint.url)
+
+    def headed(words: str) -> dict[str, Any]:
+        return sends({"type": "header", "header": {"type": "text", "text": {"text": words}}}, FIXED)
+
+    assert post(provider, headed("Order 88")).body == SUCCESS
+    dispatch.drain(provider.pk)
+    assert endpoint.got[0]["components"][0]["header"]["text"]["parameters"] == [
+        {"type": "text", "text": "88"}
+    ]
+    assert refusal(post(provider, headed("Bestellung 88"))) == (
+        2001,
+        "header: the template has 1 variables, the message brings 0",
+    )

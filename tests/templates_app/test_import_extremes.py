@@ -92,8 +92,7 @@ def test_numbers_beyond_reason(listing: Provider, endpoint: Endpoint, number: st
     )
     run = importer.run(listing)
     assert "fault" not in run.error
-    if run.state == ImportRun.State.DONE:
-        assert done(listing).report["unchanged"] == 1
+    assert run.state == ImportRun.State.DONE or "JSON" in run.error
 
 
 @pytest.mark.parametrize(("ttl", "kept"), [(2**31, None), (-1, -1), (86400, 86400), ("600", 600), (0, None)])

@@ -1,5 +1,6 @@
 """The list CleverTap imports from us: Meta's shape, and only what CleverTap can send."""
 
+from base64 import urlsafe_b64encode
 from typing import Any
 
 import pytest
@@ -39,6 +40,19 @@ def test_one_template_in_metas_shape(provider: Provider) -> None:
         "category": "UTILITY",
         "id": "77",
     }
+
+
+def test_a_time_to_live_and_the_former_category_go_along(provider: Provider) -> None:
+    add(provider, "sale", ttl_seconds=30, previous_category="MARKETING")
+    (row,) = listed(provider).json()["data"]
+    assert (row["message_send_ttl_seconds"], row["previous_category"]) == (30, "MARKETING")
+
+
+@pytest.mark.parametrize("number", ["1" * 30, "-1", "9223372036854775808", "٣"])
+def test_any_cursor_is_a_place_or_refused(provider: Provider, number: str) -> None:
+    add(provider, "sale")
+    cursor = urlsafe_b64encode(f"t{number}".encode()).decode()
+    assert listed(provider, f"?after={cursor}").status_code in (200, 400)
 
 
 def test_pages_are_followed_to_the_end_while_the_list_changes(provider: Provider) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from providers.messages import Button, Card, TemplateContent
+from providers.messages import Button, Card, Header, TemplateContent, Value
 from templates_app.suffixes import cut
 
 SHOP = "https://shop.example.test/{{1}}"
@@ -53,6 +53,31 @@ def test_cards_have_urls_of_their_own() -> None:
     )
     fitted = cut(content, [{"type": "carousel", "cards": cards}])
     assert [card.buttons[0].value for card in fitted.cards] == ["x0", "x1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "registered", "values"),
+    [
+        ("Order 88", "Order {{1}}", (Value("88"),)),
+        ("88 is ready", "{{order}} is ready", (Value("88", name="order"),)),
+        ("88", "{{1}}", (Value("88"),)),
+        ("Bestellung 88", "Order {{1}}", ()),
+        ("Order 88", "Order 88", ()),
+        ("a b", "{{1}} {{2}}", ()),
+    ],
+)
+def test_a_header_that_came_as_text_gets_its_value(
+    words: str, registered: str, values: tuple[Value, ...]
+) -> None:
+    content = TemplateContent("a", "en", header=Header("text", text=words))
+    header = cut(content, [{"type": "HEADER", "format": "TEXT", "text": registered}]).header
+    assert header == Header("text", text=words, values=values)
+
+
+def test_a_headers_own_values_come_first() -> None:
+    header = Header("text", text="Order 88", values=(Value("89"),))
+    content = TemplateContent("a", "en", header=header)
+    assert cut(content, [{"type": "HEADER", "text": "Order {{1}}"}]).header == header
 
 
 @pytest.mark.parametrize(
