@@ -135,6 +135,7 @@ async def _result(
     most: int,
 ) -> Result:
     begun = monotonic()
+    answered = False
     try:
         if not private:
             check_literal(request.url)
@@ -146,6 +147,7 @@ async def _result(
             allow_redirects=False,
             timeout=limits,
         ) as response:
+            answered = True
             body = await _limited(response, most)
             return HttpResponse(response.status, response.headers, body, round((monotonic() - begun) * 1000))
     except TargetRefused as error:
@@ -158,6 +160,9 @@ async def _result(
         return NoAnswer(f"no answer within {limits.total:g} s")
     except (aiohttp.ClientError, OSError) as error:
         return NoAnswer(_reason(error, "the connection broke before an answer"))
+    except ValueError as error:
+        # A header or a host that cannot be written, which aiohttp notices before it writes anything.
+        return (NoAnswer if answered else NotSent)(f"{type(error).__name__}: {error}")
     except Exception as error:  # a callback that never fires would hold its message for ever
         return NoAnswer(f"{type(error).__name__}: {error}")
 
