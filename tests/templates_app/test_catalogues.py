@@ -71,7 +71,13 @@ def test_the_documented_responses(documented: Provider) -> None:
 
 def test_a_long_list_in_pages(db: None, simulator: Simulator) -> None:
     account = Account(
-        dialect="meta", key="t0ken-long-list", secret="s", verify_token="v", phone_number_id="1", waba_id="2"
+        name="long-list",
+        dialect="meta",
+        key="t0ken-long-list",
+        secret="s",
+        verify_token="v",
+        phone_number_id="1",
+        waba_id="2",
     )
     simulator.add_account(account)
     provider = make_provider(
