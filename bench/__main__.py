@@ -1,7 +1,7 @@
 """All benchmarks, their tables printed and put into the README: `make bench`.
 
 `python -m bench NAME …` runs some of them: intake, sending, webhooks, links, templates,
-end_to_end.
+audience, stats, end_to_end.
 """
 
 import os
@@ -10,12 +10,12 @@ import shutil
 import subprocess
 import sys
 
-from bench import end_to_end, intake, links, sending, templates, webhooks
+from bench import audience, end_to_end, intake, links, sending, stats, templates, webhooks
 from bench.surroundings import ROOT
 
 ALL = {
     module.__name__.partition(".")[2]: module
-    for module in (intake, sending, webhooks, links, templates, end_to_end)
+    for module in (intake, sending, webhooks, links, templates, audience, stats, end_to_end)
 }
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 

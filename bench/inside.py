@@ -20,7 +20,7 @@ import requests  # noqa: E402
 from django.utils import timezone  # noqa: E402
 from msgspec.structs import replace  # noqa: E402
 
-from bench import inside_templates  # noqa: E402
+from bench import inside_audience, inside_stats, inside_templates  # noqa: E402
 from callbacks import forward, ingest  # noqa: E402
 from campaigns import dispatch, ledger, matching  # noqa: E402
 from campaigns.models import Message  # noqa: E402
@@ -178,6 +178,8 @@ COMMANDS = {
     "loop": loop,
     "fill_webhooks": fill_webhooks,
     **inside_templates.COMMANDS,
+    **inside_audience.COMMANDS,
+    **inside_stats.COMMANDS,
 }
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ COMPONENTS = [
 def import_list() -> dict:
     """One import of the provider's whole list, and the growth of the process's peak memory by it."""
     provider = Provider.objects.get(nickname="bench")
-    return _timed(lambda: importer.summary(importer.run(provider)))
+    return timed(lambda: importer.summary(importer.run(provider)))
 
 
 def import_naively() -> dict:
@@ -77,10 +77,10 @@ def import_naively() -> dict:
             )
         return {"created": len(rows)}
 
-    return _timed(work)
+    return timed(work)
 
 
-def _timed(work: Callable[[], dict]) -> dict:
+def timed(work: Callable[[], dict]) -> dict:
     before, began, cpu = _peak(), monotonic(), process_time()
     found = work()
     found.pop("details", None)

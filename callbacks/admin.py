@@ -14,9 +14,8 @@ from django.utils.safestring import SafeString
 
 from callbacks import admin_forwarding, admin_reports, ingest, media
 from callbacks.models import Media, Reply, Webhook
-from campaigns.lookup import phone_digits
 from campaigns.models import Forward
-from lib import pretty
+from lib import phone, pretty
 from lib.admin import (
     LogAdmin,
     Tone,
@@ -182,7 +181,7 @@ class ReplyAdmin(LogAdmin):
             return queryset, False
         providers = list(Provider.objects.values_list("pk", flat=True))
         found = Q(provider_id__in=providers, bsp_id=term)
-        if digits := phone_digits(term):
+        if digits := phone.typed(term):
             found |= prefix("sender", digits)
         return queryset.filter(found), False
 

@@ -11,12 +11,12 @@ from django.http import HttpResponse
 from callbacks import inbox
 from callbacks.models import Webhook
 from campaigns import discovery
-from campaigns.api import answer, read_body
 from lib.group_commit import Overloaded
 from lib.http import HttpRequest
 from lib.plain_api import PlainView
 from providers import auth
 from providers.auth import Door
+from providers.machine_api import answer, read_body
 from providers.messages import Malformed
 
 logger = logging.getLogger(__name__)

@@ -4,19 +4,20 @@ Every check yields the rows that contradict it. A sound database yields none, af
 and whatever order reports came in.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import connection, transaction
-from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet, Sum, Value
+from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 
+from broadcasts import audit as broadcasts
 from callbacks.models import ForwardCall, Reply, Webhook
-from campaigns.models import Attempt, Event, Forward, Message, Refusal, StatCount, Status
+from campaigns import recount
+from campaigns.models import Attempt, Event, Forward, Message, Status
 from providers import leases
 
 STUCK = timedelta(minutes=5)
@@ -117,7 +118,8 @@ def _stuck_webhooks() -> Problems:
 def _never_forwarded() -> Problems:
     """Reports CleverTap is owed and that are neither forwarded, pending nor parked."""
     owed = (Event.Kind.DELIVERED, Event.Kind.READ, Event.Kind.CLICKED)
-    return Event.objects.filter(kind__in=owed, forward=Forward.NONE, message__untracked=False)
+    mine = Event.objects.filter(message__untracked=False, message__reported=True)
+    return mine.filter(kind__in=owed, forward=Forward.NONE)
 
 
 def _forwarded_without_call() -> Problems:
@@ -127,46 +129,15 @@ def _forwarded_without_call() -> Problems:
 
 def _counts() -> Problems:
     """The stat counts against a recount of messages, attempts, events and refusals."""
-    Key = tuple[int, int, int]
-    counted: Counter[Key] = Counter()
-    for provider, metric, code, n in StatCount.objects.values_list("provider", "metric", "code").annotate(
-        n=Sum("count")
-    ):
-        counted[(provider, metric, code)] = n
-    real = Counter(dict(_recounted()))
-    return [
-        f"provider {key[0]} {StatCount.Metric(key[1]).label.lower()}"
-        f"{f' {key[2]}' if key[2] else ''}: counted {counted[key]}, rows say {real[key]}"
-        for key in sorted(counted.keys() | real.keys())
-        if counted[key] != real[key]
-    ]
+    return list(recount.disagreements(broadcasts.control_group()))
 
 
-def _recounted() -> Iterator[tuple[tuple[int, int, int], int]]:
-    metric = StatCount.Metric
-    tracked = Message.objects.filter(untracked=False)
-    for provider, n in tracked.values_list("provider").annotate(n=Count("id")):
-        yield (provider, metric.ACCEPTED, 0), n
-    submitted = Attempt.objects.filter(outcome="accepted", message__untracked=False)
-    for provider, n in submitted.values_list("message__provider").annotate(n=Count("id")):
-        yield (provider, metric.SUBMITTED, 0), n
-    events = Event.objects.filter(message__untracked=False)
-    for kind, name in (
-        (Event.Kind.SENT, metric.SENT),
-        (Event.Kind.DELIVERED, metric.DELIVERED),
-        (Event.Kind.READ, metric.READ),
-        (Event.Kind.CLICKED, metric.CLICKED),
-    ):
-        for provider, n in events.filter(kind=kind).values_list("provider").annotate(n=Count("id")):
-            yield (provider, name, 0), n
-    clicked = events.filter(kind=Event.Kind.CLICKED)
-    for provider, n in clicked.values_list("provider").annotate(n=Count("message", distinct=True)):
-        yield (provider, metric.CLICKED_UNIQUE, 0), n
-    failed = events.filter(kind=Event.Kind.FAILED).values_list("provider", "not_sent", "code")
-    for provider, not_sent, code, n in failed.annotate(n=Count("id")):
-        yield (provider, metric.NOT_SENT if not_sent else metric.UNDELIVERED, code or 1009), n
-    for provider, code, n in Refusal.objects.values_list("provider", "code").annotate(n=Count("id")):
-        yield (provider, metric.REFUSED, code), n
+def _rollups() -> Problems:
+    return list(recount.uneven_rollups())
+
+
+def _broadcasts() -> Problems:
+    return [*broadcasts.disagreements(), *broadcasts.strays()]
 
 
 CHECKS: dict[str, Callable[[], Problems]] = {
@@ -178,4 +149,6 @@ CHECKS: dict[str, Callable[[], Problems]] = {
     "every report is forwarded, pending or parked": _never_forwarded,
     "every forwarded report was taken by CleverTap": _forwarded_without_call,
     "the counts agree with the rows": _counts,
+    "points are the sum of finer points": _rollups,
+    "every broadcast adds up to its recipients": _broadcasts,
 }

@@ -4,9 +4,9 @@ import hashlib
 import logging
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import sleep, time
 
 import msgspec
@@ -14,6 +14,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from audience import opting
 from callbacks import auto_reply, media
 from callbacks.models import Reply, Webhook
 from campaigns import events, ledger, matching
@@ -35,6 +36,9 @@ BATCH = 500
 GATHER = 0.02  # seconds; statements for many webhooks cost little more than for one
 # A report may overtake the record of its own sending; and a BSP may be hours late with ours.
 WAITS = [timedelta(seconds=seconds) for seconds in (1, 2, 5, 15, 60, 300, 900, 3600)]
+
+# A reply that refers to no message answers the last one its sender got within this time.
+CREDIT_FOR = timedelta(days=3)
 
 State = Webhook.State
 
@@ -207,7 +211,10 @@ def _store_replies(provider: Provider, reads: Sequence[_Read]) -> bool:
     stored = sql.insert(Reply, columns, rows, ignore_conflicts=True, returning=("bsp_id", "id"))
     new = dict(stored)
     by_identity = {row[1]: reply for (_, reply), row in zip(inbound, rows, strict=True)}
-    awaited = media.expect(provider, [(pk, by_identity[bsp_id]) for bsp_id, pk in new.items()], now)
+    _credit(provider.pk, [reply for bsp_id, reply in by_identity.items() if bsp_id in new], answered, now)
+    fresh = [(pk, by_identity[bsp_id]) for bsp_id, pk in new.items()]
+    awaited = media.expect(provider, fresh, now)
+    opting.heed(provider, fresh, now)
     unseen = set(new)
     for (read, _), row in zip(inbound, rows, strict=True):
         read.found["inbound message" if row[1] in unseen else "repeated inbound message"] += 1
@@ -215,6 +222,29 @@ def _store_replies(provider: Provider, reads: Sequence[_Read]) -> bool:
     if provider.auto_reply and provider.auto_reply_text:
         auto_reply.answer(provider, {row[2] for row in rows if row[1] in new})
     return awaited
+
+
+def _credit(provider_id: int, replies: Sequence[Inbound], answered: Mapping[int, int], now: datetime) -> None:
+    """Counts what was answered: the message a reply refers to, else the last one its sender got."""
+    times = [(reply, events.moment(reply.timestamp, now)) for reply in replies]
+    others = {reply.sender for reply, _ in times if id(reply) not in answered}
+    received = defaultdict(list)
+    if others:
+        recent = Message.objects.filter(
+            provider_id=provider_id, to__in=others, untracked=False, accepted_at__gt=now - 2 * CREDIT_FOR
+        )
+        for to, got, pk in recent.order_by("accepted_at", "id").values_list("to", "accepted_at", "id"):
+            received[to].append((got, pk))
+    credited: dict[int, datetime] = {}
+    for reply, at in times:
+        message_id = answered.get(id(reply))
+        if message_id is None:
+            before = [pk for got, pk in received[reply.sender] if at - CREDIT_FOR < got <= at]
+            message_id = before[-1] if before else None
+        if message_id is not None:
+            credited[message_id] = min(at, credited.get(message_id, at))
+    if credited:
+        events.add_replies(provider_id, credited, now)
 
 
 def _identity(reply: Inbound, webhook: Webhook) -> str:

@@ -311,7 +311,7 @@ class Replies(Queue):
             if not inbound.timestamp:
                 inbound = msgspec.structs.replace(inbound, timestamp=int(reply.at.timestamp()))
             answered = reply.answers
-            msg_id = answered.msg_id if answered and not answered.untracked else ""
+            msg_id = answered.msg_id if answered and answered.reported and not answered.untracked else ""
             waba_number = self.provider.waba_number.removeprefix("+")
             inbound = media.reachable(reply, inbound)
             payload = clevertap_callbacks.write_inbound(inbound, waba_number, msg_id, self.quirks)

@@ -7,7 +7,6 @@ nothing else: CleverTap reads a body only with status 200.
 import logging
 from time import time
 
-import msgspec
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
@@ -15,15 +14,12 @@ from campaigns import discovery, intake
 from lib.group_commit import Overloaded
 from lib.plain_api import PlainView
 from providers import auth
+from providers.machine_api import answer, read_body
 from providers.messages import AnswerCode, Malformed, Refused
 
 logger = logging.getLogger(__name__)
 
 SUCCESS = b'{"status":"success"}'
-
-
-def answer(status: int, body: object) -> HttpResponse:
-    return HttpResponse(msgspec.json.encode(body), status=status, content_type="application/json")
 
 
 def failure(code: int, message: str) -> HttpResponse:
@@ -57,20 +53,3 @@ class MessagesView(PlainView):
             logger.exception("A message could not be stored")
             return answer(500, {"status": "failure", "error": {"message": "Unable to process the request"}})
         return HttpResponse(SUCCESS, content_type="application/json")
-
-
-def read_body(request: HttpRequest, most: int) -> bytes:
-    """The raw body. Raises Malformed when it is larger than `most` bytes or breaks off."""
-    try:
-        length = int(request.META.get("CONTENT_LENGTH") or 0)
-    except ValueError as error:
-        raise Malformed("the Content-Length is not a number") from error
-    # Without a length the body comes in chunks, which Django does not read.
-    chunked = not request.META.get("CONTENT_LENGTH") and request.META.get("wsgi.input_terminated", False)
-    try:
-        body: bytes = request.META["wsgi.input"].read(most + 1) if chunked else b""
-        if max(length, len(body)) > most:
-            raise Malformed(f"the body is larger than {most} bytes")
-        return body if chunked else request.body
-    except OSError as error:
-        raise Malformed("the body broke off") from error

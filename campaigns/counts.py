@@ -1,19 +1,23 @@
-"""Stat counts as delta rows: added in the transaction that causes them, squashed later."""
+"""Stat counts as delta rows: added in the transaction that causes them, folded into points a minute later.
+
+What is shown is always points and deltas together, read in one statement: it holds at any moment.
+"""
 
 from collections import Counter
 from datetime import datetime
 from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Max
 from django.utils import timezone
 
+from campaigns import rollups
 from campaigns.models import StatCount
 from lib import sql
 from providers.models import Lease
 
 Metric = StatCount.Metric
-COLUMNS = ("provider_id", "minute", "campaign", "variant", "template", "metric", "code")
+BATCH = 20_000
+COLUMNS = ("provider_id", "minute", "campaign", "variant", "template", "metric", "code", "url")
 
 
 class Key(NamedTuple):
@@ -26,6 +30,7 @@ class Key(NamedTuple):
     template: str
     metric: int
     code: int = 0
+    url: str = ""
 
 
 def minute(at: datetime) -> datetime:
@@ -39,37 +44,24 @@ def add(deltas: Counter[Key]) -> None:
         sql.insert(StatCount, (*COLUMNS, "count"), rows)
 
 
-def squash(limit: int = 20_000) -> int:
-    """Folds up to `limit` of the rows written since the last time into one a key. Returns rows saved.
-
-    What was folded once is left alone, though a key may have a few such rows: writing every
-    figure anew each minute would cost far more than they do.
-    """
+def squash(limit: int = BATCH) -> int:
+    """Folds up to `limit` deltas, oldest first, into points of every level and span. Returns how many."""
     names = ", ".join(COLUMNS)
     table = StatCount._meta.db_table
     with transaction.atomic():
-        # Locked, so that two squashes at once do not do the work twice. The state is the last id folded.
-        note, _ = Lease.objects.select_for_update().get_or_create(
+        # Locked: two squashes at once would wait for each other's points.
+        Lease.objects.select_for_update().get_or_create(
             name="squash", defaults={"expires_at": timezone.now()}
         )
-        done = int(note.state or 0)
         with connection.cursor() as cursor:
-            window = f"SELECT id FROM {table} WHERE id > %s ORDER BY id LIMIT %s"
-            cursor.execute(f"SELECT MAX(id), COUNT(*) FROM ({window}) AS t", [done, limit])
-            last, found = cursor.fetchone()
-            if not found:
-                return 0
             cursor.execute(
-                f"DELETE FROM {table} WHERE id > %s AND id <= %s RETURNING {names}, count", [done, last]
+                f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} ORDER BY id LIMIT %s) "
+                f"RETURNING {names}, count",
+                [limit],
             )
             deleted = cursor.fetchall()
         sums: Counter[Key] = Counter()
-        for *key, count in deleted:
-            provider_id, at, *rest = key
+        for provider_id, at, *rest, count in deleted:
             sums[Key(provider_id, sql.datetimes(at), *rest)] += count
-        add(sums)
-        if found < limit:  # else the sums come up again behind what is still to be folded
-            last = StatCount.objects.aggregate(last=Max("id"))["last"] or last
-        note.state = str(last)
-        note.save(update_fields=["state"])
-    return len(deleted) - len(sums)
+        rollups.fold(sums)
+    return len(deleted)

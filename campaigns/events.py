@@ -1,18 +1,26 @@
 """Events of messages: added once each, counted, and marked for forwarding to CleverTap."""
 
 import hashlib
+import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from campaigns import counts
 from campaigns.counts import Key, Metric
 from campaigns.models import Event, Forward, Message, Status
+from campaigns.stats.timing import bucket
 from lib import sql
 from providers.messages import ReportCode, StatusUpdate
 
 _METRIC = {"sent": Metric.SENT, "delivered": Metric.DELIVERED, "read": Metric.READ}
+_TIME_TO = {
+    "sent": Metric.TIME_TO_SENT,
+    "delivered": Metric.TIME_TO_DELIVERED,
+    "read": Metric.TIME_TO_READ,
+}
+LONGEST_URL = 200
 _EVENT_COLUMNS = (
     "message_id", "provider_id", "kind", "key", "at", "received_at", "code", "bsp_code", "text",
     "url", "short_url", "user_agent", "not_sent",
@@ -31,6 +39,8 @@ class Row(NamedTuple):
     campaign: str
     variant: str
     template: str
+    reported: bool
+    accepted_at: datetime
 
     @property
     def present(self) -> int:
@@ -40,7 +50,8 @@ class Row(NamedTuple):
 
 def locked(ids: Collection[int]) -> dict[int, Row]:
     """The messages by id, locked."""
-    return {row[0]: Row(*row) for row in sql.locked(Message, Row._fields, list(ids))}
+    rows = sql.locked(Message, Row._fields, list(ids))
+    return {row[0]: Row._make((*row[:-1], sql.datetimes(row[-1]))) for row in rows}
 
 
 def event_key(update: StatusUpdate, number: int) -> str:
@@ -65,7 +76,7 @@ def add(
     if not entries:
         return []
     settled = _settled(entries)
-    clicked = _already(entries, "clicked")
+    clicks = _clicks({row.id for row, _, update, _ in entries if update.kind == "clicked"})
     told = _already(entries, "failed", forward__gt=Forward.NONE)
     values: dict[tuple[int, int, str], tuple[Any, ...]] = {}
     about: dict[tuple[int, int, str], tuple[Row, StatusUpdate]] = {}
@@ -74,7 +85,7 @@ def add(
         event = (row.id, kind.value, key)
         if event in values:
             continue
-        wanted = not row.untracked
+        wanted = row.reported and not row.untracked
         if update.kind == "failed":
             # A failure says nothing new once the message arrived, is sent again, or was told of before.
             wanted &= row.id not in settled and number == row.present and row.id not in told
@@ -94,24 +105,67 @@ def add(
         _EVENT_COLUMNS,
         list(values.values()),
         ignore_conflicts=True,
-        returning=("message_id", "kind", "key"),
+        returning=("id", "message_id", "kind", "key"),
     )
-    for message_id, kind_number, key in added:
+    for _, message_id, kind_number, key in sorted(added):
         row, update = about[(message_id, kind_number, key)]
         if row.untracked:
             continue
         at = moment(update.timestamp, now)
         if update.kind == "clicked":
-            deltas[count_key(row, at, Metric.CLICKED)] += 1
-            if message_id not in clicked:
-                clicked.add(message_id)
-                deltas[count_key(row, at, Metric.CLICKED_UNIQUE)] += 1
+            _count_click(row, at, page(update.url), clicks[message_id], deltas)
         elif update.kind == "failed":
             metric = Metric.NOT_SENT if not_sent else Metric.UNDELIVERED
             deltas[count_key(row, at, metric, int(update.code or ReportCode.OTHER))] += 1
         else:
             deltas[count_key(row, at, _METRIC[update.kind])] += 1
-    return [(message_id, kind_number, key) for message_id, kind_number, key in added]
+            took = bucket(int(at.timestamp()) - int(row.accepted_at.timestamp()))
+            deltas[count_key(row, at, _TIME_TO[update.kind], took)] += 1
+    return [(message_id, kind_number, key) for _, message_id, kind_number, key in added]
+
+
+def add_replies(provider_id: int, answered: Mapping[int, datetime], now: datetime) -> None:
+    """Records that people answered messages, each with the time of the first answer, and counts it."""
+    rows = locked(answered)
+    values = [
+        (pk, provider_id, Event.Kind.REPLIED.value, "", at, now, "", "", "", "", "", False,
+         Forward.NONE.value, now, 0, "")
+        for pk, at in sorted(answered.items())
+        if pk in rows
+    ]  # fmt: skip
+    columns = [name for name in _EVENT_COLUMNS if name != "code"]
+    added = sql.insert(Event, columns, values, ignore_conflicts=True, returning=("message_id",))
+    deltas: Counter[Key] = Counter()
+    for (message_id,) in added:
+        if not rows[message_id].untracked:
+            deltas[count_key(rows[message_id], answered[message_id], Metric.REPLIED)] += 1
+    counts.add(deltas)
+
+
+def _clicks(ids: set[int]) -> dict[int, set[str]]:
+    """The pages clicked on so far, of each of the messages."""
+    found: dict[int, set[str]] = {message_id: set() for message_id in ids}
+    if ids:
+        stored = Event.objects.filter(message_id__in=ids, kind=Event.Kind.CLICKED)
+        for message_id, url in stored.values_list("message_id", "url"):
+            found[message_id].add(page(url))
+    return found
+
+
+def _count_click(row: Row, at: datetime, url: str, before: set[str], deltas: Counter[Key]) -> None:
+    deltas[count_key(row, at, Metric.CLICKED)] += 1
+    deltas[count_key(row, at, Metric.URL_CLICKED)._replace(url=url)] += 1
+    if not before:
+        deltas[count_key(row, at, Metric.CLICKED_UNIQUE)] += 1
+    if url not in before:
+        deltas[count_key(row, at, Metric.URL_CLICKED_UNIQUE)._replace(url=url)] += 1
+    before.add(url)
+
+
+def page(url: str) -> str:
+    """The page a URL leads to, by which clicks are counted: without query and fragment, which may
+    name a person."""
+    return re.split(r"[?#]", url, maxsplit=1)[0][:LONGEST_URL]
 
 
 def _settled(entries: Sequence[Entry]) -> set[int]:

@@ -128,7 +128,7 @@ def _refusal(
         refused.message.replace("\x00", "")[:500],
         msg_id,
         str(payload.get("to") or "").replace("\x00", "")[:64],
-        clevertap_send.campaign_parts(msg_id)[0],
+        *clevertap_send.belongs_to(payload),
         body.decode("utf-8", "replace").replace("\x00", "")[:EXCERPT],
     )
 

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from campaigns import counts, events
+from campaigns import counts, events, seen
 from campaigns.counts import Key, Metric
 from campaigns.events import Entry
 from campaigns.matching import match
@@ -52,6 +52,7 @@ class Accepted(NamedTuple):
     bsp_id: str = ""
     bsp_code: str = ""
     error_text: str = ""
+    reported: bool = True
 
 
 class Refused(NamedTuple):
@@ -64,6 +65,9 @@ class Refused(NamedTuple):
     msg_id: str
     to_raw: str
     campaign: str
+    variant: str
+    template: str
+    untracked: bool
     payload: str
 
 
@@ -88,9 +92,11 @@ def accept(entries: Sequence[Accepted | Refused]) -> None:
         if refusals:
             sql.insert(Refusal, Refused._fields, refusals)
             for refusal in refusals:
-                minute = counts.minute(refusal.received_at)
-                key = Key(refusal.provider_id, minute, refusal.campaign, "", "", Metric.REFUSED, refusal.code)
-                deltas[key] += 1
+                if not refusal.untracked:
+                    about = (refusal.campaign, refusal.variant, refusal.template)
+                    minute = counts.minute(refusal.received_at)
+                    deltas[Key(refusal.provider_id, minute, *about, Metric.REFUSED, refusal.code)] += 1
+        seen.note((key.provider_id, key.campaign, key.minute) for key in deltas)
         counts.add(deltas)
 
 
@@ -182,7 +188,7 @@ def record_attempts(provider_id: int, tries: Sequence[Tried]) -> None:
             if row is None:
                 continue
             if tried.outcome == Outcome.ACCEPTED and not row.untracked:
-                deltas[events.count_key(row, now, Metric.SUBMITTED)] += 1
+                deltas[events.count_key(row, tried.started_at, Metric.SUBMITTED)] += 1
             elif tried.outcome == Outcome.REJECTED and row.status < Status.FAILED:
                 code = tried.code or ReportCode.OTHER
                 update = StatusUpdate("failed", code=code, bsp_code=tried.bsp_code, text=tried.text)

@@ -1,16 +1,15 @@
 """Finding messages among millions: every search is a range or an equality that an index serves."""
 
-import re
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Max, Min, Q, QuerySet
 
 from campaigns.models import Message, Status
+from lib import phone
 from lib.admin import prefix
 from providers.models import Provider
 
-_PHONE = re.compile(r"\+?[0-9][0-9\s()\-.]*")
 UNTRACKED = "0|0|0|0"
 # The words of the index message_trouble, for the states it holds.
 TROUBLE = {
@@ -33,14 +32,9 @@ def search(messages: QuerySet[Message], term: str) -> QuerySet[Message]:
     providers = list(Provider.objects.values_list("pk", flat=True))
     found = Q(untracked=False) & prefix("msg_id", term)
     found |= ~Q(bsp_id="") & Q(provider_id__in=providers, bsp_id=term)
-    if digits := phone_digits(term):
+    if digits := phone.typed(term):
         found |= prefix("to", digits)
     return messages.filter(found)
-
-
-def phone_digits(term: str) -> str:
-    """The digits of what may be a phone number or its beginning, else an empty string."""
-    return re.sub(r"\D", "", term) if _PHONE.fullmatch(term.strip()) else ""
 
 
 def accepted_between(

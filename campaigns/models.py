@@ -3,6 +3,11 @@
 from django.db import models
 from django.db.models import F, Q
 
+from campaigns.stat_models import Campaign as Campaign
+from campaigns.stat_models import StatCount as StatCount
+from campaigns.stat_models import StatDetail as StatDetail
+from campaigns.stat_models import StatPoint as StatPoint
+from campaigns.stat_models import StatScope as StatScope
 from providers.models import Provider
 
 
@@ -43,7 +48,10 @@ class Message(models.Model):
         default=False,
         help_text="Without an id of CleverTap's: never deduplicated, counted or reported to it.",
     )
-    to = models.CharField(max_length=20, db_index=True)
+    reported = models.BooleanField(
+        default=True, help_text="Whether CleverTap is told of it; not of the messages of our own broadcasts."
+    )
+    to = models.CharField(max_length=20)
     to_raw = models.CharField(max_length=64)
     kind = models.SmallIntegerField(choices=Kind.choices)
     template = models.CharField(max_length=512, blank=True)
@@ -68,6 +76,7 @@ class Message(models.Model):
     error_text = models.CharField(max_length=500, blank=True)
 
     class Meta:
+        permissions = [("view_phone_numbers", "Can see whole phone numbers")]
         constraints = [
             # What makes a repeated request harmless; led by msg_id, it also serves the search by it.
             models.UniqueConstraint(
@@ -75,6 +84,9 @@ class Message(models.Model):
             )
         ]
         indexes = [
+            models.Index(fields=["to"], name="message_to"),
+            # stats.behind: what was accepted in a stretch of time, newest first.
+            models.Index(fields=["accepted_at", "id"], name="message_accepted"),
             # dispatch.claim: the next messages to send, freeform first, oldest first.
             models.Index(
                 fields=["provider", "kind", "next_attempt_at"],
@@ -117,6 +129,10 @@ class Attempt(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["message", "number"], name="attempt_once")]
+        indexes = [
+            # stats.behind: what was submitted in a stretch of time, newest first.
+            models.Index(fields=["started_at", "id"], name="attempt_started"),
+        ]
 
     def __str__(self) -> str:
         return f"attempt {self.number} of message {self.message_id}"
@@ -131,6 +147,7 @@ class Event(models.Model):
         READ = 3
         FAILED = 4
         CLICKED = 5
+        REPLIED = 6
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="events", db_index=False)
     provider = models.ForeignKey(Provider, on_delete=models.PROTECT, db_index=False)
@@ -163,6 +180,8 @@ class Event(models.Model):
             models.Index(fields=["provider", "id"], condition=Q(forward=1), name="event_pending"),
             # The admin's list of what was given up.
             models.Index(fields=["provider", "id"], condition=Q(forward=3), name="event_parked"),
+            # stats.behind: the messages behind a figure, newest first.
+            models.Index(fields=["kind", "at", "id"], name="event_at"),
         ]
 
     def __str__(self) -> str:
@@ -213,38 +232,13 @@ class Refusal(models.Model):
     msg_id = models.CharField(max_length=255, blank=True)
     to_raw = models.CharField(max_length=64, blank=True)
     campaign = models.CharField(max_length=64, blank=True)
+    variant = models.CharField(max_length=32, blank=True)
+    template = models.CharField(max_length=512, blank=True)
+    untracked = models.BooleanField(default=False, help_text="A test's, and not counted.")
     payload = models.TextField(blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["received_at", "id"], name="refusal_received")]
 
     def __str__(self) -> str:
         return f"{self.code} {self.text}"
-
-
-class StatCount(models.Model):
-    """A change of one figure, written in the transaction that caused it; squashed later."""
-
-    class Metric(models.IntegerChoices):
-        ACCEPTED = 1
-        SUBMITTED = 2
-        SENT = 3
-        DELIVERED = 4
-        READ = 5
-        CLICKED = 6
-        CLICKED_UNIQUE = 7
-        REFUSED = 8
-        NOT_SENT = 9
-        UNDELIVERED = 10
-
-    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False)
-    minute = models.DateTimeField()
-    campaign = models.CharField(max_length=64, blank=True)
-    variant = models.CharField(max_length=32, blank=True)
-    template = models.CharField(max_length=512, blank=True)
-    metric = models.SmallIntegerField(choices=Metric.choices)
-    code = models.SmallIntegerField(default=0)
-    count = models.IntegerField()
-
-    class Meta:
-        indexes = [models.Index(fields=["minute", "provider", "metric"], name="stat_minute")]
-
-    def __str__(self) -> str:
-        return f"{self.get_metric_display()} {self.count:+}"

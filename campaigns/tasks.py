@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from campaigns import counts, dispatch, ledger, links
+from campaigns import counts, dispatch, ledger, links, rollups
 from lib.wake import stopping, wake
 from providers.models import Provider
 
@@ -30,7 +30,9 @@ def upkeep() -> None:
     for provider in Provider.objects.filter(state=Provider.State.PAUSED):
         while ledger.fail_expired(provider.pk, now, provider.validity):
             pass
-    while counts.squash():
+    while counts.squash() == counts.BATCH:
+        pass
+    while rollups.forget_minutes():
         pass
     while links.forget(now):
         pass

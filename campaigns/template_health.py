@@ -2,15 +2,17 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from django.db.models import Max, Sum
+from django.db.models import Max
 
 from campaigns.lookup import first_id
 from campaigns.models import Message, StatCount
+from campaigns.stats import counted, queries
+from campaigns.stats.filters import since
 from campaigns.timeline import code_words
 from lib.admin import list_url, page_url
 from providers.messages import Content, TemplateContent
@@ -54,24 +56,13 @@ def traffic(provider_id: int, now: datetime) -> list[Traffic]:
 
     From the counts, which know a template's name and not its language.
     """
-    rows = (
-        StatCount.objects.filter(
-            minute__gte=now - WEEK, provider_id=provider_id, metric__in=(Metric.ACCEPTED, *_FAILED)
-        )
-        .exclude(template="")
-        .order_by()
-        .values_list("template", "metric", "code")
-        .annotate(Sum("count"), Max("minute"))
-    )
-    accepted: Counter[str] = Counter()
+    week = replace(since(now - WEEK, now, provider_id), traffic="campaigns")
+    groups = queries.groups(week, "template")
+    accepted = Counter({group.template: group.figures.accepted for group in groups if group.template})
     errors: dict[str, Counter[int]] = defaultdict(Counter)
-    last: dict[str, datetime] = {}
-    for template, metric, code, count, minute in rows:
-        if metric == Metric.ACCEPTED:
-            accepted[template] += count
-            last[template] = minute
-        else:
-            errors[template][code] += count
+    for template, code, count in counted.details(week, _FAILED, ("template", "code")):
+        errors[template][code] += count
+    last = queries.last_accepted(week, "template")
     names = sorted(accepted.keys() | errors.keys(), key=lambda name: (-accepted[name], name))
     return [
         _traffic(provider_id, name, accepted[name], errors[name], last.get(name)) for name in names[:SHOWN]

@@ -97,7 +97,7 @@ def _accepted(message: Message) -> Step:
         Tolerated="; ".join(message.notes),
     )
     # CleverTap's own tests, and messages that began here.
-    title = "Accepted" if message.untracked else "Accepted from CleverTap"
+    title = "Accepted" if message.untracked or not message.reported else "Accepted from CleverTap"
     return Step(message.accepted_at, 0, title, "warning" if late else "success",
                 "late accept" if late else "", facts)  # fmt: skip
 
@@ -154,6 +154,7 @@ _KINDS: dict[int, tuple[str, Tone]] = {
     Event.Kind.READ: ("Read", "success"),
     Event.Kind.FAILED: ("Failed", "danger"),
     Event.Kind.CLICKED: ("Clicked", "success"),
+    Event.Kind.REPLIED: ("Replied", "success"),
 }
 
 

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as _GroupAdmin
 from django.contrib.auth.admin import UserAdmin as _UserAdmin
 from django.contrib.auth.models import Group, User
-from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Case, DateTimeField, OuterRef, Prefetch, QuerySet, Value, When
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html_join
@@ -16,7 +16,9 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from callbacks.models import Outlet
 from campaigns.admin_health import TemplateHealth
-from campaigns.models import Message, StatCount, Status
+from campaigns.models import Message, Status
+from campaigns.stats import queries
+from campaigns.stats.filters import since
 from lib.admin import CappedCount, ModelAdmin, badge, capped, column, link, list_url, moment, page_url
 from providers.admin import ProviderAdmin
 from providers.models import Provider
@@ -42,14 +44,14 @@ class ProviderOverview(TemplateHealth, ProviderImports, ProviderAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:
         queued = Message.objects.filter(provider=OuterRef("pk"), status=Status.QUEUED)
+        now = timezone.now()
         # From the counts, which are far fewer than messages; exact to the minute.
-        minutes = StatCount.objects.filter(
-            provider=OuterRef("pk"), metric=StatCount.Metric.ACCEPTED, minute__gte=timezone.now() - RECENT
-        ).order_by("-minute")
+        latest = queries.last_accepted(since(now - RECENT, now), "provider_id")
+        minutes = [When(pk=pk, then=Value(at)) for pk, at in latest.items()]
         failing = Prefetch("outlets", Outlet.objects.filter(failures__gt=0), to_attr="failing_outlets")
         providers: QuerySet[Provider] = super().get_queryset(request)
         return providers.annotate(
-            n_queued=CappedCount(queued), last_minute=Subquery(minutes.values("minute")[:1])
+            n_queued=CappedCount(queued), last_minute=Case(*minutes, output_field=DateTimeField())
         ).prefetch_related(failing)
 
     def panel(self, provider: Provider) -> dict[str, Any]:

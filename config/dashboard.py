@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet, Sum
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from callbacks.admin import INDEXED
 from callbacks.models import Outlet, Reply, Webhook
 from campaigns.lookup import TROUBLE
-from campaigns.models import Event, Forward, Message, StatCount, Status
+from campaigns.models import Event, Forward, Message, Status
+from campaigns.stats import queries
+from campaigns.stats.filters import parse
 from lib.admin import CAP, Tone, capped, list_url
 from providers.models import Provider
 from templates_app import importer
@@ -97,7 +99,4 @@ def _parked(model: type[Event] | type[Reply]) -> Counted:
 
 
 def _accepted_today() -> int:
-    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    counted = StatCount.objects.filter(metric=StatCount.Metric.ACCEPTED, minute__gte=midnight)
-    total: int | None = counted.aggregate(total=Sum("count"))["total"]
-    return total or 0
+    return queries.totals(parse({"range": "today"}, timezone.now())).accepted

@@ -6,12 +6,14 @@ What it generates is kept in DATA_DIR/demo.json, so that the next run shows the 
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
+from audience.models import OptSetting
 from config.demo_bsps import CUSTOMERS, Given, Values
 from lib import crypto
 from providers import setup
@@ -80,6 +82,7 @@ def seed(simulator: str) -> Demo:
                 "inbound_url": f"{simulator}/sink/{name}/inbound",
             }
             provider, login = _provider(nickname, connector, number, ours, kept)
+            _heed_opt_outs(provider, f"{simulator}/sink/{name}/subscribe")
             urls = setup.urls(provider)
             shown.append(Shown(nickname, number, urls["messages_url"], login))
             accounts.append(
@@ -143,6 +146,15 @@ def _provider(
             return provider, kept.logins[nickname]
         login = setup.new_login(provider)
     return provider, kept.logins.setdefault(nickname, Login(login.username, login.password))
+
+
+def _heed_opt_outs(provider: Provider, subscribe_url: str) -> None:
+    """Has replies with the usual words opt people out, and CleverTap told of it."""
+    account: Any = {"account_id": "DEMO", "passcode": "demo"}
+    setting, new = OptSetting.objects.get_or_create(provider=provider, defaults={"account": account})
+    if new or setting.subscribe_url:
+        setting.subscribe_url = subscribe_url
+        setting.save(update_fields=["subscribe_url"])
 
 
 def import_templates() -> None:

@@ -23,6 +23,20 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, dict[str, int]], ...]], ...
         ),
     ),
     (
+        "Audience",
+        (
+            ("Contacts", "contacts", "audience_contact", {}),
+            ("Segments", "filter_alt", "broadcasts_segment", {}),
+            ("Own campaigns", "campaign", "broadcasts_broadcast", {}),
+            ("Recipients", "groups", "broadcasts_recipient", {}),
+            ("Uploads", "upload_file", "audience_upload", {}),
+            ("Changes of consent", "handshake", "audience_optchange", {}),
+            ("Opt-out words", "do_not_disturb_on", "audience_optsetting", {}),
+            ("Opt-outs for CleverTap", "unsubscribe", "audience_subscription", {}),
+            ("Upload API accounts", "key", "audience_uploadaccount", {}),
+        ),
+    ),
+    (
         "Delivery",
         (
             ("Webhooks", "webhook", "callbacks_webhook", {}),

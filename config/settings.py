@@ -72,10 +72,14 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "import_export",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "config",
     "providers",
     "templates_app",
+    "audience",
     "campaigns",
+    "broadcasts",
     "callbacks",
     "simulator",
 ]
@@ -138,12 +142,16 @@ CALLBACK_HOSTS = env.list("CALLBACK_HOSTS", default=[".wzrkt.com", ".clevertap.c
 # Celery, the alarm clock of a distributed deployment. Without a broker a local loop does the work.
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="")
 # Forwarding has its own queue: a CleverTap that is down must not occupy the senders.
-CELERY_TASK_ROUTES = {"callbacks.forward": {"queue": "forward"}, "callbacks.media": {"queue": "forward"}}
+CELERY_TASK_ROUTES = {
+    name: {"queue": "forward"} for name in ("callbacks.forward", "callbacks.media", "audience.subscribe")
+}
 CELERY_BEAT_SCHEDULE = {
     "sweep-messages": {"task": "campaigns.sweep", "schedule": 2.0, "options": {"expires": 2}},
+    "sweep-broadcasts": {"task": "broadcasts.sweep", "schedule": 2.0, "options": {"expires": 2}},
     "sweep-callbacks": {"task": "callbacks.sweep", "schedule": 2.0, "options": {"expires": 2}},
     "upkeep-messages": {"task": "campaigns.upkeep", "schedule": 60.0, "options": {"expires": 60}},
     "upkeep-templates": {"task": "templates.upkeep", "schedule": 60.0, "options": {"expires": 60}},
+    "upkeep-audience": {"task": "audience.upkeep", "schedule": 60.0, "options": {"expires": 60}},
     "upkeep-callbacks": {"task": "callbacks.upkeep", "schedule": 60.0, "options": {"expires": 60}},
 }
 CELERY_TASK_IGNORE_RESULT = True
@@ -159,10 +167,11 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout"
 # Limits at the door
 INTAKE_MAX_BODY = env.int("INTAKE_MAX_BODY", default=1_000_000)
 WEBHOOK_MAX_BODY = env.int("WEBHOOK_MAX_BODY", default=4_000_000)  # Meta posts up to 3 MB
+UPLOAD_MAX_BODY = env.int("UPLOAD_MAX_BODY", default=10_000_000)  # of a call of the upload API
 INTAKE_GROUP_COMMIT = env.bool("INTAKE_GROUP_COMMIT", default=True)
 INTAKE_MAX_WAIT = env.float("INTAKE_MAX_WAIT", default=1.0)
 PROVIDER_CACHE_SECONDS = env.float("PROVIDER_CACHE_SECONDS", default=1.0)
-DATA_UPLOAD_MAX_MEMORY_SIZE = max(INTAKE_MAX_BODY, WEBHOOK_MAX_BODY) + 1
+DATA_UPLOAD_MAX_MEMORY_SIZE = max(INTAKE_MAX_BODY, WEBHOOK_MAX_BODY, UPLOAD_MAX_BODY) + 1
 WEBHOOK_RETENTION_DAYS = env.int("WEBHOOK_RETENTION_DAYS", default=30)
 
 # Media of inbound messages that CleverTap fetches from us
@@ -176,6 +185,17 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "UNAUTHENTICATED_USER": None,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Waypost stats",
+    "DESCRIPTION": "The figures of the stats pages, under the same names and with the same filters.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX_INSERT": "/api",
+    # Served by us; no page of ours loads anything from elsewhere.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
 LANGUAGE_CODE = "en"

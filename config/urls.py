@@ -1,6 +1,7 @@
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
+from audience.api import UploadView
 from callbacks import api as callbacks
 from callbacks.media_api import MediaView
 from campaigns.api import MessagesView
@@ -13,6 +14,8 @@ urlpatterns = [
     path("callbacks/<str:token>/delivery", callbacks.DeliveryView.as_view(), name="delivery"),
     path("callbacks/<str:token>/inbound", callbacks.InboundView.as_view(), name="inbound"),
     path("webhooks/<str:token>", callbacks.WebhookView.as_view(), name="webhook"),
+    path("1/upload", UploadView.as_view(), name="upload"),
+    path("api/", include("campaigns.stats.urls")),
     path("l/<str:token>", LinkView.as_view(), name="link"),
     path("media/<str:token>", MediaView.as_view(), name="media"),
     path("admin/", admin.site.urls),

@@ -9,6 +9,9 @@ from time import monotonic
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections
 
+from audience import subscribing, upload
+from audience import tasks as audience_tasks
+from broadcasts import running
 from callbacks import forward, ingest, media
 from callbacks import tasks as callbacks_tasks
 from campaigns import dispatch
@@ -83,8 +86,14 @@ class Worker:
             self._begin("callbacks.ingest", partial(ingest.drain, linger=LINGER, stop=self.stop))
         if "templates.import" not in self._roles and importer.due():
             self._begin("templates.import", partial(importer.drain, stop=self.stop))
+        if "audience.upload" not in self._roles and upload.due():
+            self._begin("audience.upload", partial(upload.drain, stop=self.stop))
+        if "audience.subscribe" not in self._roles and subscribing.due():
+            self._begin("audience.subscribe", partial(subscribing.drain, stop=self.stop))
         if "callbacks.media" not in self._roles and media.due():
             self._begin("callbacks.media", partial(media.drain, linger=LINGER, stop=self.stop))
+        if "broadcasts.run" not in self._roles and running.due():
+            self._begin("broadcasts.run", partial(running.drain, linger=LINGER, stop=self.stop))
         for provider in Provider.objects.all():
             pk = provider.pk
             name = f"campaigns.send:{pk}"
@@ -105,3 +114,4 @@ def _upkeep(stirred: threading.Event) -> None:
     campaigns_tasks.upkeep()
     callbacks_tasks.upkeep()
     templates_tasks.upkeep()
+    audience_tasks.upkeep()

@@ -19,7 +19,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 # /v1/…/messages, the callbacks, and short links, whose redirect nobody should wait for; the
 # template list queries like a page does.
-MACHINE_PATHS = re.compile(r"/v1/[^/]+/messages$|/callbacks/|/webhooks/|/l/")
+MACHINE_PATHS = re.compile(r"/v1/[^/]+/messages$|/callbacks/|/webhooks/|/1/upload$|/l/")
 
 
 class MachineHandler(WSGIHandler):

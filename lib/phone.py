@@ -6,6 +6,7 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
 _PUNCTUATION = re.compile(r"[\s()\-.]")
 _DIGITS = re.compile(r"\+?[0-9]{7,15}")
+_TYPED = re.compile(r"\+?[0-9][0-9\s()\-.]*")
 
 
 def digits(raw: str, default_country: str = "") -> str:
@@ -42,3 +43,13 @@ def same(one: str, other: str) -> bool:
     """Whether two spellings name the same number: equal digits, or equal last ten."""
     a, b = digits(one), digits(other)
     return bool(a and b) and (a == b or a[-10:] == b[-10:])
+
+
+def typed(term: str) -> str:
+    """The digits of what may be a phone number or its beginning, as people type it; else empty."""
+    return re.sub(r"\D", "", term) if _TYPED.fullmatch(term.strip()) else ""
+
+
+def masked(number: str) -> str:
+    """The number as those see it who may not know whose it is: `91••••••••78`."""
+    return f"{number[:2]}{'•' * max(len(number) - 4, 3)}{number[-2:]}" if number else ""

@@ -38,10 +38,15 @@ def insert(
     *,
     returning: Sequence[str] = (),
     ignore_conflicts: bool = False,
+    conflict: str = "",
 ) -> list[tuple[Any, ...]]:
-    """Inserts rows in few statements. With `ignore_conflicts`, returns only what was inserted."""
+    """Inserts rows in few statements. With `ignore_conflicts`, returns only what was inserted.
+
+    `conflict` is what else follows ON CONFLICT: the columns, and what to DO.
+    """
     names = ", ".join(_quoted(name) for name in columns)
-    tail = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
+    conflict = "DO NOTHING" if ignore_conflicts else conflict
+    tail = f" ON CONFLICT {conflict}" if conflict else ""
     if returning:
         tail += " RETURNING " + ", ".join(_quoted(name) for name in returning)
     result: list[tuple[Any, ...]] = []
@@ -147,6 +152,14 @@ def _quoted(name: str) -> str:
 def adapted(value: Any) -> Any:
     """A parameter for a raw statement: datetimes as the database stores them."""
     return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
+
+
+def epoch(column: str) -> str:
+    """A datetime column as whole seconds since 1970, rounded down."""
+    if connection.vendor == "postgresql":
+        return f"FLOOR(EXTRACT(EPOCH FROM {column}))::bigint"
+    # Without the fraction, which SQLite would round.
+    return f"CAST(strftime('%%s', substr({column}, 1, 19)) AS INTEGER)"
 
 
 def datetimes(value: Any) -> datetime:

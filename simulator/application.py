@@ -26,7 +26,7 @@ def application(sim: "Simulator") -> web.Application:
         for endpoint in dialect.endpoints:
             app.router.add_route(endpoint.method, endpoint.path, _serving(sim, endpoint))
     sink = Sink(sim.behaviour, sim.journal)
-    app.router.add_post("/sink/{account}/{kind:delivery|inbound}", sink.receive)
+    app.router.add_post("/sink/{account}/{kind:delivery|inbound|subscribe}", sink.receive)
     app.router.add_routes(control.routes(sim))
     app.router.add_get("/files/picture.png", _picture)
     app.router.add_get("/", page.show)

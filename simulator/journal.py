@@ -59,7 +59,7 @@ class SinkRecord:
     seq: int
     at: float
     account: str
-    kind: str  # delivery or inbound
+    kind: str  # delivery, inbound or subscribe
     payload: Any
     http_status: int  # 0: the connection was closed
     unprocessed: list[str] = field(default_factory=list)

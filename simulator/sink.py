@@ -1,4 +1,4 @@
-"""A CleverTap that receives delivery reports and inbound messages, in good and in bad mood.
+"""A CleverTap that receives delivery reports, inbound messages and opt-outs, in good and in bad mood.
 
 The real one drops what it does not understand without a word. This one names it among the
 unprocessed, so that a mistake in our format is seen.
@@ -18,6 +18,7 @@ from simulator.journal import Journal, SinkRecord
 _STATUSES = {"sent", "delivered", "read", "failed", "clicked"}
 _TYPES = {"text", "image", "video", "audio", "file", "location", "button"}
 _OUTAGE = {"status": "fail", "error": "service unavailable"}
+_UNAUTHORIZED = {"status": "fail", "error": "Unauthorized"}
 _REJECTED = {"status": "fail", "error": "the payload is not in the expected format"}
 
 
@@ -34,6 +35,9 @@ class Sink:
         except msgspec.DecodeError:
             payload = body.decode("utf-8", "replace")
         records = _records(kind, payload)
+        if kind == "subscribe" and not _logged_in(request):
+            self._refuse(account, kind, payload, 401)
+            return web.json_response(_UNAUTHORIZED, status=401)
         mode = self._behaviour.sink_mode_of(account)
         if mode == "slow":
             await asyncio.sleep(self._behaviour.sink_delay)
@@ -57,14 +61,15 @@ class Sink:
     def _unprocessed(
         self, kind: str, payload: dict[str, Any], record: dict[str, Any], mode: str
     ) -> dict[str, Any] | None:
-        flaw = _flaw_in_status(record) if kind == "delivery" else _flaw_in_message(record)
-        if payload.get("payloadVersion") != "0.1":
+        flaw = _FLAWS[kind](record)
+        if kind != "subscribe" and payload.get("payloadVersion") != "0.1":
             flaw = 'payloadVersion must be "0.1"'
         if flaw:
             self._journal.count("sink.malformed")
             return {"status": "fail", "code": 512, "error": flaw, "record": record}
         chosen = self._behaviour.sink_unprocessed
-        if mode == "unprocessed" and (not chosen or record.get("msgId") in chosen):
+        name = record.get("value") if kind == "subscribe" else record.get("msgId")
+        if mode == "unprocessed" and (not chosen or name in chosen):
             return {"status": "fail", "code": 555, "error": "the record was not processed", "record": record}
         return None
 
@@ -73,7 +78,7 @@ class Sink:
     ) -> None:
         self._journal.seen("sink")
         self._journal.count(f"sink.{kind}")
-        word = "status" if kind == "delivery" else "type"
+        word = "type" if kind == "inbound" else "status"
         for record in records:
             self._journal.count(f"sink.{kind}.{str(record.get(word, '')).lower()}")
         if self._journal.recording:
@@ -101,12 +106,13 @@ class Sink:
 
 
 def _records(kind: str, payload: Any) -> list[dict[str, Any]]:
-    """The statuses of a delivery report, or the one inbound message; nothing in any other shape."""
+    """The statuses of a delivery report, the one inbound message, or the changes of the subscribe API;
+    nothing in any other shape."""
     if not isinstance(payload, dict):
         return []
     if kind == "inbound":
         return [payload]
-    statuses = payload.get("statuses")
+    statuses = payload.get("d" if kind == "subscribe" else "statuses")
     return [one for one in statuses if isinstance(one, dict)] if isinstance(statuses, list) else []
 
 
@@ -141,5 +147,24 @@ def _flaw_in_message(record: dict[str, Any]) -> str | None:
     return None
 
 
+def _flaw_in_change(record: dict[str, Any]) -> str | None:
+    """Of a record of the subscribe API. Source: CleverTap, Subscribe API."""
+    number = record.get("value")
+    if record.get("type") != "whatsapp":
+        return "type must be whatsapp"
+    if not isinstance(number, str) or not number.startswith("+") or not number[1:].isdigit():
+        return "value must be + and a number"
+    if record.get("status") not in ("Unsubscribe", "Resubscribe"):
+        return "status must be Unsubscribe or Resubscribe"
+    return None
+
+
+def _logged_in(request: web.Request) -> bool:
+    return all(request.headers.get(f"X-CleverTap-{name}") for name in ("Account-Id", "Passcode"))
+
+
 def _is_epoch(value: object) -> bool:
     return isinstance(value, str) and value.isdigit() and len(value) == 10
+
+
+_FLAWS = {"delivery": _flaw_in_status, "inbound": _flaw_in_message, "subscribe": _flaw_in_change}

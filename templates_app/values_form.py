@@ -50,19 +50,7 @@ class ValuesForm(forms.Form):
         return {slot.path: _written(self.cleaned_data.get(name)) for name, slot in self.slots.items()}
 
     def clean_numbers(self) -> list[str]:
-        typed = [each.strip() for each in re.split(r"[,;\n]", self.cleaned_data["numbers"]) if each.strip()]
-        numbers = {each: phone.digits(each, self.default_country) for each in typed}
-        wrong = [each for each, digits in numbers.items() if not digits]
-        if wrong:
-            raise ValidationError(
-                f"Not a phone number: {', '.join(wrong)}. Write it with its country code, as +14155550100."
-            )
-        found = list(dict.fromkeys(numbers.values()))
-        if len(found) > MOST_NUMBERS:
-            raise ValidationError(f"{len(found)} numbers; a test goes to {MOST_NUMBERS} at most.")
-        if not found:
-            raise ValidationError("Write at least one number.")
-        return found
+        return numbers_of(self.cleaned_data["numbers"], self.default_country)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -73,6 +61,23 @@ class ValuesForm(forms.Form):
             elif slot.kind == "location" and value and place(value) is None:
                 self.add_error(name, "Begin with the latitude and the longitude, as in 41.38, 2.17.")
         return cleaned
+
+
+def numbers_of(text: str, default_country: str = "") -> list[str]:
+    """The phone numbers of a test, as people type them, each once. Raises ValidationError."""
+    typed = [each.strip() for each in re.split(r"[,;\n]", text) if each.strip()]
+    numbers = {each: phone.digits(each, default_country) for each in typed}
+    wrong = [each for each, digits in numbers.items() if not digits]
+    if wrong:
+        raise ValidationError(
+            f"Not a phone number: {', '.join(wrong)}. Write it with its country code, as +14155550100."
+        )
+    found = list(dict.fromkeys(numbers.values()))
+    if len(found) > MOST_NUMBERS:
+        raise ValidationError(f"{len(found)} numbers; a test goes to {MOST_NUMBERS} at most.")
+    if not found:
+        raise ValidationError("Write at least one number.")
+    return found
 
 
 def _name(slot: Slot) -> str:

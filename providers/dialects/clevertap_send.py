@@ -145,6 +145,21 @@ def campaign_parts(msg_id: str) -> tuple[str, str, str]:
     return parts[1][:64], batch, parts[4][:32] if len(parts) > 4 else ""
 
 
+def belongs_to(payload: Json) -> tuple[str, str, str, bool]:
+    """Campaign, variant and template of a payload that may be no send request, and whether it is a test."""
+    try:
+        msg_id = _msg_id(payload)
+    except Refused:
+        msg_id = ""
+    if not _is_template(payload):
+        return "", "", "", set(msg_id.split("|")) == {"0"}
+    campaign, _, variant = campaign_parts(msg_id)
+    template = payload.get("template")
+    template = template if isinstance(template, dict) else {}
+    namespace = _scalar(template.get("namespace")) or _scalar(template.get("name"))
+    return campaign, variant, namespace.rsplit(":", 1)[-1][:512], set(msg_id.split("|")) == {"0"}
+
+
 def language(raw: str) -> str:
     """CleverTap's language in Meta's spelling: `en(uk)` and `en-GB` are `en_GB`."""
     match = _LANGUAGE.fullmatch(raw.strip())

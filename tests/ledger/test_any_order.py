@@ -5,6 +5,7 @@ The machine keeps no model of the right status; it checks what must hold after e
 
 import json
 from collections import Counter
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -16,8 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from hypothesis.stateful import run_state_machine_as_test as run
 
 from callbacks import audit
-from campaigns import counts, dispatch, intake, ledger, matching
-from campaigns.models import Event, Forward, Message, StatCount, Status
+from campaigns import counts, dispatch, events, intake, ledger, matching
+from campaigns.models import Event, Forward, Message, Status
+from campaigns.stats import filters, queries, series
 from providers import auth
 from providers.messages import Outcome, ReportCode, StatusUpdate
 from tests.factories import make_provider
@@ -26,6 +28,13 @@ from tests.gateway import template
 Kind = Event.Kind
 DAY = timedelta(days=1)
 KINDS = ["sent", "delivered", "read", "failed", "clicked"]
+CODES = [ReportCode.OTHER, ReportCode.PHONE]
+URLS = ["https://shop.example/a?person=1", "https://shop.example/a?person=2", "https://shop.example/b", ""]
+HAPPENED = [timedelta(seconds=second) for second in (-1, 0, 2, 700)] + [-timedelta(days=20)]
+
+
+class Died(Exception):
+    """A worker's end before its commit."""
 
 
 class Story(RuleBasedStateMachine):
@@ -36,10 +45,12 @@ class Story(RuleBasedStateMachine):
         self.provider = make_provider()
         self.flying: list[tuple[int, int]] = []  # claims not answered yet, also those given up for lost
         self.told: list[StatusUpdate] = []
+        self.lost: list[StatusUpdate] = []
         door = auth.door(self.provider.public_id)
         for untracked_one in untracked:
             payload = template(**({"msgId": "0|0|0|0"} if untracked_one else {}))
             intake.receive(door, json.dumps(payload).encode(), timezone.now().timestamp())  # type: ignore[arg-type]
+        self.began = timezone.now()
         self.rows = list(Message.objects.filter(provider=self.provider).order_by("id"))
         self.before = {row.pk: row.status for row in self.rows}
         self.may_fall: set[int] = set()
@@ -81,10 +92,11 @@ class Story(RuleBasedStateMachine):
         data=st.data(),
         kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=4),
         named=st.sampled_from(["reference", "bsp_id", "msg_id"]),
-        second=st.integers(0, 2),
+        happened=st.sampled_from(HAPPENED),
+        fate=st.sampled_from(["recorded", "recorded", "lost", "the worker dies"]),
     )
-    def report(self, data: Any, kinds: list[str], named: str, second: int) -> None:
-        """One webhook, about attempts that were made."""
+    def report(self, data: Any, kinds: list[str], named: str, happened: timedelta, fate: str) -> None:
+        """One webhook, about attempts that were made. It may be lost, and replayed weeks later."""
         attempted = list(Message.objects.filter(provider=self.provider, attempt__gt=0).order_by("id"))
         updates = []
         for kind in kinds if attempted else []:
@@ -95,11 +107,45 @@ class Story(RuleBasedStateMachine):
                 "bsp_id": f"bsp-{row.pk}-{number}",
                 "msg_id": row.msg_id,
             }
-            code = ReportCode.OTHER if kind == "failed" else None
-            update = StatusUpdate(kind, timestamp=1767600000 + second, code=code, **{named: ids[named]})  # type: ignore[arg-type]
-            updates.append(update)
-        self.told += updates
-        ledger.record(self.provider.pk, updates)
+            code = data.draw(st.sampled_from(CODES)) if kind == "failed" else None
+            url = data.draw(st.sampled_from(URLS)) if kind == "clicked" else ""
+            at = int((self.began + happened).timestamp())
+            updates.append(StatusUpdate(kind, timestamp=at, code=code, url=url, **{named: ids[named]}))  # type: ignore[arg-type]
+        if fate == "lost":
+            self.lost += updates
+        elif fate == "the worker dies":
+            self.lost += updates
+            with suppress(Died), transaction.atomic():
+                ledger.record(self.provider.pk, updates)
+                raise Died
+        else:
+            self.told += updates
+            ledger.record(self.provider.pk, updates)
+
+    @precondition(lambda self: self.lost)
+    @rule(data=st.data())
+    def replay(self, data: Any) -> None:
+        """What was lost is read after all, shuffled, and some of it doubled."""
+        order = data.draw(st.permutations(self.lost))
+        ledger.record(self.provider.pk, [*order, *order[:2]])
+        self.told += self.lost
+        self.lost = []
+
+    @rule(data=st.data(), happened=st.sampled_from(HAPPENED), dies=st.booleans())
+    def reply(self, data: Any, happened: timedelta, dies: bool) -> None:
+        """People answer; the same answer may be read twice."""
+        chosen = data.draw(st.sets(st.sampled_from([row.pk for row in self.rows])))
+        now = timezone.now()
+        with suppress(Died), transaction.atomic():
+            events.add_replies(self.provider.pk, dict.fromkeys(chosen, self.began + happened), now)
+            if dies:
+                raise Died
+
+    @rule(count=st.integers(1, 2), campaign=st.sampled_from(["1767225600", ""]))
+    def refuse(self, count: int, campaign: str) -> None:
+        now = timezone.now()
+        about = ("", "111", campaign, "", "order_ready" if campaign else "", False, "{}")
+        ledger.accept([ledger.Refused(self.provider.pk, now, 2001, "why", *about)] * count)
 
     @precondition(lambda self: self.told)
     @rule(data=st.data())
@@ -124,21 +170,35 @@ class Story(RuleBasedStateMachine):
     def expire(self) -> None:
         ledger.fail_expired(self.provider.pk, timezone.now() + DAY, DAY)
 
-    @rule(limit=st.sampled_from([2, 1000]))
-    def squash(self, limit: int) -> None:
-        before = self.sums()
-        counts.squash(limit)
-        assert self.sums() == before
+    @rule(limit=st.sampled_from([2, 7, 1000]), dies=st.booleans())
+    def squash(self, limit: int, dies: bool) -> None:
+        """Nothing that is shown changes, whether the worker lives to commit or not."""
+        before = self.shown()
+        with suppress(Died), transaction.atomic():
+            counts.squash(limit)
+            assert self.shown() == before
+            if dies:
+                raise Died
+        assert self.shown() == before
 
     # what must hold
 
-    def sums(self) -> Counter[Any]:
-        found: Counter[Any] = Counter()
-        for *key, number in StatCount.objects.values_list(
-            "minute", "campaign", "template", "metric", "code", "count"
-        ):
-            found[tuple(key)] += number
-        return +found
+    def shown(self) -> tuple[Any, ...]:
+        """What stats say: in all, by campaign and template, by day, of last week alone."""
+        now = self.began + timedelta(minutes=1)
+        everything = filters.parse({"tz": "Asia/Kathmandu"}, now)
+        week = filters.parse({"range": "7d", "tz": "America/New_York", "campaign": "1767225600"}, now)
+        return (
+            queries.totals(everything),
+            queries.groups(everything, "campaign"),
+            queries.groups(everything, "template"),
+            queries.errors(everything),
+            queries.urls(everything),
+            queries.times(everything),
+            series.trend(filters.parse({"range": "90d", "tz": "Asia/Kathmandu"}, now), "day"),
+            queries.totals(week),
+            series.trend(week, "hour"),
+        )
 
     @precondition(lambda self: hasattr(self, "rows"))
     @invariant()

@@ -5,12 +5,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
+from django.db import transaction
 from django.utils import timezone
 
 from callbacks import audit
-from campaigns import counts, dispatch, ledger, matching
+from campaigns import counts, dispatch, ledger, matching, rollups
 from campaigns.ledger import Tried
-from campaigns.models import Attempt, Event, Forward, Message, StatCount, Status
+from campaigns.models import Attempt, Event, Forward, Message, StatCount, StatPoint, Status
+from campaigns.stat_models import Span
+from campaigns.stats import counted, filters, queries
+from lib import sql
 from providers.messages import Outcome, ReportCode, StatusUpdate
 from providers.models import Provider
 from tests.factories import MessageFactory, make_provider
@@ -432,44 +437,94 @@ def test_sent_reports_may_stay_here(row: Message) -> None:
     assert (again(row).status, pending()) == (Status.SENT, [])
 
 
-def test_squashing_keeps_every_sum(row: Message) -> None:
+def shown() -> tuple[Any, ...]:
+    """Everything that stats can tell, each part from points and what is not folded yet."""
+    everything = filters.parse({"range": "all"}, timezone.now())
+    by = ("provider_id", "campaign", "variant", "template")
+    return (
+        queries.totals(everything),
+        sorted(counted.figures(everything, by, bucket="at", spans=(Span.QUARTER,))),
+        queries.errors(everything),
+        queries.urls(everything),
+        queries.times(everything),
+    )
+
+
+def quarters(rows: list[Any]) -> Any:
+    """Sums by the quarter of an hour: a delta has a minute of its own until it is folded."""
+    found: counts.Counter[Any] = counts.Counter()
+    for *about, at, accepted in ((*row[:4], row[4], row[5:]) for row in rows):
+        found[(*about, rollups.begin(sql.datetimes(at), Span.QUARTER))] += sum(accepted)
+    return found
+
+
+def test_folding_keeps_everything_that_is_shown(row: Message) -> None:
     sent(row)
     reported(row, "sent", "delivered", "read", timestamp=1767600000)
     for second in range(30):
         reported(row, "clicked", timestamp=1767600000 + second)
-
-    def sums() -> dict[Any, int]:
-        rows = StatCount.objects.values_list("minute", "campaign", "template", "metric", "code", "count")
-        found: counts.Counter[Any] = counts.Counter()
-        for *key, number in rows:
-            found[tuple(key)] += number
-        return dict(found)
-
-    before, rows = sums(), StatCount.objects.count()
-    saved = counts.squash()
-    assert saved > 0
-    assert (sums(), StatCount.objects.count()) == (before, rows - saved)
+    before = shown()
+    assert before[0].clicked_total == 30
+    assert counts.squash() > 30
+    after = shown()
+    assert (before[0], *before[2:]) == (after[0], *after[2:])
+    assert quarters(before[1]) == quarters(after[1])
+    assert not StatCount.objects.exists()
     assert counts.squash() == 0, "nothing is left to fold"
 
 
-def test_what_was_folded_is_left_alone(row: Message) -> None:
-    """Or every figure there ever was would be written anew each minute."""
-    sent(row)
-    reported(row, "sent")
-    counts.squash()
-    folded = set(StatCount.objects.values_list("id", flat=True))
-    reported(row, "delivered")
-    counts.squash()
-    assert folded < set(StatCount.objects.values_list("id", flat=True))
-
-
-def test_squashing_goes_in_steps(row: Message) -> None:
+def test_folding_goes_in_steps(row: Message) -> None:
     sent(row)
     for second in range(30):
         reported(row, "clicked", timestamp=1767600000 + second)
+    before = shown()
     while counts.squash(limit=5):
-        pass
-    assert count(Metric.CLICKED) == 30
+        assert shown()[0] == before[0]
+    assert audit.CHECKS["the counts agree with the rows"]() == []
+    assert audit.CHECKS["points are the sum of finer points"]() == []
+
+
+def test_a_squash_that_dies_folds_nothing(row: Message, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent(row)
+    reported(row, "sent", "clicked")
+    before = StatCount.objects.count()
+    monkeypatch.setattr(rollups, "_add_details", lambda details: 1 / 0)
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        counts.squash()
+    assert (StatCount.objects.count(), StatPoint.objects.count()) == (before, 0)
+
+
+def test_many_pages_of_one_campaign_are_counted_together(
+    row: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Links with something personal in their path would else make a row for every person."""
+    monkeypatch.setattr(rollups, "MOST_URLS", 3)
+    for number in range(6):
+        update = StatusUpdate("clicked", 1767600000, msg_id=row.msg_id, url=f"https://s.example/{number}?a=1")
+        ledger.record(row.provider_id, [update])
+        counts.squash()
+    found = queries.urls(filters.parse({}, timezone.now()))
+    assert [(each.url, each.total, each.unique) for each in found] == [
+        (rollups.OTHER_URLS, 3, 3),
+        *((f"https://s.example/{number}", 1, 1) for number in range(3)),
+    ]
+
+
+def test_old_minutes_are_forgotten_and_no_figure_changes(row: Message) -> None:
+    sent(row)
+    old = int((timezone.now() - rollups.MINUTES_KEPT - timedelta(hours=1)).timestamp())
+    new = int((timezone.now() - rollups.MINUTES_KEPT + timedelta(hours=1)).timestamp())
+    reported(row, "delivered", timestamp=new)
+    reported(row, "read", timestamp=old)
+    counts.squash()
+    before = shown()[0]
+    with time_machine.travel(timezone.now() + timedelta(hours=2)):
+        assert rollups.forget_minutes() > 0
+        assert rollups.forget_minutes() == 0
+        assert shown()[0] == before
+    minutes = StatPoint.objects.filter(span=Span.MINUTE)
+    assert not minutes.filter(at__lt=timezone.now() - rollups.MINUTES_KEPT).exists()
+    assert minutes.exists(), "of the attempt"
 
 
 def test_opposite_changes_leave_no_row(row: Message) -> None:
@@ -477,4 +532,5 @@ def test_opposite_changes_leave_no_row(row: Message) -> None:
     counts.add(counts.Counter({key: 1}))
     counts.add(counts.Counter({key: -1}))
     counts.squash()
+    assert not StatPoint.objects.filter(clicked_total__gt=0).exists()
     assert not StatCount.objects.filter(metric=Metric.CLICKED).exists()

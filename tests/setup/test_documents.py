@@ -13,7 +13,7 @@ from providers.connectors import CONNECTORS
 ROOT = Path(settings.BASE_DIR)
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
-PACKAGES = ("config", "lib", "providers", "templates_app", "campaigns", "callbacks", "simulator")
+PACKAGES = ("config", "lib", "providers", "templates_app", "audience", "campaigns", "callbacks", "simulator")
 # How the pages call the modules that they speak of most.
 SHORT = {
     "intake": "campaigns.intake",

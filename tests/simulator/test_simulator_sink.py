@@ -108,3 +108,23 @@ def test_other_shapes_are_rejected(sim):
     assert requests.post(url, data=b"junk", timeout=5).status_code == 400
     assert requests.post(url, json={"statuses": []}, timeout=5).status_code == 400
     assert requests.post(f"{sim.url}/sink/shop/other", json={}, timeout=5).status_code == 404
+
+
+def subscribe(sim, *changes, headers=None):
+    headers = {"X-CleverTap-Account-Id": "A", "X-CleverTap-Passcode": "P"} if headers is None else headers
+    return requests.post(
+        f"{sim.url}/sink/shop/subscribe", json={"d": list(changes)}, headers=headers, timeout=5
+    )
+
+
+def test_opt_outs_are_taken(sim):
+    stop = {"type": "whatsapp", "value": "+15550100777", "status": "Unsubscribe"}
+    wrong = [stop | {"type": "phone"}, stop | {"value": "15550100777"}, stop | {"status": "stop"}]
+    assert subscribe(sim, stop).json() == {"status": "success", "processed": 1, "unprocessed": []}
+    body = subscribe(sim, stop | {"status": "Resubscribe"}, *wrong).json()
+    assert (body["status"], [one["record"] for one in body["unprocessed"]]) == ("partial", wrong)
+    assert sim.journal.counts["sink.subscribe.unsubscribe"] == 3, "wrong ones are counted too"
+    assert subscribe(sim, stop, headers={}).status_code == 401
+    assert subscribe(sim).status_code == 400
+    sim.behaviour.sink_mode, sim.behaviour.sink_unprocessed = "unprocessed", {"+15550100777"}
+    assert subscribe(sim, stop).json()["status"] == "fail"

@@ -1,0 +1,264 @@
+"""Contacts: finding one among millions, what is known of it, what it agreed to."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from audience import admin_settings, admin_uploads, exporting, opting
+from audience.forms import ReasonForm
+from audience.models import Contact, OptChange
+from audience.profiles import date_of
+from lib import phone
+from lib.admin import (
+    LogAdmin,
+    SimpleListFilter,
+    Tone,
+    badge,
+    button,
+    choice_filter,
+    column,
+    confirm,
+    link,
+    list_url,
+    moment,
+    page_url,
+    prefix,
+)
+from lib.pretty import clock
+from lib.sheets import write_csv
+
+__all__ = ["admin_settings", "admin_uploads"]
+
+SHOWN = 50  # events, changes of consent
+OTHERS = 10  # contacts with the same number
+_TONES: dict[str, Tone] = {
+    OptChange.To.IN: "success",
+    OptChange.To.OUT: "warning",
+    OptChange.To.STOP: "danger",
+    OptChange.To.RESUME: "info",
+}
+_ASKED = {
+    OptChange.To.IN: ("Opt in", "WhatsApp messages may be sent to it from now on."),
+    OptChange.To.OUT: ("Opt out", "No campaign will be sent to it. A later upload may opt it in again."),
+    OptChange.To.STOP: ("Do not disturb", "No campaign will be sent to it, whatever a later upload says."),
+    OptChange.To.RESUME: ("May be disturbed", "Campaigns may reach it again, if it is opted in."),
+}
+# As `IN`, because SQLite takes an index for no bare boolean; and with both columns for its sake.
+CONSENT: dict[str, dict[str, Any]] = {
+    "yes": {"opted_in__in": (True,), "dnd__in": (False,)},
+    "out": {"opted_in__in": (False,)},
+    "dnd": {"opted_in__in": (True, False), "dnd__in": (True,)},
+}
+
+
+def reach_badge(contact: Contact) -> SafeString:
+    if contact.dnd:
+        return badge("Do not disturb", "danger", "MSG-dndWhatsApp is true.")
+    if not contact.opted_in:
+        return badge("Not opted in", "warning", "MSG-whatsapp is not true.")
+    return badge("Reachable", "success") if contact.phone else badge("No phone", "warning")
+
+
+class ReachFilter(SimpleListFilter):
+    title = "consent"
+    parameter_name = "consent"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("yes", "Opted in, may be disturbed"),
+            ("out", "Not opted in"),
+            ("dnd", "Do not disturb"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Contact]) -> QuerySet[Contact]:
+        return queryset.filter(**CONSENT.get(self.value() or "", {}))
+
+
+@admin.register(Contact)
+class ContactAdmin(LogAdmin):
+    list_display = ("who", "name", "number", "email", "consent", "updated")
+    list_display_links = ("who",)
+    list_defer = ("attributes",)
+    list_filter = (ReachFilter,)
+    search_fields = ("identity",)  # shows the box
+    search_help_text = "Identity, phone or e-mail, or the beginning of any"
+    actions_detail = ("opt_in", "opt_out", "stop", "resume")
+    empty_title = "No contact yet"
+    empty_text = (
+        "Contacts come from a CSV file, under Uploads, or from the upload API. Nobody is opted in until a "
+        "file, a call or the person says so."
+    )
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm("audience.delete_contact")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Contact], search_term: str
+    ) -> tuple[QuerySet[Contact], bool]:
+        term = search_term.strip()
+        return (search(queryset, term) if term else queryset), False
+
+    @column(description="identity")
+    def who(self, contact: Contact) -> str:
+        return contact.identity
+
+    @column(description="phone", empty_value="-")
+    def number(self, contact: Contact) -> str | None:
+        return f"+{contact.phone}" if contact.phone else None
+
+    @column(description="WhatsApp")
+    def consent(self, contact: Contact) -> SafeString:
+        return reach_badge(contact)
+
+    @column(description="updated")
+    def updated(self, contact: Contact) -> SafeString | None:
+        return moment(contact.updated_at)
+
+    # The page
+
+    def page_context(self, request: HttpRequest, obj: Contact) -> dict[str, Any]:
+        others = Contact.objects.filter(phone=obj.phone).exclude(phone="").exclude(pk=obj.pk)
+        return {
+            "badge": reach_badge(obj),
+            "attributes": [(name, _shown(value)) for name, value in sorted(obj.attributes.items())],
+            "events": [
+                (event, [(name, _shown(value)) for name, value in sorted(event.properties.items())])
+                for event in obj.events.order_by("-at")[:SHOWN]
+            ],
+            "changes": [
+                (change, badge(change.get_to_display(), _TONES[change.to]))
+                for change in obj.opt_changes.select_related("provider").order_by("-at", "-id")[:SHOWN]
+            ],
+            "others": list(others[:OTHERS]),
+            "shown": SHOWN,
+            "messages_url": (
+                list_url("campaigns_message", q=obj.phone)
+                if obj.phone and request.user.has_perm("campaigns.view_message")
+                else ""
+            ),
+        }
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        contact = self.get_object(request, unquote(str(object_id)))
+        if contact is None:
+            return []
+        fitting = {"opt-out" if contact.opted_in else "opt-in", "resume" if contact.dnd else "stop"}
+        shown = super().get_actions_detail(request, object_id)  # type: ignore[misc]
+        return [action for action in shown if action.path in fitting]
+
+    @button("Opt in", permissions=["operate"], icon="check_circle", path="opt-in")
+    def opt_in(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._set(request, object_id, OptChange.To.IN)
+
+    @button("Opt out", permissions=["operate"], icon="cancel", path="opt-out")
+    def opt_out(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._set(request, object_id, OptChange.To.OUT)
+
+    @button("Do not disturb", permissions=["operate"], icon="do_not_disturb_on", path="stop")
+    def stop(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._set(request, object_id, OptChange.To.STOP)
+
+    @button("May be disturbed", permissions=["operate"], icon="notifications_active", path="resume")
+    def resume(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._set(request, object_id, OptChange.To.RESUME)
+
+    def _set(self, request: HttpRequest, object_id: str, to: OptChange.To) -> HttpResponse:
+        contact: Contact | None = self.get_object(request, unquote(object_id))
+        if contact is None:
+            raise Http404
+        back = page_url("audience_contact", contact.pk)
+        form = ReasonForm(request.POST or None)
+        label, text = _ASKED[to]
+        if request.method == "POST" and form.is_valid():
+            by, reason = request.user.get_username(), form.cleaned_data["reason"]
+            if opting.by_operator(contact, to, by, reason, timezone.now()):
+                self.message_user(request, f"{contact}: {to.label}.", messages.SUCCESS)
+            else:
+                self.message_user(request, "It was so already.", messages.INFO)
+            return redirect(back)
+        return confirm(
+            self, request, title=f"{label}: {contact}", text=[text], button=label, back=back, form=form
+        )
+
+    # Export
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.export_view)
+        return [path("export/", view, name="audience_contact_export"), *super().get_urls()]
+
+    def export_view(self, request: HttpRequest) -> StreamingHttpResponse:
+        """What the list shows under its present search and filters, as CSV."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        found = self.get_changelist_instance(request).get_queryset(request).defer(None)
+        response = StreamingHttpResponse(
+            write_csv(exporting.contacts(found)), content_type="text/csv; charset=utf-8"
+        )
+        response["Content-Disposition"] = f'attachment; filename="contacts-{timezone.localdate()}.csv"'
+        return response
+
+
+def search(contacts: QuerySet[Contact], term: str) -> QuerySet[Contact]:
+    """By the beginning of the identity, the phone number or the e-mail address, through their indexes."""
+    ways = [prefix("identity", term), prefix("email", term.lower())]
+    if digits := phone.typed(term):
+        ways.append(prefix("phone", digits))
+    # Three ranges in one condition SQLite takes for no better than reading everything.
+    first, *others = (Contact.objects.filter(way).order_by().values("pk") for way in ways)
+    return contacts.filter(pk__in=first.union(*others))
+
+
+def _shown(value: Any) -> str:
+    if at := date_of(value):
+        return clock(at)[:-7]
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+@admin.register(OptChange)
+class OptChangeAdmin(LogAdmin):
+    list_display = ("when", "number", "person", "what", "why", "proof", "by")
+    list_display_links = None
+    list_select_related = ("contact",)
+    list_filter = (
+        choice_filter("to", OptChange.To.choices, title="change"),
+        choice_filter("why", OptChange.Why.choices, title="how"),
+    )
+    search_fields = ("phone",)
+    search_help_text = "Phone or its beginning"
+    empty_title = "No change of consent yet"
+    empty_text = "Every opt-in and opt-out is kept here with its proof: the message, the file, the call."
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[OptChange], search_term: str
+    ) -> tuple[QuerySet[OptChange], bool]:
+        digits = phone.typed(search_term)
+        if not search_term.strip():
+            return queryset, False
+        return (queryset.filter(prefix("phone", digits)) if digits else queryset.filter(Q(pk=None))), False
+
+    @column(description="at")
+    def when(self, change: OptChange) -> SafeString | None:
+        return moment(change.at)
+
+    @column(description="phone", empty_value="-")
+    def number(self, change: OptChange) -> str | None:
+        return f"+{change.phone}" if change.phone else None
+
+    @column(description="contact", empty_value="-")
+    def person(self, change: OptChange) -> SafeString | None:
+        contact = change.contact
+        return link(page_url("audience_contact", contact.pk), contact) if contact else None
+
+    @column(description="change")
+    def what(self, change: OptChange) -> SafeString:
+        return badge(change.get_to_display(), _TONES[change.to])

@@ -1,0 +1,115 @@
+"""POST /1/upload: profiles and events in CleverTap's format, up to 1,000 records a call.
+
+Answers have CleverTap's shape: `status` (success, partial, fail), `processed`, `unprocessed`. A
+record that is not taken over costs no other; it comes back with a code and the reason.
+
+Sources: CleverTap, Upload User Profiles, Upload Events, API Errors.
+"""
+
+import logging
+import threading
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from audience import accounts, writing
+from audience.models import OptChange
+from audience.profiles import Code, Event, Invalid, Profile, read_event, read_profile
+from lib import reading, sql
+from lib.plain_api import PlainView
+from providers.machine_api import TooLarge, answer, read_body
+from providers.messages import Malformed
+
+logger = logging.getLogger(__name__)
+
+MOST_RECORDS = 1000
+AT_ONCE = 15  # calls a process works on, as CleverTap allows an account
+_places = threading.BoundedSemaphore(AT_ONCE)
+
+Records = list[Any]
+
+
+class UploadView(PlainView):
+    """Creates and updates contacts, and stores what they did. `?dryRun=1` only checks."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        if not _places.acquire(blocking=False):
+            return _failure(429, "Too many concurrent requests")
+        try:
+            with sql.borrowed():
+                return self._take(request)
+        except TooLarge as error:
+            return _failure(413, f"Payload too large: {error}")
+        except Malformed as error:
+            return _failure(400, f"Bad request: {error}")
+        except Exception:  # the database's errors, and our own bugs
+            logger.exception("An upload could not be stored")
+            return _failure(500, "Unable to process the request")
+        finally:
+            _places.release()
+
+    def _take(self, request: HttpRequest) -> HttpResponse:
+        account = request.META.get("HTTP_X_CLEVERTAP_ACCOUNT_ID", "")
+        if not accounts.admits(account, request.META.get("HTTP_X_CLEVERTAP_PASSCODE", "")):
+            return _failure(401, "Unauthorized: X-CleverTap-Account-Id or X-CleverTap-Passcode is wrong")
+        records = _records(read_body(request, settings.UPLOAD_MAX_BODY))
+        dry = request.GET.get("dryRun") == "1"
+        unprocessed = take(records, account, dry=dry)
+        processed = len(records) - len(unprocessed)
+        status = "success" if not unprocessed else "partial" if processed else "fail"
+        return answer(200, {"status": status, "processed": processed, "unprocessed": unprocessed})
+
+
+def _records(body: bytes) -> Records:
+    """The records of a body. Raises Malformed."""
+    try:
+        content = reading.decode(body)
+    except ValueError as error:
+        raise Malformed(f"the body is not JSON ({error})") from error
+    records = content.get("d") if isinstance(content, dict) else None
+    if not isinstance(records, list):
+        raise Malformed('the body must be an object whose "d" is a list of records')
+    if len(records) > MOST_RECORDS:
+        raise Malformed(f"{len(records)} records; at most {MOST_RECORDS} are taken in a call")
+    return records
+
+
+def take(records: Records, account: str, *, dry: bool = False) -> list[dict[str, Any]]:
+    """Stores the records. Returns the unprocessed ones, as CleverTap's answer names them."""
+    now = timezone.now()
+    profiles: list[tuple[int, Profile]] = []
+    events: list[Event] = []
+    refused: dict[int, Invalid] = {}
+    for position, record in enumerate(records):
+        try:
+            if not isinstance(record, dict):
+                raise Invalid(Code.STRUCTURE, "the record is not an object")
+            kind = record.get("type")
+            if kind == "profile":
+                profile = read_profile(record)
+                profile.proof = f"call of the upload API by {account}"
+                profiles.append((position, profile))
+            elif kind == "event":
+                events.append(read_event(record, now, position))
+            else:
+                raise Invalid(Code.TYPE, 'type is neither "profile" nor "event"')
+        except Invalid as error:
+            refused[position] = error
+    if not dry:
+        source = writing.Source(OptChange.Why.API, account)
+        written = writing.write_all([profile for _, profile in profiles], events, source, now)
+        for (position, _), outcome in zip(profiles, written.outcomes, strict=True):
+            if isinstance(outcome, Invalid):
+                refused[position] = outcome
+    return [
+        {"status": "fail", "code": int(error.code), "error": str(error), "record": records[position]}
+        for position, error in sorted(refused.items())
+    ]
+
+
+def _failure(status: int, error: str) -> HttpResponse:
+    return answer(
+        status, {"status": "fail", "error": error, "code": status, "processed": 0, "unprocessed": []}
+    )

@@ -1,0 +1,277 @@
+"""What a profile and an event may say, in CleverTap's words: values checked and cleaned. Pure.
+
+Sources: CleverTap, Upload User Profiles, Upload Events and API Errors (the codes).
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import IntEnum
+from math import isfinite
+from typing import Any
+
+import msgspec
+
+from lib import phone, reading
+
+KEY_BYTES = 120
+VALUE_BYTES = 512
+MOST_KEYS = 256  # of a profile, and of an event
+MOST_ITEMS = 100  # of a list
+FIRST_SECOND = -62_135_596_800  # of the year 1
+
+# The fields of a contact by their name in CleverTap's format, lower-case.
+FIELDS = {"name": "name", "email": "email", "phone": "phone", "gender": "gender"}
+FLAGS = {"msg-whatsapp": "opted_in", "msg-dndwhatsapp": "dnd"}
+IDENTITIES = ("identity", "objectId", "FBID", "GPID")
+SYSTEM_EVENTS = frozenset(
+    (
+        "app installed", "app launched", "app uninstalled", "channel unsubscribed", "notification bounced",
+        "notification clicked", "notification delivered", "notification replied", "notification sent",
+        "notification viewed", "session concluded", "stayed", "utm visited",
+    )
+)  # fmt: skip
+_EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\".]+")
+_GENDERS = {"m": "M", "male": "M", "f": "F", "female": "F"}
+_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_DATE = re.compile(r"\$D_(-?\d{1,12})")
+_SHORTENED = re.compile(r"\d(\.\d+)?E\+?\d+", re.IGNORECASE)
+_OPERATIONS = ("$set", "$add", "$remove", "$incr", "$decr", "$delete")
+
+
+class Code(IntEnum):
+    EVENT_NAME = 509
+    STRUCTURE = 512
+    SYSTEM_EVENT = 513
+    GENDER = 514
+    EMAIL = 515
+    PHONE = 516
+    TOO_MANY = 522
+    IDENTITY = 523
+    TYPE = 524
+    TIME = 525
+
+
+class Invalid(Exception):
+    """A profile or event that is not taken over. The text names the field and says what is wrong."""
+
+    def __init__(self, code: Code, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Profile(msgspec.Struct):
+    """What is told of a contact; what is not told stays as it is.
+
+    `fields` are columns of Contact, `attributes` values or operations ({"$add": […]}).
+    """
+
+    identity: str
+    fields: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
+    proof: str = ""
+
+
+class Event(msgspec.Struct):
+    identity: str
+    name: str
+    at: datetime
+    properties: dict[str, Any]
+    digest: str
+
+
+def read_profile(record: Mapping[str, Any], country: str = "") -> Profile:
+    """A record of the upload API of the type profile. Raises Invalid."""
+    data = record.get("profileData")
+    if not isinstance(data, dict):
+        raise Invalid(Code.STRUCTURE, "profileData is not an object")
+    profile = Profile(identity_of(record))
+    for key, value in data.items():
+        if value is None or value == "":
+            continue
+        name = key.strip().lower()
+        if name in FIELDS:
+            profile.fields[FIELDS[name]] = _field(name, value, country)
+        elif name in FLAGS:
+            profile.fields[FLAGS[name]] = flag(key, value)
+        else:
+            profile.attributes[attribute_name(key)] = attribute(key, value)
+    if len(profile.attributes) > MOST_KEYS:
+        raise Invalid(Code.TOO_MANY, f"more than {MOST_KEYS} attributes")
+    return profile
+
+
+def read_event(record: Mapping[str, Any], now: datetime, position: int) -> Event:
+    """A record of the type event; one without `ts` happened now. Raises Invalid.
+
+    `position` in the call tells two alike without a `ts` apart.
+    """
+    identity = identity_of(record)
+    name = record.get("evtName")
+    if not isinstance(name, str) or not name.strip():
+        raise Invalid(Code.EVENT_NAME, "evtName is missing")
+    name = _short("evtName", name.strip())
+    if name.lower() in SYSTEM_EVENTS:
+        raise Invalid(Code.SYSTEM_EVENT, f"{name} is an event that only CleverTap itself raises")
+    data = record.get("evtData")
+    if data is not None and not isinstance(data, dict):
+        raise Invalid(Code.STRUCTURE, "evtData is not an object")
+    if len(data or {}) > MOST_KEYS:
+        raise Invalid(Code.TOO_MANY, f"more than {MOST_KEYS} properties")
+    properties = {
+        attribute_name(key): attribute(key, value, operations=False)
+        for key, value in (data or {}).items()
+        if value is not None and value != ""
+    }
+    at, told = now, ""
+    if record.get("ts") is not None:
+        at = moment(record["ts"])
+    else:
+        told = str(position)
+    content = msgspec.json.encode([name, sorted(properties.items()), told])
+    return Event(identity, name, at, properties, hashlib.sha256(content).hexdigest()[:32])
+
+
+def identity_of(record: Mapping[str, Any]) -> str:
+    for key in IDENTITIES:
+        if found := reading.text(record, key).strip():
+            return identity(found)
+    raise Invalid(Code.IDENTITY, "identity is missing")
+
+
+def identity(raw: str) -> str:
+    found = raw.strip()
+    if not found:
+        raise Invalid(Code.IDENTITY, "identity is empty")
+    if len(found.encode()) > VALUE_BYTES:
+        raise Invalid(Code.IDENTITY, f"identity is longer than {VALUE_BYTES} bytes")
+    return found
+
+
+def moment(value: Any) -> datetime:
+    seconds = reading.number(value)
+    if seconds is None or isinstance(value, bool) or not 0 < seconds <= reading.LAST_SECOND:
+        raise Invalid(Code.TIME, f"ts is {_shown(value)}, not a time in epoch seconds")
+    return datetime.fromtimestamp(int(seconds), UTC)
+
+
+def _field(name: str, value: Any, country: str) -> str:
+    if value == {"$delete": 1} or value == {"$delete": True}:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        codes = {"email": Code.EMAIL, "phone": Code.PHONE, "gender": Code.GENDER}
+        raise Invalid(codes.get(name, Code.STRUCTURE), f"{name.title()} is {_shown(value)}, not a text")
+    return field(name, str(value), country)
+
+
+def field(name: str, raw: str, country: str = "") -> str:
+    """The value of a column of Contact: name, email, phone, gender. Raises Invalid."""
+    text = raw.strip()
+    if name == "phone":
+        return phone_number(text, country)
+    if name == "email":
+        if len(text) > 320 or not _EMAIL.fullmatch(text):
+            raise Invalid(Code.EMAIL, f"Email {_shown(text)} is no e-mail address")
+        return text.lower()
+    if name == "gender":
+        if text.lower() not in _GENDERS:
+            raise Invalid(Code.GENDER, f"Gender {_shown(text)} is neither M nor F")
+        return _GENDERS[text.lower()]
+    return _short("Name", text)
+
+
+def phone_number(raw: str, country: str = "") -> str:
+    """E.164 digits. Raises Invalid and says what is likely wrong."""
+    digits = phone.digits(raw, country)
+    if digits and phone.split(digits) and not digits.startswith("0"):
+        return digits
+    hint = "no country code is like that" if digits else "write 7 to 15 digits with the country code"
+    if _SHORTENED.fullmatch(raw):
+        hint = "a spreadsheet has shortened it; format the column as text"
+    raise Invalid(Code.PHONE, f"Phone {_shown(raw)} is no phone number: {hint}")
+
+
+def flag(name: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    found = _FLAGS.get(value.strip().lower()) if isinstance(value, str) else None
+    if found is None:
+        raise Invalid(Code.STRUCTURE, f"{name} is {_shown(value)}, neither true nor false")
+    return found
+
+
+def attribute_name(key: str) -> str:
+    name = key.strip()
+    if not name:
+        raise Invalid(Code.STRUCTURE, "a key is empty")
+    if len(name.encode()) > KEY_BYTES:
+        raise Invalid(Code.STRUCTURE, f"the key {_shown(name)} is longer than {KEY_BYTES} bytes")
+    return name
+
+
+def attribute(key: str, value: Any, *, operations: bool = True) -> Any:
+    """A value as it is kept; an operation stays one, its values checked. Raises Invalid."""
+    if isinstance(value, str):
+        date = _DATE.fullmatch(value)
+        return date_text(int(date[1]), key) if date else _short(key, value)
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        if not isfinite(value) or abs(value) >= 2**63:
+            raise Invalid(Code.STRUCTURE, f"{key} is too large a number")
+        return value
+    if isinstance(value, list):
+        if len(value) > MOST_ITEMS or any(isinstance(each, list | dict) for each in value):
+            raise Invalid(Code.STRUCTURE, f"{key} is no list of at most {MOST_ITEMS} plain values")
+        return [attribute(key, each) for each in value if each is not None]
+    if operations and isinstance(value, dict) and len(value) == 1:
+        (name, content), *_ = value.items()
+        number = isinstance(content, int | float) and not isinstance(content, bool)
+        if name in _OPERATIONS and (number or name not in ("$incr", "$decr")):
+            return {name: attribute(key, content, operations=False)}
+    raise Invalid(Code.STRUCTURE, f"{key} is {_shown(value)}, which is no value to keep")
+
+
+def date_text(seconds: int, key: str = "date") -> str:
+    """A date as attributes hold it."""
+    if not FIRST_SECOND <= seconds <= reading.LAST_SECOND:
+        raise Invalid(Code.STRUCTURE, f"{key} is no date between the years 1 and 9999")
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+_KEPT_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+def date_of(value: Any) -> datetime | None:
+    """The moment a kept value is, when it is a date."""
+    if not isinstance(value, str) or not _KEPT_DATE.fullmatch(value):
+        return None
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        return None
+
+
+def type_of(value: Any) -> str:
+    """As KnownProperty.Type names it."""
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, list):
+        return "list"
+    return "date" if date_of(value) else "text"
+
+
+def _short(key: str, text: str) -> str:
+    if len(text) * 4 > VALUE_BYTES and len(text.encode()) > VALUE_BYTES:
+        raise Invalid(Code.STRUCTURE, f"{key} is longer than {VALUE_BYTES} bytes")
+    if "\0" in text:
+        raise Invalid(Code.STRUCTURE, f"{key} holds a null character")
+    return text
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return f"“{text[:40]}{'…' if len(text) > 40 else ''}”"

@@ -1,0 +1,181 @@
+"""Telling CleverTap's subscribe API who opted out or in. The rows of Subscription are the queue.
+
+POST `{"d": [{"type": "whatsapp", "value": "+15550100777", "status": "Unsubscribe"}]}`, at most
+1,000 in a call, with the account's headers; the answer names what was not processed. Source:
+CleverTap, Subscribe API.
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from random import uniform
+from typing import Any
+
+import msgspec
+from django.db.models import Exists, F, OuterRef
+from django.utils import timezone
+
+from audience.models import OptSetting, Subscription
+from lib import reading
+from lib.http import HttpRequest, HttpResponse
+from lib.redact import Redactor
+from lib.transport import TransportError, transport
+from lib.wake import wake
+from providers import leases
+
+BATCH = 1000
+TIMEOUT = 20.0
+# Seconds between tries of an API that does not answer, then the last one again and again.
+LADDER = (5, 30, 300, 1800, 7200)
+PATIENCE = timedelta(days=3)
+# Statuses that are about the content; any other refusal is about the account or the API.
+CONTENT_STATUSES = (400, 413, 422)
+
+State = Subscription.State
+
+
+def _due() -> list[int]:
+    """The providers whose oldest untold change is due. The others wait behind it, to be told in order."""
+    pending = Subscription.objects.filter(state=State.PENDING).order_by()
+    now = timezone.now()
+    found = []
+    for provider_id in pending.values_list("provider_id", flat=True).distinct():
+        oldest = pending.filter(provider_id=provider_id).order_by("id").first()
+        if oldest is not None and oldest.next_attempt_at <= now:
+            found.append(provider_id)
+    return found
+
+
+def due() -> bool:
+    return bool(_due())
+
+
+def drain(*, stirred: threading.Event | None = None, stop: threading.Event | None = None) -> int:
+    """Tells everything due. Returns how many were told; nothing while another worker does it."""
+    hold = leases.take("subscribe")
+    if hold is None:
+        return 0
+    told = 0
+    with hold:
+        while (waiting := _due()) and not (stop and stop.is_set()):
+            for provider_id in waiting:
+                hold.renew()
+                told += _tell(provider_id, _latest(provider_id))
+    return told
+
+
+def _latest(provider_id: int) -> list[Subscription]:
+    """The oldest untold changes, of each number only the last: the others are settled by it."""
+    pending = Subscription.objects.filter(provider_id=provider_id, state=State.PENDING)
+    rows = list(pending.order_by("id")[:BATCH])
+    last = {row.phone: row for row in rows}
+    passed = [row.pk for row in rows if last[row.phone] is not row]
+    pending.filter(pk__in=passed).update(state=State.DONE, error="A later one of the same number was told.")
+    return list(last.values())
+
+
+def _tell(provider_id: int, rows: Sequence[Subscription]) -> int:
+    """One call, and one for each row when the API refuses them for their content."""
+    setting = OptSetting.objects.filter(provider_id=provider_id).first()
+    if setting is None or not setting.subscribe_url:
+        return _park(rows, "There is no subscribe API set for this provider any more.")
+    try:
+        response = transport.send(_request(setting, rows), TIMEOUT)
+    except TransportError as error:
+        return _postpone(rows, str(error))
+    words = Redactor([setting.account.get("passcode", "")]).text(_words(response))
+    if 200 <= response.status < 300:
+        return _settle(rows, response)
+    if response.status not in CONTENT_STATUSES:
+        return _postpone(rows, words)
+    if len(rows) == 1:
+        return _park(rows, words)
+    return sum(_tell(provider_id, [row]) for row in rows)
+
+
+def _request(setting: OptSetting, rows: Sequence[Subscription]) -> HttpRequest:
+    body = {"d": [{"type": "whatsapp", "value": f"+{row.phone}", "status": row.status} for row in rows]}
+    headers = {
+        "Content-Type": "application/json",
+        "X-CleverTap-Account-Id": setting.account.get("account_id", ""),
+        "X-CleverTap-Passcode": setting.account.get("passcode", ""),
+    }
+    return HttpRequest("POST", setting.subscribe_url, headers, msgspec.json.encode(body))
+
+
+def _settle(rows: Sequence[Subscription], response: HttpResponse) -> int:
+    refused = _refused(response)
+    if None in refused:  # it says that all failed, and names none
+        return _park(rows, refused[None])
+    bad: dict[str, list[int]] = defaultdict(list)
+    good = []
+    for row in rows:
+        reason = refused.get((f"+{row.phone}", row.status))
+        if reason is None:
+            good.append(row.pk)
+        else:
+            bad[reason].append(row.pk)
+    for reason, pks in bad.items():
+        _park([row for row in rows if row.pk in pks], reason)
+    return Subscription.objects.filter(pk__in=good).update(
+        state=State.DONE, told_at=timezone.now(), error="", attempts=F("attempts") + 1
+    )
+
+
+def _refused(response: HttpResponse) -> dict[Any, str]:
+    """(number, status) of what was not processed, and why; None for all of it."""
+    try:
+        payload = reading.decode(response.body)
+    except ValueError:
+        return {}
+    entries = reading.objects(payload, "unprocessed")
+    found: dict[Any, str] = {}
+    for entry in entries:
+        record = reading.at(entry, "record")
+        reason = reading.text(entry, "error") or "not processed"
+        key = (reading.text(record, "value"), reading.text(record, "status"))
+        found[key] = f"CleverTap: {reason} [{reading.text(entry, 'code')}]"
+    if not entries and reading.text(payload, "status").lower() == "fail":
+        found[None] = f"CleverTap: {reading.text(payload, 'error') or 'failed, without a reason'}"
+    return found
+
+
+def _postpone(rows: Sequence[Subscription], reason: str) -> int:
+    """Tries again later; after days it is parked, where an operator sees it."""
+    now = timezone.now()
+    _park([row for row in rows if row.created_at < now - PATIENCE], reason)
+    fresh = [row for row in rows if row.created_at >= now - PATIENCE]
+    for row in fresh:
+        row.next_attempt_at = now + _wait(row.attempts)
+        row.attempts += 1
+        row.error = reason.replace("\0", "")[:300]
+    Subscription.objects.bulk_update(fresh, ["next_attempt_at", "attempts", "error"])
+    return 0
+
+
+def _wait(attempts: int) -> timedelta:
+    return timedelta(seconds=LADDER[min(attempts, len(LADDER) - 1)] * uniform(0.8, 1.2))
+
+
+def _park(rows: Sequence[Subscription], reason: str) -> int:
+    Subscription.objects.filter(pk__in=[row.pk for row in rows]).update(
+        state=State.PARKED, error=reason.replace("\0", "")[:300], attempts=F("attempts") + 1
+    )
+    return 0
+
+
+def _words(response: HttpResponse) -> str:
+    return f"HTTP {response.status}: {' '.join(response.text.split())[:200]}".replace("\0", "")
+
+
+def retry(pks: Sequence[int], now: datetime) -> int:
+    """Puts parked ones back and ends the wait of those that wait; none that its number has overtaken.
+    Returns how many."""
+    later = Subscription.objects.filter(
+        provider=OuterRef("provider"), phone=OuterRef("phone"), pk__gt=OuterRef("pk")
+    )
+    again = Subscription.objects.filter(~Exists(later), pk__in=pks).exclude(state=State.DONE)
+    count = again.update(state=State.PENDING, next_attempt_at=now, created_at=now)
+    wake("audience.subscribe")
+    return count

@@ -1,0 +1,26 @@
+"""Celery's view of the audience: tasks only wake the drain functions, rows are the queue."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from audience import subscribing, upload
+from lib.wake import stopping, wake
+
+
+@shared_task(name="audience.upload")
+def take_over() -> None:
+    upload.drain(stop=stopping)
+
+
+@shared_task(name="audience.subscribe")
+def tell() -> None:
+    subscribing.drain(stop=stopping)
+
+
+@shared_task(name="audience.upkeep")
+def upkeep() -> None:
+    upload.forget(timezone.now())
+    if upload.due():
+        wake("audience.upload")
+    if subscribing.due():
+        wake("audience.subscribe")

@@ -1,0 +1,176 @@
+"""Campaigns of ours: the list, and each one's page with its progress and what may be done with it."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from broadcasts import admin_recipients, admin_segments, progress, steering
+from broadcasts.admin_steps import BroadcastSteps
+from broadcasts.admin_tests import BroadcastTests
+from broadcasts.models import Broadcast
+from lib.admin import badge, choice_filter, column, confirm, moment, page_url
+from providers.admin_filters import ProviderFilter
+
+__all__ = ["admin_recipients", "admin_segments"]
+
+State = Broadcast.State
+# What each button does: its label, the states in which it is there, and what is said before it is done.
+ACTIONS = {
+    "pause": ("Pause", (State.RUNNING,), ""),
+    "resume": ("Resume", (State.PAUSED,), ""),
+    "end": (
+        "End",
+        (State.RUNNING,),
+        "Nothing will set a message off any more. Who waits already is still messaged.",
+    ),
+    "cancel": (
+        "Cancel",
+        (State.SCHEDULED, State.RUNNING, State.PAUSED),
+        "Who still waits is not messaged, for good. What is in the BSP’s queue already still goes out.",
+    ),
+    "withdraw": ("Back to draft", (State.SCHEDULED,), ""),
+    "copy": ("Copy", tuple(State), ""),
+}
+
+
+@admin.register(Broadcast)
+class BroadcastAdmin(BroadcastSteps, BroadcastTests):
+    list_display = (
+        "name", "state_badge", "kind", "provider", "recipients", "queued", "waiting", "excluded", "begun",
+    )  # fmt: skip
+    list_select_related = ("provider",)
+    list_filter = (
+        choice_filter("state", State.choices),
+        choice_filter("kind", Broadcast.Kind.choices, title="type"),
+        ProviderFilter,
+    )
+    list_filter_submit = True
+    list_fullwidth = True
+    search_fields = ("name",)
+    search_help_text = "Name"
+    actions = None
+    empty_title = "No campaign of ours yet"
+    empty_text = (
+        "Waypost can send a campaign itself, to its own contacts. Add one: it is written step by step, and "
+        "nothing is sent before you launch it. Campaigns that CleverTap sends are under Campaigns."
+    )
+
+    @column(description="state")
+    def state_badge(self, broadcast: Broadcast) -> SafeString:
+        return progress.state_badge(broadcast)
+
+    @column(description="began", empty_value="–")
+    def begun(self, broadcast: Broadcast) -> SafeString | None:
+        if broadcast.started_at is None and broadcast.state == State.SCHEDULED and broadcast.starts_at:
+            return badge(
+                f"from {broadcast.starts_at.astimezone(broadcast.tz):%Y-%m-%d %H:%M}", "info", broadcast.zone
+            )
+        return moment(broadcast.started_at)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Only drafts: the others' recipients are what counts were made of."""
+        deletable = isinstance(obj, Broadcast) and obj.state == State.DRAFT
+        return deletable and super().has_delete_permission(request, obj)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Broadcast]:
+        return super().get_queryset(request).select_related("provider", "segment")
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("<int:pk>/progress/", wrap(self.progress_view), name="broadcasts_broadcast_progress"),
+            path("<int:pk>/do/<str:what>/", wrap(self.do_view), name="broadcasts_broadcast_do"),
+            *super().get_urls(),
+        ]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        broadcast = self._found(request, int(object_id) if object_id.isdecimal() else 0)
+        may = self.has_change_permission(request, broadcast)
+        if broadcast.state == State.DRAFT and may:
+            return redirect(reverse("admin:broadcasts_broadcast_step", args=[broadcast.pk, "review"]))
+        context = self.admin_site.each_context(request) | progress.page(broadcast)
+        context |= {
+            "title": broadcast.name,
+            "opts": self.opts,
+            "summary": [rest for _, *rest in progress.summary(broadcast)],
+            "log": _log(broadcast),
+            "buttons": [(what, label) for what, label in _possible(broadcast) if may],
+            "may_test": may and request.user.has_perm("campaigns.change_message"),
+        }
+        return TemplateResponse(request, "broadcasts/broadcast.html", context)
+
+    def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The part of the page that renews itself."""
+        return render(request, "broadcasts/progress.html", progress.page(self._found(request, pk)))
+
+    def _found(self, request: HttpRequest, pk: int) -> Broadcast:
+        broadcast: Broadcast | None = self.get_queryset(request).filter(pk=pk).first()
+        if broadcast is None:
+            raise Http404
+        if not self.has_view_permission(request, broadcast):
+            raise PermissionDenied
+        return broadcast
+
+    def do_view(self, request: HttpRequest, pk: int, what: str) -> HttpResponse:
+        """One of the buttons; those that cannot be taken back ask first."""
+        broadcast = self._found(request, pk)
+        if what not in ACTIONS:
+            raise Http404
+        allowed = self.has_add_permission(request) if what == "copy" else self.has_change_permission(request)
+        if not allowed:
+            raise PermissionDenied
+        label, _, warning = ACTIONS[what]
+        back = page_url("broadcasts_broadcast", broadcast.pk)
+        if request.method != "POST" or (warning and "confirmed" not in request.POST):
+            text = [warning or f"{label} “{broadcast}”?"]
+            return confirm(
+                self, request, title=f"{label}: {broadcast}", text=text, button=label, back=back,
+                danger=what == "cancel",
+            )  # fmt: skip
+        return self._done(request, broadcast, what)
+
+    def _done(self, request: HttpRequest, broadcast: Broadcast, what: str) -> HttpResponse:
+        by = request.user.get_username()
+        if what == "copy":
+            made = steering.copy(broadcast, by, timezone.now())
+            self.log_addition(request, made, f"Copied from {broadcast}.")
+            return redirect(page_url("broadcasts_broadcast", made.pk))
+        done = {
+            "pause": lambda: steering.pause(broadcast, f"Paused by {by}."),
+            "resume": lambda: steering.resume(broadcast),
+            "end": lambda: steering.end(broadcast),
+            "cancel": lambda: steering.cancel(broadcast, f"Cancelled by {by}."),
+            "withdraw": lambda: steering.withdraw(broadcast),
+        }[what]()
+        if done:
+            self.log_change(request, broadcast, f"{ACTIONS[what][0]}.")
+        else:
+            self.message_user(request, "Its state had changed meanwhile; nothing was done.", messages.WARNING)
+        return redirect(page_url("broadcasts_broadcast", broadcast.pk))
+
+
+def _possible(broadcast: Broadcast) -> list[tuple[str, str]]:
+    return [
+        (what, label)
+        for what, (label, states, _) in ACTIONS.items()
+        if broadcast.state in states and (what != "end" or broadcast.triggered)
+    ]
+
+
+def _log(broadcast: Broadcast) -> list[LogEntry]:
+    """What people did to it, the newest first."""
+    entries = LogEntry.objects.filter(
+        content_type__app_label="broadcasts", content_type__model="broadcast", object_id=str(broadcast.pk)
+    )
+    return list(entries.filter(action_flag__lte=CHANGE).select_related("user").order_by("-action_time")[:20])

@@ -1,0 +1,225 @@
+"""A campaign written step by step, each saved by itself; then reviewed, tested, launched."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+
+from audience.csv_reading import Unreadable
+from audience.models import KnownProperty
+from broadcasts import composing, estimate, lists, message_form, progress, steering
+from broadcasts.forms import BasicsForm, DeliveryForm, TriggerForm, WhoForm
+from broadcasts.message_form import MessageForm, VariantForm
+from broadcasts.models import Broadcast
+from broadcasts.values import Missing, parse
+from broadcasts.values import render as rendered
+from lib.admin import ModelAdmin, list_url, page_url
+from lib.pretty import length
+from templates_app.preview import bubble
+
+State = Broadcast.State
+TITLES = {
+    "basics": "What",
+    "trigger": "When",
+    "who": "Who",
+    "message": "Message",
+    "delivery": "Delivery",
+    "review": "Review",
+}
+_FORMS = {"basics": BasicsForm, "trigger": TriggerForm, "who": WhoForm, "delivery": DeliveryForm}
+
+
+def steps(broadcast: Broadcast) -> list[str]:
+    return [step for step in TITLES if step != "trigger" or broadcast.triggered]
+
+
+class BroadcastSteps(ModelAdmin):
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        views: dict[str, Callable[..., HttpResponse]] = {
+            "step/<str:step>": self.step_view,
+            "estimate": self.estimate_view,
+        }
+        names = {"step/<str:step>": "step", "estimate": "estimate"}
+        return [
+            *(
+                path(f"<int:pk>/{route}/", wrap(view), name=f"broadcasts_broadcast_{names[route]}")
+                for route, view in views.items()
+            ),
+            *super().get_urls(),
+        ]
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        draft = Broadcast(by=request.user.get_username(), zone=timezone.get_default_timezone_name())
+        form = BasicsForm(request.POST or None, instance=draft)
+        if request.method == "POST" and form.is_valid():
+            made = form.save()
+            self.log_addition(request, made, "Written as a draft.")
+            return _after(made, "basics")
+        return self._page(request, draft, "basics", {"form": form})
+
+    def step_view(self, request: HttpRequest, pk: int, step: str) -> HttpResponse:
+        """One step of a draft."""
+        broadcast = self._draft(request, pk)
+        if isinstance(broadcast, HttpResponse):
+            return broadcast
+        if step not in steps(broadcast):
+            raise Http404
+        if step == "review":
+            return self._review(request, broadcast)
+        if step == "message":
+            return self._message(request, broadcast)
+        form: Any = _FORMS[step](request.POST or None, request.FILES or None, instance=broadcast)
+        if request.method == "POST" and form.is_valid():
+            try:
+                _save(form, broadcast, step)
+            except Unreadable as error:
+                form.add_error("file", str(error))
+            else:
+                return _after(broadcast, step)
+        context = {"form": form}
+        if step == "trigger":
+            events = KnownProperty.objects.exclude(event="").order_by("event")
+            context["events"] = events.values_list("event", flat=True).distinct()[:500]
+        return self._page(request, broadcast, step, context)
+
+    def _draft(self, request: HttpRequest, pk: int) -> Broadcast | HttpResponse:
+        """The draft, or the way to the page of one that is no longer a draft."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        broadcast = Broadcast.objects.select_related("provider", "segment").filter(pk=pk).first()
+        if broadcast is None:
+            raise Http404
+        if broadcast.state != State.DRAFT:
+            return redirect(page_url("broadcasts_broadcast", broadcast.pk))
+        return broadcast
+
+    def _page(
+        self, request: HttpRequest, broadcast: Broadcast, step: str, context: dict[str, Any]
+    ) -> HttpResponse:
+        context |= self.admin_site.each_context(request) | {
+            "title": broadcast.name or "New campaign",
+            "opts": self.opts,
+            "broadcast": broadcast,
+            "step": step,
+            "step_title": TITLES[step],
+            "steps": [
+                (each, TITLES[each], _url(broadcast, each) if broadcast.pk else "")
+                for each in steps(broadcast)
+            ],
+            "back": list_url("broadcasts_broadcast"),
+        }
+        return TemplateResponse(request, f"broadcasts/step_{step}.html", context)
+
+    # The message
+
+    def _message(self, request: HttpRequest, broadcast: Broadcast) -> HttpResponse:
+        form = MessageForm(broadcast, request.POST if request.method == "POST" else None)
+        found = estimate.samples(broadcast, timezone.now())
+        chosen = request.POST.get("sample", "0")
+        position = int(chosen) if chosen.isdecimal() and int(chosen) < len(found) else 0
+        context = {
+            "form": form,
+            "samples": [contact.identity for contact, _ in found],
+            "sample": position,
+            "previews": _previews(broadcast, form.forms, found[position] if found else None),
+            "insertable": message_form.insertable(broadcast),
+        }
+        if request.method == "POST" and form.action == "preview":
+            return render(request, "broadcasts/previews.html", context)
+        if request.method == "POST" and form.action == "save" and form.is_valid():
+            form.save()
+            return _after(broadcast, "message")
+        return self._page(request, broadcast, "message", context)
+
+    # The review
+
+    def _review(self, request: HttpRequest, broadcast: Broadcast) -> HttpResponse:
+        now = timezone.now()
+        problems = estimate.problems(broadcast, now)
+        if request.method == "POST" and not problems:
+            if steering.launch(broadcast):
+                words = "Scheduled." if broadcast.starts_at else "Launched."
+                self.log_change(request, broadcast, words)
+                self.message_user(request, words, messages.SUCCESS)
+            return redirect(page_url("broadcasts_broadcast", broadcast.pk))
+        context = {
+            "problems": [(TITLES[step], _url(broadcast, step), words) for step, words in problems],
+            "summary": [(_url(broadcast, step), *rest) for step, *rest in progress.summary(broadcast)],
+        }
+        return self._page(request, broadcast, "review", context)
+
+    def estimate_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """How many it would reach, as a part of a page; the page itself does not wait for it."""
+        broadcast = self._draft(request, pk)
+        if isinstance(broadcast, HttpResponse):
+            raise Http404
+        context: dict[str, Any] = {"broadcast": broadcast, "days": estimate.EXPECTED_DAYS}
+        try:
+            found = estimate.estimate(broadcast, timezone.now())
+            context |= {"estimate": found, "takes": length(found.takes) if found.takes else ""}
+        except estimate.TooSlow as slow:
+            context["failure"] = str(slow)
+        except ValueError as error:
+            context["failure"] = f"It cannot be counted yet: {error}"
+        return render(request, "broadcasts/estimate.html", context)
+
+
+def _url(broadcast: Broadcast, step: str) -> str:
+    return reverse("admin:broadcasts_broadcast_step", args=[broadcast.pk, step])
+
+
+def _after(broadcast: Broadcast, step: str) -> HttpResponse:
+    """On to the next step."""
+    listed = steps(broadcast)
+    return redirect(_url(broadcast, listed[listed.index(step) + 1]))
+
+
+def _save(form: Any, broadcast: Broadcast, step: str) -> None:
+    """Stores what the form is about, and nothing that a worker may have written. Raises Unreadable."""
+    file = form.cleaned_data.get("file")
+    if step == "basics" and "kind" in form.changed_data:
+        broadcast.event_name = broadcast.without = broadcast.date_name = ""
+        broadcast.event_where, broadcast.wait_minutes, broadcast.offset = [], 0, 0
+    form.save(commit=False)
+    with transaction.atomic():
+        names = {
+            *form._meta.fields,
+            "event_name",
+            "event_where",
+            "without",
+            "date_name",
+            "wait_minutes",
+            "offset",
+        }
+        broadcast.save(update_fields=[*names, "updated_at"])
+        if file is not None:
+            lists.take(broadcast, file.name, file.file, file.size)
+
+
+def _previews(broadcast: Broadcast, forms: list[VariantForm], sample: Any) -> list[dict[str, Any]]:
+    """Each variant as the person of the sample would see it, right or wrong as its texts are now."""
+    shown = []
+    for form in forms:
+        if form.chosen is None:
+            continue
+        texts, missing = form.texts, []
+        if sample is not None:
+            contact, event = sample
+            who, properties = composing.profile(contact), event.properties if event else {}
+            for path_, text in texts.items():
+                try:
+                    texts[path_] = rendered(parse(text), who, properties, broadcast.tz)
+                except (Missing, ValueError) as error:
+                    missing.append(f"{form.slots['slot-' + path_.replace('.', '-')].label}: {error}")
+        shown.append({"name": form.name, "bubble": bubble(form.chosen.components, texts), "missing": missing})
+    return shown

@@ -1,0 +1,96 @@
+"""A test of a campaign's message, with the values of a real contact."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+
+from broadcasts import composing, estimate
+from broadcasts.builder import offer
+from broadcasts.composing import Composer
+from broadcasts.models import Broadcast
+from broadcasts.values import Missing
+from campaigns import test_send
+from lib.admin import ModelAdmin, user_id
+from providers.messages import Refused
+from templates_app.values_form import MOST_NUMBERS, numbers_of
+
+
+class TestForm(forms.Form):
+    numbers = forms.CharField(
+        label="Phone numbers",
+        widget=UnfoldAdminTextareaWidget({"rows": 2, "placeholder": "+14155550100"}),
+        help_text=f"With country code, by comma or one a line; {MOST_NUMBERS} at most.",
+    )
+    variant = forms.ChoiceField(widget=UnfoldAdminSelectWidget())
+    sample = forms.ChoiceField(label="With the values of", widget=UnfoldAdminSelectWidget())
+
+    def __init__(self, broadcast: Broadcast, samples: list[Any], *args: Any) -> None:
+        super().__init__(*args)
+        self.country = broadcast.provider.switches.default_country
+        variants = [(each.name, f"{each.name}: {each.template}") for each in broadcast.messages]
+        offer(self, "variant", variants)
+        people = [(str(n), contact.identity) for n, (contact, _) in enumerate(samples)]
+        offer(self, "sample", people)
+
+    def clean_numbers(self) -> list[str]:
+        return numbers_of(self.cleaned_data["numbers"], self.country)
+
+
+class BroadcastTests(ModelAdmin):
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.test_view)
+        return [path("<int:pk>/test/", view, name="broadcasts_broadcast_test"), *super().get_urls()]
+
+    def test_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Numbers, a variant and whose values; posted, the test is sent and its messages are watched."""
+        broadcast = Broadcast.objects.select_related("provider", "segment").filter(pk=pk).first()
+        if broadcast is None:
+            raise Http404
+        if not (self.has_change_permission(request) and request.user.has_perm("campaigns.change_message")):
+            raise PermissionDenied
+        samples = estimate.samples(broadcast, timezone.now())
+        composer = Composer(broadcast)
+        form = TestForm(broadcast, samples, request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                return self._send(request, broadcast, composer, samples, form.cleaned_data)
+            except (Missing, Refused) as error:
+                words = error.message if isinstance(error, Refused) else f"{error}."
+                form.add_error(None, f"It cannot be sent. {words}")
+        context = self.admin_site.each_context(request) | {
+            "title": f"Send a test of {broadcast}",
+            "opts": self.opts,
+            "broadcast": broadcast,
+            "form": form,
+            "problem": composer.problem or ("" if samples else "There is nobody whose values it could have."),
+            "back": reverse("admin:broadcasts_broadcast_change", args=[broadcast.pk]),
+        }
+        return TemplateResponse(request, "broadcasts/test.html", context)
+
+    def _send(
+        self,
+        request: HttpRequest,
+        broadcast: Broadcast,
+        composer: Composer,
+        samples: list[Any],
+        asked: dict[str, Any],
+    ) -> HttpResponse:
+        """Raises Missing and Refused."""
+        contact, event = samples[int(asked["sample"])]
+        who, properties = composing.profile(contact), event.properties if event else {}
+        variant = next(each for each in broadcast.messages if each.name == asked["variant"])
+        template = composing.find(broadcast, variant)
+        if composer.problem or template is None:
+            raise Missing(composer.problem)
+        values = composer.values(variant.name, who, properties)
+        sent = test_send.send(template, asked["numbers"], values, user_id(request))
+        query = urlencode({"ids": ",".join(str(message.pk) for message in sent)})
+        return redirect(f"{reverse('admin:campaigns_message_tests')}?{query}")

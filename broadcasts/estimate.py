@@ -1,0 +1,244 @@
+"""Before a launch: what is missing, how many it would reach, who not and why, and how long it takes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import reduce
+from math import ceil
+from operator import or_
+
+from django.db import OperationalError, connection, transaction
+from django.db.models import Count, Q, QuerySet
+
+from audience.models import Contact, ContactEvent
+from broadcasts import composing, filters, planning, selecting, triggers, values
+from broadcasts.composing import Composer
+from broadcasts.filters import Attribute, Field
+from broadcasts.models import Broadcast, Recipient
+from broadcasts.releasing import PERIOD, capped
+from broadcasts.selecting import REACHABLE
+from broadcasts.values import Missing
+from providers.messages import Refused
+from providers.models import Provider
+
+SECONDS = 20  # that counting may take
+SAMPLES = 8
+EXPECTED_DAYS = 7
+
+Kind = Broadcast.Kind
+Reason = Recipient.Reason
+
+
+class TooSlow(Exception):
+    """The contacts could not be counted in time."""
+
+
+@contextmanager
+def patiently() -> Iterator[None]:
+    """A look at all contacts must not occupy the database for minutes. Raises TooSlow."""
+    try:
+        with transaction.atomic():
+            if connection.vendor == "postgresql":
+                with connection.cursor() as cursor:
+                    cursor.execute(f"SET LOCAL statement_timeout = '{SECONDS}s'")
+            yield
+    except OperationalError as error:
+        raise TooSlow(f"Counting took longer than {SECONDS} seconds.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How many a filter means, and how many of those may be messaged."""
+
+    people: int
+    reachable: int
+
+
+def heads(found: filters.Filter, now: datetime) -> Head:
+    """Raises TooSlow."""
+    with patiently():
+        people = selecting.contacts(found, now)
+        return Head(**people.aggregate(people=Count("pk"), reachable=Count("pk", filter=REACHABLE)))
+
+
+@dataclass(slots=True)
+class Estimate:
+    """What a launch now would come to. `excluded` has a count for each reason in words; for a
+    triggered broadcast these are the people who could set it off, and `expected` how often, in
+    EXPECTED_DAYS days, that is likely to happen."""
+
+    people: int = 0
+    excluded: list[tuple[str, int]] = field(default_factory=list)
+    control: int = 0
+    messages: int = 0
+    expected: int | None = None
+    takes: timedelta | None = None
+    unknown: int = 0  # identities of the list that are no contact's
+
+
+def estimate(broadcast: Broadcast, now: datetime) -> Estimate:
+    """Raises TooSlow."""
+    with patiently():
+        people = planning.audience(broadcast, now)
+        counted = people.aggregate(
+            people=Count("pk"),
+            no_phone=Count("pk", filter=Q(phone="")),
+            not_opted_in=Count("pk", filter=~Q(phone="") & Q(opted_in=False)),
+            left_alone=Count("pk", filter=~Q(phone="") & Q(opted_in=True, dnd=True)),
+            reachable=Count("pk", filter=REACHABLE),
+            numbers=Count("phone", filter=REACHABLE, distinct=True),
+        )
+        made = Estimate(counted["people"], unknown=broadcast.list_unknown)
+        excluded = {name: counted[name] for name in ("no_phone", "not_opted_in")}
+        excluded["dnd"] = counted["left_alone"]
+        left = counted["reachable"]
+        if not broadcast.triggered:
+            left = counted["numbers"]
+            excluded["same_number"] = counted["reachable"] - left
+            made.control = round(left * broadcast.control_percent / 100)
+            excluded["capped"] = _capped(broadcast, people, now)
+            excluded["value"] = _lacking(broadcast, people, now)
+            left = max(left - excluded["capped"] - excluded["value"], 0)
+        else:
+            made.expected = triggers.expected(broadcast, EXPECTED_DAYS, now)
+        made.excluded = [(Reason(name).label, number) for name, number in excluded.items() if number]
+        made.messages = max(left - made.control, 0)
+        made.takes = _takes(broadcast, made.messages) if not broadcast.triggered else None
+    return made
+
+
+def _capped(broadcast: Broadcast, people: QuerySet[Contact], now: datetime) -> int:
+    if not broadcast.cap_count or not broadcast.cap_days:
+        return 0
+    often = selecting.among(capped(broadcast, now), "to", "phone", broadcast.cap_count, True)
+    return people.filter(REACHABLE & often).count()
+
+
+def _lacking(broadcast: Broadcast, people: QuerySet[Contact], now: datetime) -> int:
+    """Those without an attribute that their variant needs, as far as counting tells."""
+    lacking = 0.0
+    for variant in broadcast.messages:
+        references = values.references(list(variant.values.values()))
+        named = {ref.name for ref in references if ref.source == "profile" and ref.fallback is None}
+        if named:
+            unknown = reduce(or_, (_unknown(name, now) for name in named))
+            lacking += people.filter(REACHABLE & unknown).count() * variant.percent / 100
+    return round(lacking)
+
+
+def _unknown(name: str, now: datetime) -> Q:
+    kind = Field(name.lower(), "unknown") if name.lower() in filters.FIELDS else Attribute(name, "unknown")
+    return selecting.of(kind, now)
+
+
+def _takes(broadcast: Broadcast, messages: int) -> timedelta:
+    """How long it is sent for, quiet hours aside."""
+    seconds = 0.0
+    if broadcast.throttle:
+        seconds = (ceil(messages / broadcast.throttle) - 1) * PERIOD
+    provider = broadcast.provider
+    if provider.rate_count:
+        seconds = max(seconds, messages / provider.rate_count * provider.rate_period)
+    return timedelta(seconds=max(seconds, 0))
+
+
+# What is missing
+
+
+def problems(broadcast: Broadcast, now: datetime) -> list[tuple[str, str]]:
+    """Why it cannot be launched: for each reason the step where it is put right, and a sentence."""
+    return [
+        *_of_trigger(broadcast),
+        *_of_who(broadcast),
+        *_of_message(broadcast, now),
+        *_of_times(broadcast, now),
+    ]
+
+
+def _of_trigger(broadcast: Broadcast) -> Iterator[tuple[str, str]]:
+    if broadcast.provider.state == Provider.State.PAUSED:
+        yield "basics", f"{broadcast.provider} is paused: {broadcast.provider.paused_reason} Resume it first."
+    if broadcast.kind in (Kind.ACTION, Kind.INACTION) and not broadcast.event_name:
+        yield "trigger", "It is not said which event sets a message off."
+    if broadcast.kind == Kind.INACTION and not (broadcast.without and broadcast.wait_minutes):
+        yield "trigger", "It is not said what must not happen, and within which time."
+    if broadcast.kind == Kind.DATE and not broadcast.date_name:
+        yield "trigger", "It is not said which date sets a message off."
+    try:
+        _ = broadcast.conditions
+    except filters.Wrong as wrong:
+        yield "trigger", str(wrong)
+
+
+def _of_who(broadcast: Broadcast) -> Iterator[tuple[str, str]]:
+    if broadcast.who == Broadcast.Who.SEGMENT and broadcast.segment is None:
+        yield "who", "No segment is chosen."
+    if broadcast.who == Broadcast.Who.LIST and not broadcast.list_name:
+        yield "who", "No list has been uploaded."
+    try:
+        _ = broadcast.meant
+    except filters.Wrong as wrong:
+        yield "who", str(wrong)
+
+
+def _of_message(broadcast: Broadcast, now: datetime) -> Iterator[tuple[str, str]]:
+    if not broadcast.messages:
+        yield "message", "There is no message yet."
+        return
+    if sum(variant.percent for variant in broadcast.messages) != 100:
+        yield "message", "The variants' percentages do not sum to 100."
+    composer = Composer(broadcast)
+    if composer.problem:
+        yield "message", composer.problem
+        return
+    if broadcast.kind == Kind.ONE_TIME:
+        for variant in broadcast.messages:
+            for reference in values.references(list(variant.values.values())):
+                if reference.source == "event":
+                    yield (
+                        "message",
+                        f"Variant {variant.name}: no event sets it off, so {reference} is never known.",
+                    )
+    if not list(_of_trigger(broadcast)) and not list(_of_who(broadcast)):
+        yield from (("message", words) for words in _tried(broadcast, composer, now))
+
+
+def _tried(broadcast: Broadcast, composer: Composer, now: datetime) -> Iterator[str]:
+    """Makes a message for a real contact, as it would be sent."""
+    for contact, event in samples(broadcast, now):
+        properties = event.properties if event else {}
+        for variant in broadcast.messages:
+            try:
+                who = composing.profile(contact)
+                composer.compose(
+                    variant.name, "wp|wp-0|0|0|A", contact.phone, who, properties, now.timestamp()
+                )
+            except Missing:
+                continue
+            except Refused as refused:
+                yield f"Variant {variant.name}, tried on {contact.identity}: {refused.message}"
+        return
+
+
+def _of_times(broadcast: Broadcast, now: datetime) -> Iterator[tuple[str, str]]:
+    if broadcast.starts_at and broadcast.starts_at < now:
+        yield "delivery", "It was to begin at a time that has passed. Choose another, or none for now."
+    if broadcast.ends_at and broadcast.ends_at <= max(broadcast.starts_at or now, now):
+        yield "delivery", "It would end before it begins."
+
+
+def samples(
+    broadcast: Broadcast, now: datetime, most: int = SAMPLES
+) -> list[tuple[Contact, ContactEvent | None]]:
+    """Some of those it would reach, each with the event that would set it off, to try the message on."""
+    people = planning.audience(broadcast, now).filter(REACHABLE)
+    if broadcast.event_name:
+        events = ContactEvent.objects.filter(
+            *selecting.tests(broadcast.conditions, now), name=broadcast.event_name
+        )
+        newest = events.order_by("-at").select_related("contact")[: most * 10]
+        meant = set(people.filter(pk__in=[event.contact_id for event in newest]).values_list("pk", flat=True))
+        if found := [(event.contact, event) for event in newest if event.contact_id in meant][:most]:
+            return list(found)
+    return [(contact, None) for contact in people.order_by("pk")[:most]]

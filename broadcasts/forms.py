@@ -1,0 +1,291 @@
+"""The steps of a campaign as forms: what it is, what sets it off, whom it is for, when it goes out."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from unfold.widgets import (
+    INPUT_CLASSES,
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminRadioSelectWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
+
+from broadcasts import builder, clock
+from broadcasts.builder import FilterField, TestsField, offer
+from broadcasts.models import Broadcast, Segment
+from providers.models import Provider
+
+if TYPE_CHECKING:
+    _Form = forms.ModelForm[Broadcast]
+else:
+    _Form = forms.ModelForm
+
+Kind = Broadcast.Kind
+Who = Broadcast.Who
+ABOUT = {
+    Kind.ONE_TIME: "One time: to those who are meant when it begins, once.",
+    Kind.ACTION: "Single action: whenever somebody does something.",
+    Kind.INACTION: "Inaction within time: when somebody did one thing and not another in time.",
+    Kind.DATE: "On a date/time: some days or hours before or after a date of the contact or of an event.",
+}
+_CLOCK = {"type": "datetime-local", "class": " ".join(INPUT_CLASSES)}
+
+
+class WallField(forms.Field):
+    """A date and time without a zone."""
+
+    widget = forms.DateTimeInput(_CLOCK, format="%Y-%m-%dT%H:%M")
+
+    def to_python(self, value: Any) -> datetime | None:
+        if not value:
+            return None
+        try:
+            found = datetime.fromisoformat(str(value))
+        except ValueError as error:
+            raise ValidationError("Write it as 2026-03-31 14:30.") from error
+        return found.replace(tzinfo=None)
+
+
+def _whole(label: str, low: int, high: int, help_text: str = "") -> forms.IntegerField:
+    return forms.IntegerField(
+        label=label,
+        required=False,
+        widget=UnfoldAdminIntegerFieldWidget(),
+        help_text=help_text,
+        validators=[MinValueValidator(low), MaxValueValidator(high)],
+    )
+
+
+def _time(label: str, help_text: str = "") -> forms.TimeField:
+    widget = forms.TimeInput({"type": "time", "class": " ".join(INPUT_CLASSES)}, format="%H:%M")
+    return forms.TimeField(label=label, required=False, widget=widget, help_text=help_text)
+
+
+def _zones() -> list[tuple[str, str]]:
+    return [(name, name.replace("_", " ")) for name in clock.zones()]
+
+
+class BasicsForm(_Form):
+    name = forms.CharField(max_length=120, widget=UnfoldAdminTextInputWidget())
+    kind = forms.ChoiceField(label="Type", choices=list(ABOUT.items()), widget=UnfoldAdminRadioSelectWidget())
+    provider = forms.ModelChoiceField(
+        Provider.objects.all(), widget=UnfoldAdminSelectWidget(), empty_label=None
+    )
+    reported = forms.BooleanField(
+        label="Report its messages to CleverTap too",
+        required=False,
+        widget=UnfoldBooleanWidget(),
+        help_text="CleverTap did not send them, so as a rule it is not told of them.",
+    )
+
+    class Meta:
+        model = Broadcast
+        fields = ("name", "kind", "provider", "reported")
+
+
+class TriggerForm(_Form):
+    """Only with the fields that its type has."""
+
+    event_name = forms.CharField(
+        label="The event",
+        max_length=512,
+        widget=UnfoldAdminTextInputWidget({"list": "events"}),
+        help_text="As the upload API names it.",
+    )
+    event_where = TestsField(label="Only where", help_text="What the event's properties must be.")
+    without = forms.CharField(
+        label="And not the event", max_length=512, widget=UnfoldAdminTextInputWidget({"list": "events"})
+    )
+    wait_minutes = _whole("Minutes", 0, 60 * 24 * 90)
+    date_name = forms.ChoiceField(label="The date", widget=UnfoldAdminSelectWidget())
+    offset = _whole("How many", 0, 3650)
+    offset_unit = forms.ChoiceField(
+        label="Unit", choices=Broadcast.Unit.choices, widget=UnfoldAdminSelectWidget()
+    )
+    side = forms.ChoiceField(
+        label="Before or after it",
+        choices=[("-", "before it"), ("+", "after it")],
+        widget=UnfoldAdminSelectWidget(),
+    )
+    at_time = _time("At the time", "Empty: at the time of day that the date has. For days only.")
+    zone = forms.ChoiceField(label="Time zone", widget=UnfoldAdminSelectWidget())
+
+    _USED = {
+        Kind.ACTION: ("event_name", "event_where", "wait_minutes"),
+        Kind.INACTION: ("event_name", "event_where", "without", "wait_minutes"),
+        Kind.DATE: ("date_name", "offset", "offset_unit", "side", "at_time", "zone", "event_where"),
+    }
+
+    class Meta:
+        model = Broadcast
+        fields = (
+            "event_name",
+            "event_where",
+            "without",
+            "wait_minutes",
+            "offset",
+            "offset_unit",
+            "at_time",
+            "zone",
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        kind = Kind(self.instance.kind)
+        for name in set(self.fields) - set(self._USED[kind]):
+            del self.fields[name]
+        if "zone" in self.fields:
+            offer(self, "zone", _zones())
+        waits = {
+            Kind.ACTION: ("Minutes to wait", "0: at once."),
+            Kind.INACTION: (
+                "Within minutes",
+                "The reminder goes out when they are over and the other event did not happen.",
+            ),
+        }
+        if kind in waits:
+            self.fields["wait_minutes"].label, self.fields["wait_minutes"].help_text = waits[kind]
+            return
+        broadcast = self.instance
+        found = [f"{event}\n{name}" for event, name in builder.dates()]
+        now = f"{broadcast.event_name}\n{broadcast.date_name}"
+        if broadcast.date_name and now not in found:
+            found.append(now)
+        offer(self, "date_name", [(each, _date_label(each)) for each in found])
+        self.initial = {
+            **self.initial,
+            "date_name": now,
+            "offset": abs(broadcast.offset),
+            "side": "+" if broadcast.offset > 0 else "-",
+        }
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("without") and cleaned.get("without") == cleaned.get("event_name"):
+            self.add_error("without", "Choose another event: this one has just happened.")
+        if self.instance.kind == Kind.INACTION and not cleaned.get("wait_minutes"):
+            self.add_error("wait_minutes", "Say within how many minutes it must happen.")
+        if "wait_minutes" in self.fields:
+            cleaned["wait_minutes"] = cleaned.get("wait_minutes") or 0
+        if self.instance.kind == Kind.DATE:
+            cleaned["offset"] = (cleaned.get("offset") or 0) * (1 if cleaned.get("side") == "+" else -1)
+            if cleaned.get("offset_unit") == Broadcast.Unit.HOURS and cleaned.get("at_time"):
+                self.add_error(
+                    "at_time", "Hours are counted from the date itself; a time goes with days only."
+                )
+            if not cleaned.get("date_name", "").partition("\n")[0] and cleaned.get("event_where"):
+                self.add_error("event_where", "The date is the contact's own: no event comes with it.")
+        return cleaned
+
+    def save(self, commit: bool = True) -> Broadcast:
+        if self.instance.kind == Kind.DATE:
+            event, _, name = self.cleaned_data["date_name"].partition("\n")
+            self.instance.event_name, self.instance.date_name = event, name
+        return super().save(commit)
+
+
+def _date_label(each: str) -> str:
+    event, _, name = each.partition("\n")
+    return f"{name} of the event {event}" if event else f"{name} of the contact"
+
+
+class WhoForm(_Form):
+    who = forms.ChoiceField(
+        label="Whom it is for", choices=Who.choices, widget=UnfoldAdminRadioSelectWidget()
+    )
+    segment = forms.ModelChoiceField(
+        Segment.objects.all(), required=False, widget=UnfoldAdminSelectWidget(), empty_label="–"
+    )
+    filter = FilterField(label="Those who")
+    file = forms.FileField(
+        label="List of identities",
+        required=False,
+        widget=UnfoldAdminFileFieldWidget({"accept": ".csv,.txt,.tsv"}),
+        help_text="A CSV file with an identity a row, in a column called Identity or in the first.",
+    )
+
+    class Meta:
+        model = Broadcast
+        fields = ("who", "segment", "filter")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("who") == Who.SEGMENT and not cleaned.get("segment"):
+            self.add_error("segment", "Choose the segment.")
+        if cleaned.get("who") == Who.LIST and not cleaned.get("file") and not self.instance.list_name:
+            self.add_error("file", "Choose the file.")
+        return cleaned
+
+
+class DeliveryForm(_Form):
+    """Times are by the clock of the zone chosen with them."""
+
+    zone = forms.ChoiceField(
+        label="Time zone", widget=UnfoldAdminSelectWidget(), help_text="Of every time on this page."
+    )
+    starts_at = WallField(label="Begins", required=False, help_text="Empty: as soon as it is launched.")
+    ends_at = WallField(
+        label="Ends",
+        required=False,
+        help_text="Nothing sets a message off from then on. Empty: until you end it.",
+    )
+    quiet_from = _time("Quiet from", "Nothing is sent in the quiet hours; it waits for their end.")
+    quiet_to = _time("Quiet to")
+    throttle = _whole("Messages per 5 minutes", 1, 10_000_000, "Empty: as fast as the provider allows.")
+    cap_count = _whole(
+        "Frequency cap: messages to a person",
+        1,
+        1000,
+        "Who had so many template messages already gets none, CleverTap’s counted too.",
+    )
+    cap_days = _whole("In days", 1, 365)
+    control_percent = _whole(
+        "Control group, percent", 0, 90, "They are counted and never messaged. It is always the same people."
+    )
+    error_percent = _whole(
+        "Error threshold, percent",
+        1,
+        100,
+        "When more of its messages fail, it pauses and says why. Empty: it never does.",
+    )
+
+    class Meta:
+        model = Broadcast
+        fields = (
+            "zone", "starts_at", "ends_at", "quiet_from", "quiet_to", "throttle", "cap_count", "cap_days",
+            "control_percent", "error_percent",
+        )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offer(self, "zone", _zones())
+        if not self.instance.triggered:
+            del self.fields["ends_at"]
+        zone = ZoneInfo(self.instance.zone or settings.TIME_ZONE)
+        for name in ("starts_at", "ends_at"):
+            at = getattr(self.instance, name)
+            self.initial[name] = at.astimezone(zone).replace(tzinfo=None) if at else None
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("zone"):
+            for name in ("starts_at", "ends_at"):
+                if cleaned.get(name):
+                    cleaned[name] = clock.moment(cleaned[name], ZoneInfo(cleaned["zone"]))
+        begin, end = cleaned.get("quiet_from"), cleaned.get("quiet_to")
+        if (begin is None) != (end is None):
+            self.add_error("quiet_to", "Quiet hours need both a beginning and an end.")
+        elif begin is not None and begin == end:
+            self.add_error("quiet_to", "They would never end. Choose another time.")
+        if bool(cleaned.get("cap_count")) != bool(cleaned.get("cap_days")):
+            self.add_error("cap_days", "A frequency cap needs both a number of messages and of days.")
+        cleaned["control_percent"] = cleaned.get("control_percent") or 0
+        return cleaned

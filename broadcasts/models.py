@@ -1,0 +1,276 @@
+"""Campaigns that Waypost itself sends: whom they are for, what is sent when, and what became of each."""
+
+from zoneinfo import ZoneInfo
+
+import msgspec
+from django.db import models
+from django.db.models import Q
+
+from audience.models import Contact, ContactEvent
+from broadcasts import filters
+from broadcasts.filters import Filter
+from campaigns.models import Message
+from providers.models import Provider
+
+CODE = "wp-"  # before a broadcast's number: its campaign id in msgId, unlike any of CleverTap's
+
+
+class Segment(models.Model):
+    """A saved filter. Who is in it is asked anew each time."""
+
+    name = models.CharField(max_length=120, unique=True)
+    filter = models.JSONField(default=dict, blank=True, help_text="As broadcasts.filters reads it.")
+    by = models.CharField(max_length=150, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def words(self) -> str:
+        return filters.describe(filters.read(self.filter))
+
+
+class Variant(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One message of a broadcast: a template by name and language, and a text for each slot."""
+
+    name: str
+    percent: int
+    template: str
+    language: str
+    values: dict[str, str] = {}
+
+
+class Broadcast(models.Model):
+    """One campaign of Waypost's own.
+
+    Every person it reaches for has a Recipient, made before anything is sent. The counters say how
+    many of those are in which state; each moves in the transaction that moves the rows.
+    """
+
+    class Kind(models.TextChoices):
+        """CleverTap's types of WhatsApp campaigns."""
+
+        ONE_TIME = "one_time", "One time"
+        ACTION = "action", "Single action"
+        INACTION = "inaction", "Inaction within time"
+        DATE = "date", "On a date/time"
+
+    class State(models.TextChoices):
+        DRAFT = "draft"
+        SCHEDULED = "scheduled"
+        RUNNING = "running"
+        PAUSED = "paused"
+        DONE = "done"
+        CANCELLED = "cancelled"
+
+    class Who(models.TextChoices):
+        EVERYBODY = "everybody", "Everybody"
+        SEGMENT = "segment", "A saved segment"
+        FILTER = "filter", "Those I choose here"
+        LIST = "list", "An uploaded list of identities"
+
+    class Unit(models.TextChoices):
+        HOURS = "hours"
+        DAYS = "days"
+
+    name = models.CharField(max_length=120)
+    kind = models.CharField("type", max_length=10, choices=Kind.choices, default=Kind.ONE_TIME)
+    provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="broadcasts")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT, editable=False)
+    reason = models.CharField(max_length=500, blank=True, editable=False)
+
+    # What sets a message off
+    event_name = models.CharField("event", max_length=512, blank=True)
+    event_where = models.JSONField(default=list, blank=True)
+    without = models.CharField("and not the event", max_length=512, blank=True)
+    wait_minutes = models.PositiveIntegerField("minutes", default=0)
+    date_name = models.CharField("date", max_length=120, blank=True)
+    offset = models.IntegerField(default=0, help_text="Negative: before the date.")
+    offset_unit = models.CharField(max_length=5, choices=Unit.choices, default=Unit.DAYS)
+    at_time = models.TimeField("at the time", null=True, blank=True)
+
+    # Whom it is for
+    who = models.CharField(max_length=10, choices=Who.choices, default=Who.EVERYBODY)
+    segment = models.ForeignKey(Segment, on_delete=models.PROTECT, null=True, blank=True)
+    filter = models.JSONField(default=dict, blank=True)
+    list_name = models.CharField(max_length=255, blank=True, editable=False)
+    list_unknown = models.PositiveIntegerField(default=0, editable=False)
+
+    # What is sent, and how
+    variants = models.JSONField(default=list, blank=True)
+    control_percent = models.PositiveSmallIntegerField("control group", default=0)
+    starts_at = models.DateTimeField(null=True, blank=True)
+    ends_at = models.DateTimeField(null=True, blank=True)
+    zone = models.CharField("time zone", max_length=64, default="UTC")
+    quiet_from = models.TimeField(null=True, blank=True)
+    quiet_to = models.TimeField(null=True, blank=True)
+    throttle = models.PositiveIntegerField("messages per 5 minutes", null=True, blank=True)
+    cap_count = models.PositiveSmallIntegerField("messages to a person", null=True, blank=True)
+    cap_days = models.PositiveSmallIntegerField("in days", null=True, blank=True)
+    error_percent = models.PositiveSmallIntegerField("error threshold", null=True, blank=True, default=20)
+    reported = models.BooleanField("tell CleverTap of its messages", default=False)
+
+    by = models.CharField(max_length=150, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    started_at = models.DateTimeField(null=True, editable=False)
+    finished_at = models.DateTimeField(null=True, editable=False)
+
+    # Where the worker is
+    next_step_at = models.DateTimeField(
+        null=True, editable=False, help_text="When there is something to do for it; empty: nothing."
+    )
+    gathered = models.BooleanField(default=False, editable=False)
+    planned_to = models.BigIntegerField(default=0, editable=False, help_text="The last contact planned.")
+    planned = models.BooleanField(default=False, editable=False)
+    looked = models.JSONField(default=dict, editable=False, help_text="See broadcasts.triggers.")
+    window = models.JSONField(default=list, editable=False, help_text="What the throttle counts.")
+    errors_before = models.IntegerField(default=0, editable=False, help_text="Not held against it again.")
+    queued_before = models.IntegerField(default=0, editable=False)
+
+    recipients = models.IntegerField(default=0, editable=False)
+    waiting = models.IntegerField(default=0, editable=False)
+    queued = models.IntegerField(default=0, editable=False)
+    control = models.IntegerField(default=0, editable=False)
+    excluded = models.IntegerField(default=0, editable=False)
+    cancelled = models.IntegerField(default=0, editable=False)
+    excluded_for = models.JSONField(default=dict, editable=False, help_text="How many for which reason.")
+
+    class Meta:
+        verbose_name = "campaign of ours"
+        verbose_name_plural = "campaigns of ours"
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    recipients=models.F("waiting")
+                    + models.F("queued")
+                    + models.F("control")
+                    + models.F("excluded")
+                    + models.F("cancelled")
+                ),
+                name="broadcast_adds_up",
+            )
+        ]
+        indexes = [models.Index(fields=["next_step_at"], name="broadcast_next_step")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def code(self) -> str:
+        """Its campaign id, as msgId carries it and stats know it."""
+        return f"{CODE}{self.pk}"
+
+    @property
+    def tz(self) -> ZoneInfo:
+        return ZoneInfo(self.zone)
+
+    @property
+    def triggered(self) -> bool:
+        """Whether it waits for something to happen, instead of having its recipients from the start."""
+        return self.kind != self.Kind.ONE_TIME
+
+    @property
+    def messages(self) -> list[Variant]:
+        return msgspec.convert(self.variants, list[Variant])
+
+    @property
+    def meant(self) -> Filter:
+        """The filter of whom it is for, a list aside."""
+        if self.who == self.Who.SEGMENT and self.segment is not None:
+            return filters.read(self.segment.filter)
+        return filters.read(self.filter) if self.who == self.Who.FILTER else filters.EVERYBODY
+
+    @property
+    def conditions(self) -> tuple[filters.Test, ...]:
+        """What the event's properties must be."""
+        return filters.read_tests(self.event_where)
+
+
+class Listed(models.Model):
+    """A contact that a broadcast is for: of its uploaded list, or gathered while it is planned."""
+
+    broadcast = models.ForeignKey(Broadcast, on_delete=models.CASCADE, related_name="listed", db_index=False)
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="listed")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["broadcast", "contact"], name="listed_once")]
+
+    def __str__(self) -> str:
+        return f"{self.contact_id} for {self.broadcast_id}"
+
+
+class Recipient(models.Model):
+    """One person and one broadcast (and one trigger): what was to be sent and what became of it."""
+
+    class State(models.IntegerChoices):
+        WAITING = 1
+        QUEUED = 2, "sent on"
+        CONTROL = 3, "control group"
+        EXCLUDED = 4
+        CANCELLED = 5
+
+    class Reason(models.TextChoices):
+        """Why nobody is messaged; the first five are known before anything is sent."""
+
+        NO_PHONE = "no_phone", "no phone number"
+        NOT_OPTED_IN = "not_opted_in", "not opted in"
+        DND = "dnd", "does not want to be disturbed"
+        SAME_NUMBER = "same_number", "the number of another recipient"
+        CAPPED = "capped", "had enough messages (frequency cap)"
+        VALUE = "value", "a value for the template is not known"
+        ACTED = "acted", "did the other event in time"
+        TOLD = "told", "was messaged for it already"
+        LATE = "late", "too late by now"
+        REFUSED = "refused", "the message cannot be sent"
+        CHANGED = "changed", "has another number now"
+        GONE = "gone", "the contact was deleted"
+        STOPPED = "stopped", "the campaign was cancelled"
+        NONE = "", "–"
+
+    broadcast = models.ForeignKey(Broadcast, on_delete=models.CASCADE, related_name="rows", db_index=False)
+    contact = models.ForeignKey(Contact, on_delete=models.SET_NULL, null=True, db_index=False)
+    trigger = models.CharField(max_length=40, blank=True, help_text="What set it off; empty for one time.")
+    event = models.ForeignKey(ContactEvent, on_delete=models.SET_NULL, null=True, db_index=False)
+    phone = models.CharField(max_length=15, blank=True)
+    variant = models.CharField(max_length=8, blank=True)
+    state = models.SmallIntegerField(choices=State.choices)
+    reason = models.CharField(max_length=14, choices=Reason.choices, blank=True)
+    detail = models.CharField(max_length=300, blank=True)
+    since = models.DateTimeField(help_text="Planned, or when the event or date was.")
+    due_at = models.DateTimeField(help_text="Not to be sent before.")
+    planned_at = models.DateTimeField()
+    queued_at = models.DateTimeField(null=True)
+    message = models.ForeignKey(Message, on_delete=models.SET_NULL, null=True, db_index=False)
+
+    class Meta:
+        constraints = [
+            # Led by the contact, whose deletion looks for it.
+            models.UniqueConstraint(fields=["contact", "broadcast", "trigger"], name="recipient_once"),
+            models.UniqueConstraint(
+                fields=["broadcast", "trigger", "phone"],
+                condition=Q(state__in=(1, 2)),
+                name="recipient_once_a_number",
+            ),
+        ]
+        indexes = [
+            # releasing: who is next.
+            models.Index(fields=["broadcast", "due_at", "id"], condition=Q(state=1), name="recipient_due"),
+            models.Index(fields=["broadcast", "state", "id"], name="recipient_state"),
+            models.Index(fields=["message"], condition=Q(message__isnull=False), name="recipient_message"),
+            models.Index(fields=["event"], condition=Q(event__isnull=False), name="recipient_event"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.phone or self.contact_id} of {self.broadcast_id}"
+
+    @property
+    def msg_id(self) -> str:
+        """Of its message: the same however often the work is taken up again."""
+        return f"wp|{CODE}{self.broadcast_id}|{self.planned_at:%Y%m%d}|{self.pk}|{self.variant}"

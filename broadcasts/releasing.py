@@ -1,0 +1,264 @@
+"""Sending on: waiting recipients become messages of the ledger, as fast as the broadcast's limits allow.
+
+Messages are made outside the transaction; it then takes only those who still wait, so that pause,
+cancel or a second worker in the meantime cost nobody a message and bring nobody two.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Count, Min, QuerySet
+
+from audience.models import ContactEvent
+from broadcasts import clock, composing, figures, planning
+from broadcasts.composing import Composer
+from broadcasts.models import Broadcast, Recipient
+from broadcasts.values import Missing
+from campaigns import ledger
+from campaigns.ledger import Accepted
+from campaigns.models import Message, Status
+from lib import sql
+from lib.throttle import Window
+from lib.wake import wake
+from providers.messages import Refused
+from providers.models import Provider
+
+CHUNK = {"postgresql": 500, "sqlite": 100}
+MOST_AHEAD = 2000  # messages of the provider that are due and not sent: what a pause cannot hold back
+LATE = timedelta(hours=24)  # after which something that was set off is of no use any more
+PERIOD = 300.0  # seconds of the throttle
+SOON = timedelta(seconds=0.5)
+RETRY = timedelta(seconds=5)
+LEAST_JUDGED = 20  # messages before their errors say anything
+
+State = Recipient.State
+Reason = Recipient.Reason
+
+
+@dataclass(slots=True)
+class Round:
+    """What one look at the waiting came to: messages by recipient, who is not messaged and why, and
+    when to look again; or why everything must stop."""
+
+    messages: dict[int, Accepted] = field(default_factory=dict)
+    excluded: dict[int, tuple[str, str]] = field(default_factory=dict)
+    again: datetime | None = None
+    halt: str = ""
+
+
+def release(broadcast: Broadcast, now: datetime) -> Broadcast | None:
+    """Sends on what may be sent now. Returns the broadcast as it is then; None if it no longer runs."""
+    made = prepare(broadcast, now)
+    with transaction.atomic():
+        stored = Broadcast.objects.select_for_update().get(pk=broadcast.pk)
+        if stored.state != Broadcast.State.RUNNING:
+            return None
+        _store(stored, made, now)
+        stored.next_step_at = made.again
+        if made.halt:
+            stored.state, stored.reason, stored.next_step_at = Broadcast.State.PAUSED, made.halt[:500], None
+        stored.save()
+    if made.messages:
+        wake("campaigns.send", stored.provider_id)
+    return stored
+
+
+def prepare(broadcast: Broadcast, now: datetime) -> Round:
+    """Makes the next messages, without storing anything."""
+    if halt := _halt(broadcast):
+        return Round(halt=halt)
+    if broadcast.quiet_from and broadcast.quiet_to:
+        quiet = clock.quiet_until(now, broadcast.quiet_from, broadcast.quiet_to, broadcast.tz)
+        if quiet:
+            return Round(again=quiet)
+    if broadcast.provider.state == Provider.State.PAUSED:
+        return Round(again=now + RETRY)
+    window = throttle(broadcast)
+    room = min(CHUNK[connection.vendor], _room_ahead(broadcast, now))
+    if window is not None:
+        free = window.free(now.timestamp())
+        if not free:
+            return Round(again=now + timedelta(seconds=window.next_free(now.timestamp())))
+        room = min(room, free)
+    if room <= 0:
+        return Round(again=now + SOON)
+    composer = Composer(broadcast)
+    if composer.problem:
+        return Round(halt=composer.problem)
+    waiting = Recipient.objects.filter(broadcast=broadcast, state=State.WAITING)
+    due = waiting.filter(due_at__lte=now).order_by("due_at", "id").select_related("contact", "event")
+    rows = list(due[:room])
+    if not rows:
+        return Round(again=waiting.aggregate(first=Min("due_at"))["first"])
+    made = Round(again=now)
+    _exclude(broadcast, rows, made, now)
+    _compose(composer, [row for row in rows if row.pk not in made.excluded], made, now)
+    return made
+
+
+def throttle(broadcast: Broadcast) -> Window | None:
+    return Window(broadcast.throttle, PERIOD, broadcast.window) if broadcast.throttle else None
+
+
+def _halt(broadcast: Broadcast) -> str:
+    """Why it must not go on, by how its messages fared; empty when it may."""
+    if broadcast.error_percent is None or broadcast.queued - broadcast.queued_before < LEAST_JUDGED:
+        return ""
+    failed = figures.failures(broadcast) - broadcast.errors_before
+    out_of = broadcast.queued - broadcast.queued_before
+    if failed * 100 < broadcast.error_percent * out_of or failed < 1:
+        return ""
+    return (
+        f"{failed:,} of {out_of:,} messages failed ({failed * 100 // out_of} %; the threshold is "
+        f"{broadcast.error_percent} %). Most often: {figures.most_frequent_error(broadcast)}."
+    )
+
+
+def _room_ahead(broadcast: Broadcast, now: datetime) -> int:
+    queued = Message.objects.filter(
+        provider=broadcast.provider_id, status=Status.QUEUED, next_attempt_at__lte=now
+    )
+    return MOST_AHEAD - queued[:MOST_AHEAD].count()
+
+
+def _exclude(broadcast: Broadcast, rows: Sequence[Recipient], made: Round, now: datetime) -> None:
+    """Who must not be messaged after all, by what has happened since they were planned."""
+    acted = _acted(broadcast, rows)
+    told = _told(broadcast, rows)
+    room = _under_cap(broadcast, rows, now)
+    for row in rows:
+        contact = row.contact
+        if contact is None:
+            reason = Reason.GONE.value
+        else:
+            person = planning.Person(contact.pk, "", contact.phone, contact.opted_in, contact.dnd)
+            reason = planning.why_not(person)
+            if not reason and contact.phone != row.phone:
+                reason = Reason.CHANGED.value
+        if reason:
+            pass
+        elif row.pk in acted:
+            reason = Reason.ACTED.value
+        elif row.pk in told:
+            reason = Reason.TOLD.value
+        elif broadcast.triggered and row.due_at < now - LATE:
+            reason = Reason.LATE.value
+        elif room is not None:
+            if room[row.phone] <= 0:
+                reason = Reason.CAPPED.value
+            else:
+                room[row.phone] -= 1
+        if reason:
+            made.excluded[row.pk] = (reason, "")
+
+
+def _acted(broadcast: Broadcast, rows: Sequence[Recipient]) -> set[int]:
+    """Inaction: those who did the other event since."""
+    if broadcast.kind != Broadcast.Kind.INACTION:
+        return set()
+    since = min(row.since for row in rows)
+    events = ContactEvent.objects.filter(
+        contact__in={row.contact_id for row in rows}, name=broadcast.without, at__gte=since
+    )
+    last: dict[int, datetime] = {}
+    for contact, at in events.values_list("contact", "at"):
+        last[contact] = max(at, last.get(contact, at))
+    return {row.pk for row in rows if row.contact_id in last and last[row.contact_id] >= row.since}
+
+
+def _told(broadcast: Broadcast, rows: Sequence[Recipient]) -> set[int]:
+    """Inaction: those who were messaged after this event already, for an earlier one; of several
+    events in one round the first counts."""
+    if broadcast.kind != Broadcast.Kind.INACTION:
+        return set()
+    contacts = {row.contact_id for row in rows}
+    queued = Recipient.objects.filter(broadcast=broadcast, contact__in=contacts, state=State.QUEUED)
+    last: dict[int | None, datetime | None] = {}
+    for contact, at in queued.order_by("queued_at").values_list("contact", "queued_at"):
+        last[contact] = at
+    found = set()
+    seen: set[int | None] = set()
+    for row in rows:
+        at = last.get(row.contact_id)
+        if row.contact_id in seen or (at is not None and at >= row.since):
+            found.add(row.pk)
+        seen.add(row.contact_id)
+    return found
+
+
+def _under_cap(broadcast: Broadcast, rows: Sequence[Recipient], now: datetime) -> Counter[str] | None:
+    """How many more template messages each number may get; None without a cap."""
+    if not broadcast.cap_count or not broadcast.cap_days:
+        return None
+    numbers = {row.phone for row in rows}
+    got = capped(broadcast, now).filter(to__in=numbers).values_list("to").annotate(n=Count("pk"))
+    room = Counter(dict.fromkeys(numbers, broadcast.cap_count))
+    room.subtract(dict(got))
+    return room
+
+
+def capped(broadcast: Broadcast, now: datetime) -> QuerySet[Message]:
+    """The messages that the frequency cap counts: CleverTap's campaigns and ours, those that failed aside."""
+    since = now - timedelta(days=broadcast.cap_days or 0)
+    messages = Message.objects.filter(kind=Message.Kind.TEMPLATE, untracked=False, accepted_at__gt=since)
+    return messages.exclude(status=Status.FAILED)
+
+
+def _compose(composer: Composer, rows: Sequence[Recipient], made: Round, now: datetime) -> None:
+    refused: dict[int, str] = {}
+    for row in rows:
+        assert row.contact is not None
+        event = row.event.properties if row.event else {}
+        try:
+            made.messages[row.pk] = composer.compose(
+                row.variant, row.msg_id, row.phone, composing.profile(row.contact), event, now.timestamp()
+            )
+        except Missing as missing:
+            made.excluded[row.pk] = (Reason.VALUE.value, str(missing)[:300])
+        except Refused as error:
+            refused[row.pk] = error.message[:300]
+    # What is refused for everybody is about the template or the provider, not about people.
+    if len(refused) == len(rows) >= 5 and len(set(refused.values())) == 1:
+        made.halt = f"No message can be sent: {next(iter(refused.values()))}"
+        made.excluded.clear()
+        return
+    made.excluded |= {pk: (Reason.REFUSED.value, words) for pk, words in refused.items()}
+
+
+def _store(broadcast: Broadcast, made: Round, now: datetime) -> None:
+    """Moves those of the round who still wait, with their messages and the counters."""
+    ids = sorted(made.messages.keys() | made.excluded.keys())
+    found = sql.locked(Recipient, ("id", "state"), ids)
+    still = {pk for pk, state in found if state == State.WAITING}
+    entries = {pk: entry for pk, entry in made.messages.items() if pk in still}
+    out = {pk: why for pk, why in made.excluded.items() if pk in still}
+    ledger.accept(list(entries.values()))
+    stored = dict(
+        sql.found(Message, ("msg_id", "id"), [entry.msg_id for entry in entries.values()], by="msg_id")
+    )
+    sql.update(
+        Recipient,
+        ("id", "message_id", "queued_at"),
+        [(pk, stored[entry.msg_id], now) for pk, entry in entries.items()],
+        f"message_id = v.message_id, queued_at = v.queued_at, state = {State.QUEUED.value}",
+        "m.id = v.id",
+    )
+    sql.update(
+        Recipient,
+        ("id", "reason", "detail"),
+        [(pk, reason, detail) for pk, (reason, detail) in out.items()],
+        f"reason = v.reason, detail = v.detail, state = {State.EXCLUDED.value}",
+        "m.id = v.id",
+    )
+    broadcast.waiting -= len(entries) + len(out)
+    broadcast.queued += len(entries)
+    for reason, number in Counter(reason for reason, _ in out.values()).items():
+        planning.exclude(broadcast, reason, number)
+    window = throttle(broadcast)
+    if window is not None and entries:
+        window.start(len(entries))
+        window.finish(len(entries), now.timestamp())
+        broadcast.window = window.dump(now.timestamp())

@@ -1,0 +1,167 @@
+"""The queue of broadcasts, worked by one worker at a time: planning, looking for triggers, sending on.
+
+Everything is done in steps. Each ends in a commit that says, in `next_step_at`, when there is more to
+do, so whoever comes next goes on where the last one was killed.
+"""
+
+import logging
+import threading
+from datetime import datetime
+from time import time
+
+from django.db import Error as DatabaseError
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from broadcasts import planning, releasing, triggers
+from broadcasts.models import Broadcast, Recipient
+from providers import leases
+
+logger = logging.getLogger(__name__)
+
+LEASE = "broadcasts"
+PAUSE = 0.1
+CANCELLED_AT_ONCE = 2000
+
+State = Broadcast.State
+
+
+def _due() -> QuerySet[Broadcast]:
+    return Broadcast.objects.filter(next_step_at__lte=timezone.now())
+
+
+def due() -> bool:
+    return _due().exists()
+
+
+def drain(
+    *, linger: float = 0.0, stirred: threading.Event | None = None, stop: threading.Event | None = None
+) -> int:
+    """Takes every step that is due. Returns how many; nothing while another worker does it."""
+    stirred = stirred or threading.Event()
+    hold = leases.take(LEASE)
+    if hold is None:
+        return 0
+    steps = 0
+    idle_since = time()
+    with hold:
+        while not (stop and stop.is_set()):
+            stirred.clear()
+            hold.renew()
+            found = list(_due().order_by("next_step_at", "pk").values_list("pk", flat=True))
+            for pk in found:
+                if stop and stop.is_set():
+                    break
+                hold.renew()
+                _step_or_pause(pk)
+            steps += len(found)
+            if found:
+                idle_since = time()
+            elif time() - idle_since >= linger:
+                break
+            else:
+                stirred.wait(PAUSE)
+    return steps
+
+
+def _step_or_pause(pk: int) -> None:
+    """A fault of ours in one broadcast must not keep the others waiting."""
+    try:
+        step(pk, timezone.now())
+    except (DatabaseError, leases.Lost):
+        raise
+    except Exception as error:
+        logger.exception("Broadcast %s could not go on", pk)
+        words = f"Our own fault: {type(error).__name__}: {error}"
+        rows = Broadcast.objects.filter(pk=pk, state__in=(State.SCHEDULED, State.RUNNING))
+        rows.update(state=State.PAUSED, reason=words[:500], next_step_at=None)
+
+
+def step(pk: int, now: datetime) -> None:
+    """The next piece of a broadcast's work."""
+    broadcast = _prepare(pk, now)
+    if broadcast is None:
+        return
+    stored = releasing.release(broadcast, now)
+    if stored is not None and stored.state == State.RUNNING:
+        _conclude(stored.pk, now)
+
+
+def _prepare(pk: int, now: datetime) -> Broadcast | None:
+    """Begins, plans, looks for triggers, or cancels. Returns the broadcast if messages may be sent on."""
+    with transaction.atomic():
+        broadcast = Broadcast.objects.select_for_update().filter(pk=pk).first()
+        if broadcast is None:
+            return None
+        ready = False
+        if broadcast.state == State.SCHEDULED and (not broadcast.starts_at or broadcast.starts_at <= now):
+            _begin(broadcast, now)
+        if broadcast.state == State.RUNNING:
+            ready = _recruit(broadcast, now)
+        elif broadcast.state == State.CANCELLED:
+            _cancel(broadcast)
+        elif broadcast.state == State.SCHEDULED:
+            broadcast.next_step_at = broadcast.starts_at
+        else:
+            broadcast.next_step_at = None
+        broadcast.save()
+    return broadcast if ready else None
+
+
+def _begin(broadcast: Broadcast, now: datetime) -> None:
+    broadcast.state, broadcast.started_at, broadcast.reason = State.RUNNING, now, ""
+    broadcast.next_step_at = now
+    if broadcast.triggered:
+        triggers.begin(broadcast, now)
+
+
+def _recruit(broadcast: Broadcast, now: datetime) -> bool:
+    """Makes the next recipients. Returns whether those there are may be messaged."""
+    if not broadcast.triggered:
+        if not broadcast.gathered:
+            planning.gather(broadcast, broadcast.started_at or now)
+        elif not broadcast.planned:
+            planning.plan(broadcast, now)
+        return broadcast.planned
+    if not ended(broadcast, now):
+        return not triggers.look(broadcast, now)
+    return True
+
+
+def ended(broadcast: Broadcast, now: datetime) -> bool:
+    """Whether nothing can set messages off any more."""
+    return broadcast.ends_at is not None and broadcast.ends_at <= now
+
+
+def _conclude(pk: int, now: datetime) -> None:
+    """Ends what has nothing left to do, and sees to it that triggers are looked for."""
+    with transaction.atomic():
+        broadcast = Broadcast.objects.select_for_update().get(pk=pk)
+        if broadcast.state != State.RUNNING:
+            return
+        if broadcast.triggered and not ended(broadcast, now):
+            soon = now + triggers.every(broadcast)
+            broadcast.next_step_at = min(broadcast.next_step_at or soon, soon)
+        elif not broadcast.waiting:
+            broadcast.state, broadcast.finished_at, broadcast.next_step_at = State.DONE, now, None
+            if not broadcast.recipients:
+                broadcast.reason = (
+                    "Nothing set a message off." if broadcast.triggered else "Nobody was meant."
+                )
+        broadcast.save()
+
+
+def _cancel(broadcast: Broadcast) -> None:
+    """Cancels the next of those who wait; what was gathered and not planned is forgotten."""
+    if broadcast.gathered and not broadcast.planned and broadcast.who != Broadcast.Who.LIST:
+        planning.forget_gathered(broadcast)
+    waiting = Recipient.objects.filter(broadcast=broadcast, state=Recipient.State.WAITING)
+    ids = list(waiting.order_by("due_at", "id").values_list("pk", flat=True)[:CANCELLED_AT_ONCE])
+    moved = waiting.filter(pk__in=ids).update(
+        state=Recipient.State.CANCELLED, reason=Recipient.Reason.STOPPED
+    )
+    broadcast.waiting -= moved
+    broadcast.cancelled += moved
+    if not broadcast.waiting:
+        broadcast.next_step_at = None

@@ -1,0 +1,191 @@
+"""What sets a triggered broadcast's messages off: events that arrive, and dates that come near.
+
+`Broadcast.looked` says how far that was seen. For events:
+
+    {"id": 912, "again": 871, "mark": 905, "at": 1767225600.5}
+
+Events up to `id` were seen. Ids are given out before they are committed, so a slow transaction may
+bring a lower one later: each minute those above `again` are looked at once more, and `again` becomes
+what was `mark`, the `id` of the minute before. For dates:
+
+    {"until": "2026-01-05T10:00:00+00:00", "to": …, "after": [at, id]}
+
+What was due up to `until` is planned; `to` and `after` are there while one look takes several steps.
+Everything here runs inside the transaction of a step.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from django.db.models import Max, Q, QuerySet
+
+from audience.models import ContactDate, ContactEvent
+from broadcasts import clock, planning, selecting
+from broadcasts.models import Broadcast
+from broadcasts.planning import Person, Wanted
+from broadcasts.releasing import LATE
+
+AGAIN = timedelta(seconds=60)
+SETTLED = timedelta(seconds=10)  # after which a date that was just told is committed
+LOOK_EVENTS = timedelta(seconds=1)
+LOOK_DATES = timedelta(seconds=5)
+
+
+def begin(broadcast: Broadcast, now: datetime) -> None:
+    """Only what happens from now on sets anything off."""
+    if broadcast.kind == Broadcast.Kind.DATE:
+        broadcast.looked = {"until": now.isoformat()}
+    else:
+        last = _last_event()
+        broadcast.looked = {"id": last, "again": last, "mark": last, "at": now.timestamp()}
+
+
+def look(broadcast: Broadcast, now: datetime) -> bool:
+    """Plans what was set off since the last look. Returns whether there may be more at once."""
+    if broadcast.kind == Broadcast.Kind.DATE:
+        return _look_dates(broadcast, now)
+    return _look_events(broadcast, now)
+
+
+def every(broadcast: Broadcast) -> timedelta:
+    return LOOK_DATES if broadcast.kind == Broadcast.Kind.DATE else LOOK_EVENTS
+
+
+# Events
+
+
+def _last_event() -> int:
+    return ContactEvent.objects.aggregate(last=Max("id"))["last"] or 0
+
+
+def _look_events(broadcast: Broadcast, now: datetime) -> bool:
+    looked = broadcast.looked
+    last, chunk = _last_event(), planning.chunk()
+    events = _events(broadcast, looked["id"], last, now)
+    _plan_events(broadcast, events, now)
+    if len(events) == chunk:
+        looked["id"] = events[-1].pk
+        return True
+    looked["id"] = max(last, looked["id"])
+    if now.timestamp() - looked["at"] >= AGAIN.total_seconds():
+        _look_again(broadcast, now)
+        looked |= {"again": looked["mark"], "mark": looked["id"], "at": now.timestamp()}
+    return False
+
+
+def _look_again(broadcast: Broadcast, now: datetime) -> None:
+    after, last = broadcast.looked["again"], broadcast.looked["id"]
+    while events := _events(broadcast, after, last, now):
+        _plan_events(broadcast, events, now)
+        after = events[-1].pk
+
+
+def _events(broadcast: Broadcast, after: int, last: int, now: datetime) -> list[ContactEvent]:
+    """What counts of the next events with these ids; what is told much later sets nothing off."""
+    assert broadcast.started_at is not None
+    since = max(broadcast.started_at.replace(microsecond=0), now - LATE)
+    where = selecting.tests(broadcast.conditions, now)
+    events = ContactEvent.objects.filter(*where, id__gt=after, id__lte=last, name=broadcast.event_name)
+    return list(events.filter(at__gte=since).order_by("id")[: planning.chunk()])
+
+
+def _plan_events(broadcast: Broadcast, events: Sequence[ContactEvent], now: datetime) -> None:
+    people = _people(broadcast, {event.contact_id for event in events}, now)
+    wait = timedelta(minutes=broadcast.wait_minutes)
+    wanted = [
+        Wanted(people[event.contact_id], f"e{event.pk}", event.pk, event.at, event.at + wait)
+        for event in events
+        if event.contact_id in people
+    ]
+    planning.add(broadcast, wanted, now)
+
+
+def _people(broadcast: Broadcast, ids: set[int], now: datetime) -> dict[int, Person]:
+    """Those of the contacts whom the broadcast is for."""
+    rows = planning.audience(broadcast, now).filter(pk__in=ids).values_list(*Person._fields)
+    return {row[0]: Person(*row) for row in rows}
+
+
+# Dates
+
+
+def shift(broadcast: Broadcast) -> dict[str, Any]:
+    """How far from the date the message goes out, as `clock` takes it."""
+    days = broadcast.offset if broadcast.offset_unit == Broadcast.Unit.DAYS else 0
+    hours = broadcast.offset if broadcast.offset_unit == Broadcast.Unit.HOURS else 0
+    wall = broadcast.at_time if broadcast.offset_unit == Broadcast.Unit.DAYS else None
+    return {"days": days, "hours": hours, "wall": wall, "zone": broadcast.tz}
+
+
+def _look_dates(broadcast: Broadcast, now: datetime) -> bool:
+    looked = broadcast.looked
+    after = datetime.fromisoformat(looked["until"])
+    until = datetime.fromisoformat(looked["to"]) if "to" in looked else now - SETTLED
+    if until <= after:
+        return False
+    ranges = clock.sources(after, until, **shift(broadcast))
+    dates = _dates(broadcast, ranges, looked.get("after"), now)
+    rows = list(dates.order_by("at", "pk")[: planning.chunk()])
+    due = [(row, clock.shifted(row.at, **shift(broadcast))) for row in rows]
+    _plan_dates(broadcast, [(row, at) for row, at in due if after < at <= until], now)
+    if len(rows) == planning.chunk():
+        cursor = [rows[-1].at.isoformat(), rows[-1].pk]
+        broadcast.looked = {"until": looked["until"], "to": until.isoformat(), "after": cursor}
+        return True
+    broadcast.looked = {"until": until.isoformat()}
+    return False
+
+
+def _dates(
+    broadcast: Broadcast, ranges: Sequence[tuple[datetime, datetime]], after: Any, now: datetime
+) -> QuerySet[ContactDate]:
+    """The dates that lie in one of the ranges and come after the one given by its time and id."""
+    if not ranges:
+        return ContactDate.objects.none()
+    rows = ContactDate.objects.filter(
+        reduce(or_, (Q(at__gte=first, at__lte=last) for first, last in ranges)),
+        event_name=broadcast.event_name,
+        name=broadcast.date_name,
+    )
+    if after:
+        at, pk = datetime.fromisoformat(after[0]), after[1]
+        rows = rows.filter(Q(at__gt=at) | Q(at=at, pk__gt=pk))
+    if broadcast.event_name and broadcast.event_where:
+        fitting = ContactEvent.objects.filter(*selecting.tests(broadcast.conditions, now))
+        rows = rows.filter(event__in=fitting)
+    return rows
+
+
+def _plan_dates(broadcast: Broadcast, due: Sequence[tuple[ContactDate, datetime]], now: datetime) -> None:
+    people = _people(broadcast, {row.contact_id for row, _ in due}, now)
+    wanted = [
+        Wanted(people[row.contact_id], _trigger(row), row.event_id, row.at, at)
+        for row, at in due
+        if row.contact_id in people
+    ]
+    planning.add(broadcast, wanted, now)
+
+
+def _trigger(row: ContactDate) -> str:
+    """An attribute's rows are written anew with each profile: its date is what makes it the same."""
+    return f"e{row.event_id}" if row.event_id else f"d{row.at:%Y%m%dT%H%M%S}"
+
+
+def expected(broadcast: Broadcast, days: int, now: datetime) -> int:
+    """How often that happened in the last days, or is due in the next: for an estimate."""
+    if broadcast.kind == Broadcast.Kind.DATE:
+        ranges = clock.sources(now, now + timedelta(days=days), **shift(broadcast))
+        rows: QuerySet[Any] = _dates(broadcast, ranges, None, now)
+    else:
+        rows = ContactEvent.objects.filter(
+            *selecting.tests(broadcast.conditions, now),
+            name=broadcast.event_name,
+            at__gt=now - timedelta(days=days),
+            at__lte=now,
+        )
+    if broadcast.who != Broadcast.Who.EVERYBODY:
+        rows = rows.filter(contact__in=planning.audience(broadcast, now).values("pk"))
+    return int(rows.count())

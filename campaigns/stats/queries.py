@@ -1,0 +1,175 @@
+"""Figures from the counts: in all, by dimension, by code, by URL. No query here looks at a message."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from django.db.models import Min
+
+from campaigns import rollups
+from campaigns.rollups import OTHER_URLS
+from campaigns.stat_models import Campaign, Span, StatCount, StatPoint
+from campaigns.stats import counted, figures
+from campaigns.stats.figures import Figures
+from campaigns.stats.filters import Filters
+from campaigns.stats.timing import Timing, timing
+from lib import sql
+from providers.models import Provider
+
+Metric = StatCount.Metric
+Dimension = Literal["campaign", "template", "provider", "variant"]
+
+# The columns each dimension is grouped by.
+_BY: dict[Dimension, tuple[str, ...]] = {
+    "campaign": ("provider_id", "campaign"),
+    "template": ("provider_id", "template"),
+    "provider": ("provider_id",),
+    "variant": ("variant",),
+}
+FAILURES = {"refused": Metric.REFUSED, "not_sent": Metric.NOT_SENT, "undelivered": Metric.UNDELIVERED}
+_TIMES = {
+    Metric.TIME_TO_SENT: "sent",
+    Metric.TIME_TO_DELIVERED: "delivered",
+    Metric.TIME_TO_READ: "viewed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The figures of one campaign, template, provider or variant; what it is not by stays empty."""
+
+    figures: Figures
+    provider_id: int | None = None
+    provider: str = ""
+    campaign: str = ""
+    template: str = ""
+    variant: str = ""
+    campaign_pk: int | None = None
+    campaign_name: str = ""
+    first_seen_at: datetime | None = None
+    last_seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCount:
+    """How often one code was the reason, of one kind of failure (figures.FAILURES)."""
+
+    kind: str
+    code: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class UrlCount:
+    """Clicks on one page. `unique` counts messages; `other` is what many rare pages come to."""
+
+    url: str
+    total: int
+    unique: int
+
+    @property
+    def other(self) -> bool:
+        return self.url == OTHER_URLS
+
+
+def totals(filters: Filters) -> Figures:
+    """All the figures of a range."""
+    (sums,) = counted.figures(filters)
+    codes: Counter[str] = Counter()
+    for error in errors(filters):
+        codes[str(error.code)] += error.count
+    found = {name: value or 0 for name, value in zip(figures.NAMES, sums, strict=True)}
+    return Figures(**found, errors_by_code=dict(sorted(codes.items())))
+
+
+def groups(
+    filters: Filters,
+    dimension: Dimension,
+    *,
+    order: str = "-accepted",
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[Group]:
+    """Figures by dimension, ordered by a figure, a rate or the dimension's own name; with "-" falling.
+
+    Conversations are in no campaign and no template, and so in no group but a provider's.
+    """
+    by = _BY[dimension]
+    if dimension != "provider":
+        filters = replace(filters, traffic="campaigns") if filters.traffic == "all" else filters
+    rows = counted.figures(filters, by, order=_order(order, dimension), limit=limit, offset=offset)
+    keys = [dict(zip(by, row, strict=False)) for row in rows]
+    providers = dict(Provider.objects.values_list("pk", "nickname"))
+    seen = _campaigns([key["campaign"] for key in keys]) if dimension == "campaign" else {}
+    found = []
+    for key, row in zip(keys, rows, strict=True):
+        group = Group(Figures(*row[len(by) :]), provider=providers.get(key.get("provider_id", 0), ""), **key)
+        if campaign := seen.get((group.provider_id or 0, group.campaign)):
+            group = replace(
+                group,
+                campaign_pk=campaign.pk,
+                campaign_name=campaign.name,
+                first_seen_at=campaign.first_seen_at,
+                last_seen_at=campaign.last_seen_at,
+            )
+        found.append(group)
+    return found
+
+
+def _campaigns(codes: Sequence[str]) -> dict[tuple[int, str], Campaign]:
+    rows = Campaign.objects.filter(code__in=set(codes))
+    return {(campaign.provider_id, campaign.code): campaign for campaign in rows}
+
+
+def _order(order: str, dimension: Dimension) -> str:
+    name = order.removeprefix("-")
+    falling = " DESC" if order.startswith("-") else ""
+    if name == dimension:
+        expression = _BY[dimension][-1]
+    elif name in figures.NAMES:
+        expression = f"SUM({name})"
+    elif rate := figures.RATE.get(name):
+        part, whole = (" + ".join(f"SUM({each})" for each in names) for names in (rate.part, rate.whole))
+        expression = f"COALESCE(({part}) * 1.0 / NULLIF({whole}, 0), -1)"
+    else:
+        raise ValueError(f"cannot order by {name}")
+    return ", ".join([expression + falling, *_BY[dimension]])
+
+
+def errors(filters: Filters) -> list[ErrorCount]:
+    """Failures by kind and code, the most frequent first."""
+    kinds = {metric.value: kind for kind, metric in FAILURES.items()}
+    rows = counted.details(filters, tuple(FAILURES.values()), ("metric", "code"))
+    found = [ErrorCount(kinds[metric], code, count) for metric, code, count in rows]
+    return sorted(found, key=lambda error: (-error.count, error.code, error.kind))
+
+
+def urls(filters: Filters) -> list[UrlCount]:
+    """Clicks by page, the most clicked first."""
+    total: Counter[str] = Counter()
+    unique: Counter[str] = Counter()
+    for metric, url, count in counted.details(filters, rollups.URLS, ("metric", "url")):
+        (total if metric == Metric.URL_CLICKED else unique)[url] += count
+    return [UrlCount(url, count, unique[url]) for url, count in total.most_common()]
+
+
+def times(filters: Filters) -> dict[str, Timing]:
+    """How long messages took from being accepted until sent, delivered and viewed."""
+    histograms: dict[str, Counter[int]] = defaultdict(Counter)
+    for metric, bucket, count in counted.details(filters, tuple(_TIMES), ("metric", "code")):
+        histograms[_TIMES[Metric(metric)]][bucket] += count
+    return {name: timing(histograms[name]) for name in _TIMES.values()}
+
+
+def first_at() -> datetime | None:
+    """When the first thing was counted, to the quarter of an hour."""
+    folded = StatPoint.objects.filter(span=Span.QUARTER).aggregate(first=Min("at"))["first"]
+    pending = StatCount.objects.aggregate(first=Min("minute"))["first"]
+    return min(filter(None, (folded, pending)), default=None)
+
+
+def last_accepted(filters: Filters, by: str) -> dict[Any, datetime]:
+    """The last minute of each provider_id or template in which a message was accepted."""
+    return {key: sql.datetimes(at) for key, at in counted.last_accepted(filters, (by,))}

@@ -1,0 +1,314 @@
+"""Opting out and in by reply, from the webhook to CleverTap's subscribe API."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audience import opting, subscribing
+from audience.models import Contact, OptChange, OptSetting, PhoneChoice, Subscription
+from audience.opting import Words, words_of
+from callbacks import ingest
+from callbacks.models import Reply as StoredReply
+from providers.messages import Reply
+from providers.models import Provider
+from simulator.server import Simulator
+from tests.audience.conftest import contact, taken_over
+from tests.gateway import call_back
+
+pytestmark = pytest.mark.django_db
+
+WORDS = Words(words_of("STOP\nStop promotions\noptout|*"), words_of("START\n"), tells=False)
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+_ids = itertools.count(1)
+
+
+@pytest.mark.parametrize(
+    ("reply", "found"),
+    [
+        (Reply("text", "1", text="STOP"), (True, "keyword", "STOP")),
+        (Reply("text", "1", text="  stop!! "), (True, "keyword", "  stop!! ")),
+        (Reply("text", "1", text="“Stop  promotions.”"), (True, "keyword", "“Stop  promotions.”")),
+        (Reply("text", "1", text="start"), (False, "keyword", "start")),
+        (Reply("button", "1", text="Stop promotions"), (True, "button", "Stop promotions")),
+        (
+            Reply("button", "1", text="No, thanks", payload="OptOut|88"),
+            (True, "button", "No, thanks [OptOut|88]"),
+        ),
+        (Reply("interactive", "1", text="Start"), (False, "button", "Start")),
+        (Reply("text", "1", text="Please stop by tomorrow"), None),
+        (Reply("text", "1", text="stop it"), None),
+        (Reply("text", "1", text="optout"), None),
+        (Reply("text", "1", text="", payload="stop"), None),
+        (Reply("text", "1", text="..."), None),
+        (Reply("image", "1", text="stop"), None),
+    ],
+)
+def test_what_counts_as_a_wish(reply: Reply, found: Any) -> None:
+    assert opting.wish(reply, WORDS) == found
+
+
+@pytest.fixture
+def shop(provider: Provider) -> Provider:
+    OptSetting.objects.create(provider=provider)
+    taken_over(
+        "identity,phone,MSG-whatsapp\nann,+15550100777,TRUE\nbob,+15550100777,\nzoe,+15550100888,TRUE\n"
+    )
+    return provider
+
+
+def write(
+    provider: Provider, text: str, sender: str = "15550100777", at: datetime = NOW, **more: Any
+) -> None:
+    payload = {
+        "payloadVersion": "0.1", "from": sender, "wabaNumber": "15550001111", "type": "text",
+        "timestamp": str(int(at.timestamp())), "text": {"body": text},
+    }  # fmt: skip
+    call_back(provider, "inbound", payload | more)
+
+
+def states() -> dict[str, tuple[bool, bool]]:
+    return {row.identity: (row.opted_in, row.dnd) for row in Contact.objects.all()}
+
+
+def test_a_stop_holds_for_the_number(shop: Provider) -> None:
+    write(shop, "Stop.")
+    ingest.drain()
+    assert states() == {"ann": (True, True), "bob": (False, True), "zoe": (True, False)}
+    reply = StoredReply.objects.get()
+    for who in ("ann", "bob"):
+        change = OptChange.objects.get(contact__identity=who, why="keyword")
+        assert (change.to, change.proof, change.reply_id, change.phone) == (
+            "stop", "Stop.", reply.pk, "15550100777",
+        )  # fmt: skip
+        assert (change.provider, change.at) == (shop, NOW)
+
+
+def test_a_start_clears_it_and_opts_in(shop: Provider) -> None:
+    write(shop, "STOP")
+    write(shop, "Start", at=NOW + timedelta(hours=1))
+    ingest.drain()
+    assert states()["bob"] == (True, False)
+    kept = OptChange.objects.filter(contact__identity="bob").order_by("id").values_list("to", "why")
+    assert list(kept) == [("stop", "keyword"), ("in", "keyword")]
+
+
+def test_a_tap_on_a_button(shop: Provider) -> None:
+    OptSetting.objects.update(stop_words="optout|*")
+    write(shop, "", type="button", button={"payload": "optout|88", "text": "Stop promotions"})
+    ingest.drain()
+    assert OptChange.objects.filter(why="button", proof="Stop promotions [optout|88]").count() == 2
+
+
+def test_replies_in_the_wrong_order(shop: Provider) -> None:
+    """Whatever comes in first, what was written last counts; everything is kept."""
+    write(shop, "START", at=NOW + timedelta(hours=1))
+    ingest.drain()
+    write(shop, "STOP", at=NOW)
+    ingest.drain()
+    assert states()["ann"] == (True, False)
+    assert OptChange.objects.filter(contact__identity="ann", why="keyword").count() == 2
+
+
+def test_a_repeated_webhook_is_one_wish(shop: Provider) -> None:
+    for _ in range(3):
+        write(shop, "STOP")
+        ingest.drain()
+    assert OptChange.objects.filter(contact__identity="ann", why="keyword").count() == 1
+
+
+def test_a_number_that_nobody_has_yet(shop: Provider) -> None:
+    write(shop, "STOP", sender="15550100999")
+    ingest.drain()
+    change = OptChange.objects.get(phone="15550100999")
+    assert (change.contact, change.to) == (None, "stop")
+    taken_over("identity,phone,MSG-whatsapp\nnew,+15550100999,TRUE\n")
+    assert (contact("new").opted_in, contact("new").dnd) == (True, True)
+
+
+def test_a_list_uploaded_again_disturbs_nobody(shop: Provider) -> None:
+    write(shop, "STOP")
+    ingest.drain()
+    taken_over("identity,phone,MSG-whatsapp\nann,+15550100777,TRUE\nann2,+15550100777,TRUE\n")
+    assert not contact("ann").reachable
+    assert not contact("ann2").reachable
+
+
+def test_providers_without_words_pay_nothing(provider: Provider, settings: Any) -> None:
+    settings.PROVIDER_CACHE_SECONDS = 60.0
+    reply = [(1, Reply("text", "15550100777", text="STOP"))]
+    opting.heed(provider, reply, NOW)
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        assert opting.heed(provider, reply, NOW) == 0
+    assert len(queries) == 0
+    assert not OptChange.objects.exists()
+
+
+def test_words_that_were_emptied(shop: Provider) -> None:
+    OptSetting.objects.update(stop_words="\n . \n", start_words="")
+    write(shop, "")
+    write(shop, ".")
+    ingest.drain()
+    assert not OptChange.objects.exclude(why="csv").exists()
+
+
+@given(st.permutations(range(6)), st.lists(st.booleans(), min_size=6, max_size=6))
+def test_any_order_ends_the_same(order: list[int], stops: list[bool]) -> None:
+    PhoneChoice.objects.all().delete()
+    Contact.objects.all().delete()
+    provider = Provider.objects.first() or _provider()
+    Contact.objects.create(identity="a", phone="15550100777", created_at=NOW, updated_at=NOW)
+    for position in order:
+        text = "stop" if stops[position] else "start"
+        stamp = int(NOW.timestamp()) + position
+        opting.heed(
+            provider, [(position, Reply("text", "15550100777", text=text, timestamp=stamp))], timezone.now()
+        )
+    assert contact("a").dnd == stops[5]
+    assert PhoneChoice.objects.get().stopped == stops[5]
+
+
+def _provider() -> Provider:
+    from tests.factories import make_provider
+
+    made = make_provider()
+    OptSetting.objects.create(provider=made)
+    return made
+
+
+def test_an_operator_decides_too(shop: Provider) -> None:
+    ann = contact("ann")
+    assert opting.by_operator(ann, OptChange.To.STOP, "mira", "asked by phone", NOW)
+    assert not opting.by_operator(ann, OptChange.To.STOP, "mira", "asked again", NOW)
+    change = OptChange.objects.get(why="admin")
+    assert (change.by, change.proof, contact("ann").dnd, contact("bob").dnd) == (
+        "mira", "asked by phone", True, False,
+    )  # fmt: skip
+
+
+# CleverTap is told
+
+
+@pytest.fixture
+def telling(shop: Provider, simulator: Simulator) -> Provider:
+    OptSetting.objects.update(
+        subscribe_url=f"{simulator.url}/sink/shop/subscribe",
+    )
+    setting = OptSetting.objects.get()
+    setting.account = {"account_id": "SHOP-1", "passcode": "secret-passcode"}
+    setting.save()
+    opting.forget()
+    return shop
+
+
+def told(simulator: Simulator) -> list[tuple[str, str]]:
+    return [(one["value"], one["status"]) for record in simulator.sink for one in record.payload["d"]]
+
+
+def test_clevertap_is_told_once_a_number(telling: Provider, simulator: Simulator) -> None:
+    write(telling, "STOP")
+    write(telling, "hello")
+    ingest.drain()
+    assert subscribing.drain() == 1
+    assert told(simulator) == [("+15550100777", "Unsubscribe")]
+    row = Subscription.objects.get()
+    assert (row.state, row.attempts, row.error) == (Subscription.State.DONE, 1, "")
+    assert subscribing.drain() == 0
+
+
+def test_only_the_last_word_of_a_number_is_told(telling: Provider, simulator: Simulator) -> None:
+    simulator.behaviour.sink_mode = "down"
+    write(telling, "STOP")
+    ingest.drain()
+    subscribing.drain()
+    write(telling, "START", at=NOW + timedelta(hours=1))
+    write(telling, "STOP", sender="15550100888")
+    ingest.drain()
+    simulator.behaviour.sink_mode = "ok"
+    assert subscribing.drain() == 0, "a later one does not overtake one that waits"
+    Subscription.objects.update(next_attempt_at=timezone.now())
+    assert subscribing.drain() == 2
+    assert told(simulator) == [("+15550100777", "Resubscribe"), ("+15550100888", "Unsubscribe")]
+
+
+@pytest.mark.parametrize("mode", ["down", "close"])
+def test_an_api_that_is_down_is_tried_again(telling: Provider, simulator: Simulator, mode: Any) -> None:
+    simulator.behaviour.sink_mode = mode
+    write(telling, "STOP")
+    ingest.drain()
+    assert subscribing.drain() == 0
+    row = Subscription.objects.get()
+    assert (row.state, row.attempts) == (Subscription.State.PENDING, 1)
+    assert row.next_attempt_at > timezone.now()
+    assert row.error
+    assert not subscribing.due()
+    Subscription.objects.update(created_at=timezone.now() - timedelta(days=4), next_attempt_at=timezone.now())
+    subscribing.drain()
+    assert Subscription.objects.get().state == Subscription.State.PARKED
+
+
+def test_what_is_not_processed_is_parked_alone(telling: Provider, simulator: Simulator) -> None:
+    simulator.behaviour.sink_mode, simulator.behaviour.sink_unprocessed = "unprocessed", {"+15550100888"}
+    write(telling, "STOP")
+    write(telling, "STOP", sender="15550100888")
+    ingest.drain()
+    assert subscribing.drain() == 1
+    parked = Subscription.objects.get(state=Subscription.State.PARKED)
+    assert (parked.phone, parked.error) == ("15550100888", "CleverTap: the record was not processed [555]")
+    simulator.behaviour.sink_mode = "ok"
+    assert subscribing.retry([parked.pk], timezone.now()) == 1
+    assert subscribing.drain() == 1
+
+
+def test_a_refused_call_is_repeated_one_by_one(telling: Provider, simulator: Simulator) -> None:
+    simulator.behaviour.sink_mode = "reject_4xx"
+    write(telling, "STOP")
+    write(telling, "STOP", sender="15550100888")
+    ingest.drain()
+    subscribing.drain()
+    assert [len(one.payload["d"]) for one in simulator.sink_refused] == [2, 1, 1]
+    assert (
+        Subscription.objects.filter(state=Subscription.State.PARKED, error__startswith="HTTP 400").count()
+        == 2
+    )
+
+
+def test_wrong_credentials_wait_for_better_ones(telling: Provider, simulator: Simulator) -> None:
+    setting = OptSetting.objects.get()
+    setting.account = {}
+    setting.save()
+    write(telling, "STOP")
+    ingest.drain()
+    subscribing.drain()
+    row = Subscription.objects.get()
+    assert (row.state, row.error[:8]) == (Subscription.State.PENDING, "HTTP 401")
+
+
+def test_what_a_number_has_overtaken_is_not_retried(telling: Provider) -> None:
+    now = timezone.now()
+    values = {"provider": telling, "phone": "1", "created_at": now, "next_attempt_at": now}
+    old = Subscription.objects.create(status="Unsubscribe", state=Subscription.State.PARKED, **values)
+    Subscription.objects.create(status="Resubscribe", state=Subscription.State.DONE, **values)
+    assert subscribing.retry([old.pk], now) == 0
+
+
+def test_a_setting_that_was_taken_away(telling: Provider) -> None:
+    write(telling, "STOP")
+    ingest.drain()
+    OptSetting.objects.update(subscribe_url="")
+    subscribing.drain()
+    assert "no subscribe API set" in Subscription.objects.get().error
+
+
+def test_the_passcode_is_kept_encrypted(telling: Provider) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT account FROM audience_optsetting")
+        assert "secret-passcode" not in cursor.fetchone()[0]

@@ -1,0 +1,258 @@
+"""What a filter says, and whom the database finds for it: the same on PostgreSQL and SQLite."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audience.models import Contact
+from broadcasts import filters, selecting
+from campaigns import ledger
+from campaigns.models import Message, Status
+from providers.messages import Outcome, StatusUpdate
+from providers.models import Provider
+from tests.broadcasts.conftest import add, happen
+from tests.factories import MessageFactory
+
+DAY = timedelta(days=1)
+NOW = timezone.now()
+
+
+def one(**condition: Any) -> Any:
+    return {"groups": [{"conditions": [condition]}]}
+
+
+def found(value: Any) -> set[str]:
+    rows = selecting.contacts(filters.read(value), timezone.now())
+    return set(rows.values_list("identity", flat=True))
+
+
+def attribute(op: str, *values: str, name: str = "Plan") -> Any:
+    return one(kind="attribute", name=name, op=op, values=list(values))
+
+
+@pytest.fixture
+def three(db: None) -> None:
+    add(
+        "gold",
+        phone="+919812300001",
+        name="Ána",
+        Plan="Gold",
+        Age=42,
+        City=["Pune", "Goa"],
+        Vip=True,
+        Renewal=date(10),
+    )
+    add(
+        "silver",
+        phone="+919812300002",
+        name="Bo",
+        email="bo@shop.example",
+        Plan="silver",
+        Age=18,
+        Vip=False,
+        Renewal=date(-10),
+    )
+    add("none", opted_in=False, gender="F")
+
+
+def date(days: int) -> str:
+    return f"$D_{int((NOW + days * DAY).timestamp())}"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({}, {"gold", "silver", "none"}),
+        (attribute("is", "gold"), {"gold"}),
+        (attribute("is", "GOLD", "Silver"), {"gold", "silver"}),
+        (attribute("is_not", "gold"), {"silver", "none"}),
+        (attribute("contains", "ILV"), {"silver"}),
+        (attribute("contains", "%"), set()),
+        (attribute("begins", "go"), {"gold"}),
+        (attribute("known"), {"gold", "silver"}),
+        (attribute("unknown"), {"none"}),
+        (attribute("is", "42", name="Age"), {"gold"}),
+        (attribute("is", "42.0", name="Age"), {"gold"}),
+        (attribute("more_than", "18", name="Age"), {"gold"}),
+        (attribute("at_least", "18", name="Age"), {"gold", "silver"}),
+        (attribute("less_than", "42", name="Age"), {"silver"}),
+        (attribute("at_most", "1e3", name="Age"), {"gold", "silver"}),
+        (attribute("at_least", "0", name="Plan"), set()),  # a text is no number
+        (attribute("is", "true", name="Vip"), {"gold"}),
+        (attribute("is", "goa", name="City"), {"gold"}),
+        (attribute("is_not", "goa", name="City"), {"silver", "none"}),
+        (attribute("next_days", "11", name="Renewal"), {"gold"}),
+        (attribute("next_days", "5", name="Renewal"), set()),
+        (attribute("last_days", "11", name="Renewal"), {"silver"}),
+        (attribute("before", "2000-01-01", name="Renewal"), set()),
+        (attribute("from", "2000-01-01", name="Renewal"), {"gold", "silver"}),
+        (attribute("from", "2000-01-01", name="Plan"), set()),
+        (one(kind="field", name="name", op="is", values=["bo"]), {"silver"}),
+        (one(kind="field", name="phone", op="is", values=["+91 98123 00001"]), {"gold"}),
+        (one(kind="field", name="email", op="unknown"), {"gold", "none"}),
+        (one(kind="field", name="identity", op="begins", values=["S"]), {"silver"}),
+        (one(kind="field", name="gender", op="is_not", values=["f"]), {"gold", "silver"}),
+        (one(kind="consent", state="reachable"), {"gold", "silver"}),
+        (one(kind="consent", state="not_opted_in"), {"none"}),
+    ],
+)  # fmt: skip
+def test_attributes_fields_and_consent(three: None, value: Any, expected: set[str]) -> None:
+    assert found(value) == expected
+
+
+def test_groups_are_joined_as_they_say(three: None) -> None:
+    gold = {"kind": "attribute", "name": "Plan", "op": "is", "values": ["gold"]}
+    young = {"kind": "attribute", "name": "Age", "op": "less_than", "values": ["30"]}
+    agreed = {"kind": "consent", "state": "opted_in"}
+    either = {"match": "any", "conditions": [gold, young]}
+    assert found({"groups": [either, {"conditions": [agreed]}]}) == {"gold", "silver"}
+    assert found({"groups": [{"conditions": [gold, young]}]}) == set()
+    assert found({"match": "any", "groups": [{"conditions": [gold]}, {"conditions": [young]}]}) == {
+        "gold",
+        "silver",
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["2024", 'a "quoted" key', "dots.and[0]", "$", "ключ", "back\\slash", "' OR 1=1 --", "%s"]
+)
+def test_any_name_is_a_name(db: None, name: str) -> None:
+    add("x", **{name: "here"})
+    add("y", Other="here")
+    assert found(attribute("is", "here", name=name)) == {"x"}
+    assert found(attribute("unknown", name=name)) == {"y"}
+
+
+@given(
+    value=st.one_of(st.text(max_size=20), st.integers(-(2**53), 2**53), st.floats(-1e15, 1e15), st.booleans())
+)
+def test_what_is_kept_is_found_again(db: None, value: Any) -> None:
+    if isinstance(value, str) and (
+        "\0" in value or not value.strip() or "\ud800" <= max(value, default="") <= "\udfff"
+    ):
+        return
+    Contact.objects.all().delete()
+    Contact.objects.create(identity="x", attributes={"k": value}, created_at=NOW, updated_at=NOW)
+    text = value if isinstance(value, str) else json.dumps(value)
+    assert found(attribute("is", text, name="k")) == {"x"}
+    assert found(attribute("is_not", text, name="k")) == set()
+
+
+def test_events(db: None) -> None:
+    for identity in ("often", "once", "never"):
+        add(identity)
+    for days in (1, 2, 40):
+        happen("often", "Charged", NOW - days * DAY, Amount=100 * days, Items=["Shoes", "Hat"])
+    happen("once", "Charged", NOW - 20 * DAY, Amount=5)
+
+    def did(**values: Any) -> set[str]:
+        return found(one(kind="event", name="Charged", **values))
+
+    assert did() == {"often", "once"}
+    assert did(did=False) == {"never"}
+    assert did(days=7) == {"often"}
+    assert did(days=7, did=False) == {"once", "never"}
+    assert did(times=2) == {"often"}
+    assert did(times=3, days=30) == set()
+    assert did(times=2, did=False) == {"once", "never"}
+    assert did(where=[{"name": "Amount", "op": "less_than", "values": ["50"]}]) == {"once"}
+    assert did(where=[{"name": "Items", "op": "is", "values": ["hat"]}], days=1) == set()
+    assert did(where=[{"name": "Items", "op": "is", "values": ["hat"]}], days=2) == {"often"}
+
+
+def sent(provider: Provider, to: str, *kinds: str, days: int = 0, **values: Any) -> Message:
+    at = NOW - days * DAY
+    message = MessageFactory(
+        provider=provider, to=to, accepted_at=at, status=Status.SENDING, attempt=1, **values
+    )
+    ledger.record_attempts(
+        provider.pk, [ledger.Tried(message.pk, 1, at, Outcome.ACCEPTED, bsp_id=f"b{message.pk}")]
+    )
+    updates = [StatusUpdate(kind, timestamp=int(at.timestamp()), bsp_id=f"b{message.pk}") for kind in kinds]  # type: ignore[arg-type]
+    ledger.record(provider.pk, updates)
+    return message
+
+
+def test_what_became_of_messages(provider: Provider) -> None:
+    reader = add("reader", phone="+919812300001")
+    clicker = add("clicker", phone="+919812300002")
+    add("stranger", phone="+919812300003")
+    add("nobody", opted_in=False)
+    sent(provider, reader.phone, "delivered", "read", days=10, campaign="111")
+    sent(provider, clicker.phone, "delivered", "clicked", campaign="222", template="sale")
+    sent(provider, "919812300003", "delivered", untracked=True)  # a test
+
+    def with_message(**values: Any) -> set[str]:
+        return found(one(kind="message", **values))
+
+    assert with_message(what="received") == {"reader", "clicker"}
+    assert with_message(what="received", days=5) == {"clicker"}
+    assert with_message(what="received", did=False) == {"stranger", "nobody"}
+    assert with_message(what="read") == {"reader"}
+    assert with_message(what="read", campaign="222") == set()
+    assert with_message(what="clicked", template="sale") == {"clicker"}
+    assert with_message(what="sent", days=5) == {"clicker"}
+    assert with_message(what="replied") == set()
+    from campaigns import events
+
+    events.add_replies(provider.pk, {Message.objects.get(to=reader.phone).pk: NOW}, NOW)
+    assert with_message(what="replied", days=1) == {"reader"}
+
+
+@pytest.mark.parametrize(
+    ("value", "place", "words"),
+    [
+        ([1], "", "cannot be read"),
+        ({"groups": [{}]}, "groups.0", "no condition"),
+        ({"groups": [{"conditions": [{"kind": "x"}]}]}, "groups.0.conditions.0", "cannot be read"),
+        (attribute("is"), "groups.0.conditions.0", "no value"),
+        (attribute("is", "x", name=""), "groups.0.conditions.0", "Choose a property"),
+        (attribute("at_least", "many"), "groups.0.conditions.0", "“many” is no number"),
+        (attribute("at_least", "nan"), "groups.0.conditions.0", "is no number"),
+        (attribute("before", "31.3.2026"), "groups.0.conditions.0", "Write it as 2026-03-31"),
+        (attribute("before", "2026-02-30"), "groups.0.conditions.0", "is no date"),
+        (attribute("last_days", "0"), "groups.0.conditions.0", "1 to 3650"),
+        (attribute("is", "a\0b"), "groups.0.conditions.0", "null character"),
+        (one(kind="field", name="attributes", op="is", values=["x"]), "groups.0.conditions.0", "no field"),
+        (
+            one(kind="field", name="name", op="at_least", values=["5"]),
+            "groups.0.conditions.0",
+            "does not go with",
+        ),
+        (one(kind="event", name=" "), "groups.0.conditions.0", "Choose an event"),
+        (one(kind="event", name="x", days=0), "groups.0.conditions.0", "days"),
+        (one(kind="message", what="read", days=5000), "groups.0.conditions.0", "days"),
+        ({"groups": [{"conditions": [{"kind": "consent", "state": "dnd"}] * 51}]}, "", "more than 50"),
+    ],
+)
+def test_a_wrong_filter_says_where_and_why(value: Any, place: str, words: str) -> None:
+    with pytest.raises(filters.Wrong) as error:
+        filters.read(value)
+    assert words in error.value.problems[place]
+
+
+def test_a_filter_in_words() -> None:
+    value = {
+        "groups": [
+            {"conditions": [{"kind": "attribute", "name": "City", "op": "is", "values": ["Pune", "Goa"]}]},
+            {
+                "match": "any",
+                "conditions": [
+                    {"kind": "message", "what": "read", "did": False, "days": 30},
+                    {"kind": "event", "name": "Charged", "times": 2, "days": 7,
+                     "where": [{"name": "Amount", "op": "at_least", "values": ["100"]}]},
+                ],
+            },
+        ]
+    }  # fmt: skip
+    assert filters.describe(filters.read(value)) == (
+        "City is Pune or Goa and (did not read a message in the last 30 days or did Charged at least 2 times "
+        "in the last 7 days where Amount is at least 100)"
+    )
+    assert filters.describe(filters.EVERYBODY) == "Everybody"
+    assert filters.read(filters.plain(filters.read(value))) == filters.read(value)

@@ -1,0 +1,383 @@
+"""Segments and campaigns in the admin: written step by step, launched, watched, stopped."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.utils import timezone
+
+from broadcasts import running, steering
+from broadcasts.models import Broadcast, Listed, Recipient, Segment
+from campaigns.models import Message
+from providers.models import Provider
+from tests.admin.conftest import looker, operator, operator_user, signed_in
+from tests.broadcasts.conftest import add, happen, launched, make_broadcast, make_template, sums, work
+
+__all__ = ["looker", "operator", "operator_user", "signed_in"]
+
+Kind, State, Who = Broadcast.Kind, Broadcast.State, Broadcast.Who
+LIST = "/admin/broadcasts/broadcast/"
+PUNE = {"groups": [{"conditions": [{"kind": "attribute", "name": "City", "op": "is", "values": ["Pune"]}]}]}
+
+
+def page(client: Client, url: str) -> str:
+    answer = client.get(url, follow=True)
+    assert answer.status_code == 200, url
+    return re.sub(r"\s+", " ", answer.content.decode())
+
+
+def post(client: Client, url: str, **data: Any) -> str:
+    answer = client.post(url, data, follow=True)
+    assert answer.status_code == 200, url
+    return re.sub(r"\s+", " ", answer.content.decode())
+
+
+def step(broadcast: Broadcast, name: str) -> str:
+    return f"{LIST}{broadcast.pk}/step/{name}/"
+
+
+@pytest.fixture
+def two(db: None) -> None:
+    add("mira", phone="+919812300001", name="Mira", City="Pune")
+    add("bo", phone="+919812300002", name="Bo", City="Goa")
+    add("out", phone="+919812300003", opted_in=False, City="Pune")
+
+
+# Segments
+
+
+def count(client: Client, value: Any) -> Any:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return client.post("/admin/broadcasts/segment/count/", {"filter": text}).json()
+
+
+def test_a_segment_is_counted_as_it_is_built(operator: Client, two: None) -> None:
+    assert count(operator, {}) == {"people": 3, "reachable": 2, "words": "Everybody"}
+    assert count(operator, PUNE) == {"people": 2, "reachable": 1, "words": "City is Pune"}
+    wrong = {"groups": [{"conditions": [{"kind": "event", "name": ""}]}]}
+    assert count(operator, wrong) == {"problems": {"groups.0.conditions.0": "Choose an event."}}
+    assert "JSON" in count(operator, "{")["problems"][""]
+    assert operator.get("/admin/broadcasts/segment/count/").status_code == 405
+
+
+def test_a_segment_is_saved_and_shown(operator: Client, looker: Client, two: None) -> None:
+    add_url = "/admin/broadcasts/segment/add/"
+    shown = post(operator, add_url, name="Pune", filter='{"groups": [{"conditions": []}]}')
+    assert "This group has no condition." in shown
+    post(operator, add_url, name="Pune", filter=json.dumps(PUNE))
+    segment = Segment.objects.get()
+    assert (segment.by, segment.words) == ("mira", "City is Pune")
+    for client in (operator, looker):
+        assert "City is Pune" in page(client, "/admin/broadcasts/segment/")
+        page(client, f"/admin/broadcasts/segment/{segment.pk}/change/")
+    looked = looker.post(f"/admin/broadcasts/segment/{segment.pk}/change/", {"name": "x", "filter": "{}"})
+    assert looked.status_code == 403
+
+
+def test_a_segment_in_use_is_not_deleted(operator: Client, provider: Provider) -> None:
+    segment = Segment.objects.create(name="all")
+    url = f"/admin/broadcasts/segment/{segment.pk}/delete/"
+    make_broadcast(provider, who=Who.SEGMENT, segment=segment)
+    assert operator.get(url).status_code == 403
+    Broadcast.objects.all().delete()
+    assert operator.get(url).status_code == 200
+
+
+# Writing one
+
+
+def test_a_campaign_is_written_and_launched(operator: Client, provider: Provider, two: None) -> None:
+    template = make_template(provider)
+    segment = Segment.objects.create(name="Pune", filter=PUNE)
+    shown = post(operator, f"{LIST}add/", name="Sale", kind="one_time", provider=provider.pk)
+    broadcast = Broadcast.objects.get()
+    assert "2. Who" in shown
+    assert "When" not in shown.partition("</nav>")[0].rpartition("<nav")[2]
+
+    shown = post(operator, step(broadcast, "who"), who="segment", filter="")
+    assert "Choose the segment." in shown
+    shown = post(operator, step(broadcast, "who"), who="segment", segment=segment.pk, filter="")
+    assert "Choose a template" in shown
+
+    url = step(broadcast, "message")
+    shown = post(
+        operator, url, action="refresh", variants=1, **{"v0-percent": 100, "v0-template": template.pk}
+    )
+    assert 'name="v0-slot-body-2"' in shown
+    texts = {"v0-percent": 100, "v0-template": template.pk, "v0-slot-body-1": "{{ profile.name | there }}"}
+    shown = post(operator, url, action="save", variants=1, **texts)
+    assert "This field is required." in shown
+    shown = post(operator, url, action="save", variants=1, **texts | {"v0-slot-body-2": "{{ oops }}"})
+    assert "is no reference" in shown
+    shown = post(operator, url, action="save", variants=1, **texts | {"v0-slot-body-2": "tea"})
+    assert "Messages per 5 minutes" in shown
+
+    shown = post(
+        operator, step(broadcast, "delivery"), zone="UTC", quiet_from="21:00", throttle=100, error_percent=10
+    )
+    assert "both a beginning and an end" in shown
+    values = {"zone": "UTC", "throttle": 100, "error_percent": 10, "cap_count": 3, "cap_days": 7}
+    shown = post(operator, step(broadcast, "delivery"), **values)
+    assert "Before it can be launched" not in shown
+    assert "The segment Pune: City is Pune" in shown
+    assert "100 messages per 5 minutes" in shown
+
+    estimated = page(operator, f"{LIST}{broadcast.pk}/estimate/")
+    assert "messages, to 2 people who are meant" in estimated
+    assert "Not opted in</td><td>1" in estimated
+
+    shown = post(operator, step(broadcast, "review"))
+    assert "It begins in a moment." in shown
+    work(broadcast)
+    assert sums(broadcast) == {"queued": 1, "excluded": 1}
+    assert json.loads(Message.objects.get().content)["body"] == [{"text": "Mira"}, {"text": "tea"}]
+    shown = page(operator, f"{LIST}{broadcast.pk}/change/")
+    assert 'id="count-queued">1<' in shown
+    assert "Not opted in" in shown
+    assert "Launched." in shown
+    assert page(operator, step(broadcast, "who")) == shown or "Recipients" in page(
+        operator, step(broadcast, "who")
+    )
+
+
+def test_variants_are_added_removed_and_must_sum_up(operator: Client, provider: Provider, two: None) -> None:
+    template = make_template(provider)
+    broadcast = make_broadcast(provider, variants=[])
+    url = step(broadcast, "message")
+    one = {"v0-percent": 100, "v0-template": template.pk, "v0-slot-body-1": "x", "v0-slot-body-2": "y"}
+    shown = post(operator, url, action="add", variants=1, **one)
+    assert shown.count('value="50"') == 2
+    assert shown.count('value="x"') == 2
+    both = one | {key.replace("v0", "v1"): value for key, value in one.items()}
+    shown = post(operator, url, action="save", variants=2, **both)
+    assert "must sum to 100" in shown
+    post(operator, url, action="save", variants=2, **both | {"v0-percent": 70, "v1-percent": 30})
+    broadcast.refresh_from_db()
+    assert [(each.name, each.percent) for each in broadcast.messages] == [("A", 70), ("B", 30)]
+    shown = page(operator, url)
+    assert "Remove variant B" in shown
+    shown = post(operator, url, action="remove-0", variants=2, **both)
+    assert "Remove variant" not in shown
+    assert 'value="100"' in shown
+
+
+def test_the_preview_shows_real_contacts(operator: Client, provider: Provider, two: None) -> None:
+    template = make_template(provider)
+    broadcast = make_broadcast(provider)
+    url = step(broadcast, "message")
+    texts = {"v0-percent": 100, "v0-template": template.pk, "v0-slot-body-1": "{{profile.name}}"}
+    shown = post(
+        operator, url, action="preview", variants=1, sample=1, **texts | {"v0-slot-body-2": "{{profile.Age}}"}
+    )
+    assert ">Bo</span>" in shown
+    assert "profile.Age is not known. This person would get no message." in shown
+    assert "<html" not in shown
+    assert ">Mira</span>" in page(operator, url)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"kind": Kind.ACTION}, "It is not said which event sets a message off."),
+        ({"kind": Kind.INACTION, "event_name": "Cart"}, "It is not said what must not happen"),
+        ({"kind": Kind.DATE}, "It is not said which date sets a message off."),
+        ({"who": Who.SEGMENT}, "No segment is chosen."),
+        ({"who": Who.LIST}, "No list has been uploaded."),
+        ({"variants": []}, "There is no message yet."),
+        ({"starts_at": timezone.now() - timedelta(hours=1)}, "at a time that has passed"),
+        ({"ends_at": timezone.now() - timedelta(hours=1)}, "It would end before it begins."),
+    ],
+)
+def test_what_is_missing_is_said_and_nothing_launched(
+    operator: Client, provider: Provider, two: None, values: dict[str, Any], words: str
+) -> None:
+    broadcast = make_broadcast(provider, **values)
+    assert words in post(operator, step(broadcast, "review"))
+    broadcast.refresh_from_db()
+    assert broadcast.state == State.DRAFT
+
+
+def test_a_message_that_cannot_be_sent_is_found_before_the_launch(
+    operator: Client, provider: Provider, two: None
+) -> None:
+    make_template(
+        provider, components=[{"type": "HEADER", "format": "IMAGE"}, {"type": "BODY", "text": "Look"}]
+    )
+    variant = {
+        "name": "A",
+        "percent": 100,
+        "template": "hello",
+        "language": "en",
+        "values": {"header": "no address"},
+    }
+    broadcast = make_broadcast(provider, variants=[variant])
+    shown = page(operator, step(broadcast, "review"))
+    assert "Variant A, tried on mira: " in shown
+    Provider.objects.update(state="paused", paused_reason="No money.")
+    assert "is paused: No money." in page(operator, step(broadcast, "review"))
+
+
+def test_event_values_need_an_event(operator: Client, provider: Provider, two: None) -> None:
+    variant = {"name": "A", "percent": 100, "template": "hello", "language": "en"}
+    texts = {"body.1": "{{event.Film}}", "body.2": "x"}
+    broadcast = make_broadcast(provider, variants=[variant | {"values": texts}])
+    assert "no event sets it off, so event.Film is never known" in page(operator, step(broadcast, "review"))
+
+
+def test_a_list_is_uploaded(operator: Client, provider: Provider, two: None) -> None:
+    broadcast = make_broadcast(provider)
+    file = SimpleUploadedFile("people.csv", b"Phone;Identity\n1;mira\n2;nobody\n3;mira\n4;\n5;out\n")
+    post(operator, step(broadcast, "who"), who="list", filter="", file=file)
+    broadcast.refresh_from_db()
+    assert (broadcast.list_name, broadcast.list_unknown) == ("people.csv", 1)
+    assert set(Listed.objects.values_list("contact__identity", flat=True)) == {"mira", "out"}
+    plain = SimpleUploadedFile("p.txt", "bo\r\nmira\r\n".encode("utf-16"))  # no heading
+    post(operator, step(broadcast, "who"), who="list", filter="", file=plain)
+    assert set(Listed.objects.values_list("contact__identity", flat=True)) == {"bo", "mira"}
+    shown = post(
+        operator,
+        step(broadcast, "who"),
+        who="list",
+        filter="",
+        file=SimpleUploadedFile("x.xlsx", b"PK\x03\x04"),
+    )
+    assert "workbook" in shown
+    assert "Uploaded: p.txt, 2 contacts" in shown
+    estimated = page(operator, f"{LIST}{broadcast.pk}/estimate/")
+    assert "messages, to 2 people" in estimated
+
+
+def test_triggers_are_written(operator: Client, provider: Provider, two: None) -> None:
+    happen("mira", "Booked", Departure="$D_1900000000", Seats=2)
+    broadcast = make_broadcast(provider, kind=Kind.INACTION)
+    url = step(broadcast, "trigger")
+    shown = page(operator, url)
+    assert '<option value="Booked">' in shown
+    shown = post(operator, url, event_name="Cart", without="Cart", wait_minutes=0, event_where="[]")
+    assert "Choose another event" in shown
+    assert "within how many minutes" in shown
+    where = [{"name": "Seats", "op": "at_least", "values": ["2"]}]
+    post(operator, url, event_name="Booked", without="Paid", wait_minutes=30, event_where=json.dumps(where))
+    broadcast.refresh_from_db()
+    assert (broadcast.event_name, broadcast.without, broadcast.wait_minutes) == ("Booked", "Paid", 30)
+    assert broadcast.event_where == [{**where[0]}]
+    assert "The event Booked, and not Paid within 30 minutes" in page(operator, step(broadcast, "review"))
+    assert "would have been set off <strong>1</strong> times" in page(
+        operator, f"{LIST}{broadcast.pk}/estimate/"
+    )
+
+    post(operator, step(broadcast, "basics"), name="x", kind="date", provider=provider.pk)
+    shown = page(operator, url)
+    assert "Departure of the event Booked" in shown
+    values = {
+        "date_name": "Booked\nDeparture",
+        "offset": 2,
+        "side": "-",
+        "zone": "Asia/Kolkata",
+        "event_where": "[]",
+    }
+    assert "a time goes with days only" in post(operator, url, offset_unit="hours", at_time="10:00", **values)
+    post(operator, url, offset_unit="days", at_time="10:00", **values)
+    broadcast.refresh_from_db()
+    assert (broadcast.event_name, broadcast.date_name, broadcast.offset) == ("Booked", "Departure", -2)
+    assert broadcast.without == ""
+    assert "2 days before Departure of the event Booked, at 10:00 (Asia/Kolkata)" in page(
+        operator, step(broadcast, "review")
+    )
+
+
+def test_times_are_by_the_clock_that_was_chosen(operator: Client, provider: Provider) -> None:
+    broadcast = make_broadcast(provider)
+    post(operator, step(broadcast, "delivery"), zone="Asia/Kolkata", starts_at="2030-01-05T09:00")
+    broadcast.refresh_from_db()
+    assert broadcast.starts_at is not None
+    assert broadcast.starts_at.isoformat() == "2030-01-05T03:30:00+00:00"
+    assert 'value="2030-01-05T09:00"' in page(operator, step(broadcast, "delivery"))
+    assert "Begins</dt><dd>2030-01-05 09:00 (Asia/Kolkata)" in page(operator, step(broadcast, "review"))
+
+
+# Running one
+
+
+def test_its_buttons(operator: Client, provider: Provider, people: Any) -> None:
+    people(5)
+    broadcast = launched(make_broadcast(provider, throttle=2))
+    url = f"{LIST}{broadcast.pk}"
+    shown = page(operator, f"{url}/change/")
+    assert "The throttle allows 2 messages in 5 minutes; more in" in shown
+    for button in ("Pause", "Cancel", "Copy"):
+        assert f"/do/{button.lower()}/" in shown
+    assert "/do/end/" not in shown
+    assert "Paused by mira. Nothing is sent" in post(operator, f"{url}/do/pause/")
+    assert "Its state had changed meanwhile" in post(operator, f"{url}/do/pause/")
+    assert "data-open" in post(operator, f"{url}/do/resume/")
+    assert "for good" in post(operator, f"{url}/do/cancel/")
+    assert sums(broadcast)["waiting"] == 3
+    assert "Cancelled by mira." in post(operator, f"{url}/do/cancel/", confirmed="yes")
+    running.drain()
+    assert sums(broadcast) == {"queued": 2, "cancelled": 3}
+    assert "<html" not in page(operator, f"{url}/progress/")
+    post(operator, f"{url}/do/copy/")
+    assert Broadcast.objects.count() == 2
+    assert operator.post(f"{url}/do/nonsense/").status_code == 404
+
+
+def test_its_recipients(operator: Client, provider: Provider, two: None) -> None:
+    broadcast = launched(make_broadcast(provider))
+    url = "/admin/broadcasts/recipient/"
+    shown = page(operator, f"{url}?broadcast={broadcast.pk}")
+    assert all(identity in shown for identity in ("mira", "bo", "out"))
+    excluded = page(
+        operator, f"{url}?broadcast={broadcast.pk}&state={Recipient.State.EXCLUDED}&reason=not_opted_in"
+    )
+    assert ">out<" in excluded
+    assert ">bo<" not in excluded
+    assert ">bo<" not in page(operator, f"{url}?q=%2B919812300001")
+
+
+def test_a_test_is_sent_with_somebodys_values(operator: Client, provider: Provider, two: None) -> None:
+    broadcast = make_broadcast(provider)
+    url = f"{LIST}{broadcast.pk}/test/"
+    assert "A: hello" in page(operator, url)
+    assert "Not a phone number: x" in post(operator, url, numbers="x", variant="A", sample="1")
+    shown = post(operator, url, numbers="+15550001234", variant="A", sample="1")
+    assert "Test sent by mira" in shown
+    message = Message.objects.get()
+    assert (message.to, message.untracked) == ("15550001234", True)
+    assert json.loads(message.content)["body"][0] == {"text": "Bo"}
+
+
+def test_only_drafts_are_deleted(operator: Client, provider: Provider, two: None) -> None:
+    draft, begun = make_broadcast(provider), launched(make_broadcast(provider))
+    assert operator.get(f"{LIST}{begun.pk}/delete/").status_code == 403
+    post(operator, f"{LIST}{draft.pk}/delete/", post="yes")
+    assert list(Broadcast.objects.all()) == [begun]
+
+
+def test_who_may_only_look_changes_nothing(
+    looker: Client, signed_in: Callable[..., Client], provider: Provider, two: None
+) -> None:
+    draft, begun = make_broadcast(provider), launched(make_broadcast(provider))
+    assert "Spring sale" in page(looker, LIST)
+    for broadcast in (draft, begun):
+        assert "/do/" not in page(looker, f"{LIST}{broadcast.pk}/change/")
+    for url in (f"{LIST}add/", step(draft, "who"), f"{LIST}{draft.pk}/estimate/", f"{LIST}{begun.pk}/test/"):
+        assert looker.get(url).status_code == 403
+    for what in ("pause", "resume", "end", "cancel", "withdraw", "copy"):
+        assert looker.post(f"{LIST}{begun.pk}/do/{what}/", {"confirmed": "yes"}).status_code == 403
+    stranger = signed_in(["view_message"])
+    assert stranger.get(LIST).status_code == 403
+    assert stranger.get(f"{LIST}{begun.pk}/progress/").status_code == 403
+    assert stranger.post("/admin/broadcasts/segment/count/", {"filter": "{}"}).status_code == 403
+
+
+def test_a_scheduled_one_goes_back_to_being_written(operator: Client, provider: Provider, two: None) -> None:
+    broadcast = make_broadcast(provider, starts_at=timezone.now() + timedelta(days=1))
+    steering.launch(broadcast)
+    assert "It begins at" in page(operator, f"{LIST}{broadcast.pk}/change/")
+    assert "What you wrote" in post(operator, f"{LIST}{broadcast.pk}/do/withdraw/")

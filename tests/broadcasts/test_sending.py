@@ -1,0 +1,450 @@
+"""A broadcast from its launch to its end: who gets what, who does not and why."""
+
+import json
+from datetime import datetime, time, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from audience.models import Contact
+from broadcasts import planning, releasing, running, steering
+from broadcasts.models import Broadcast, Listed, Recipient
+from callbacks import audit
+from campaigns import ledger
+from campaigns.models import Campaign, Event, Forward, Message, StatCount, Status
+from providers.messages import Outcome, ReportCode, StatusUpdate
+from providers.models import Provider
+from templates_app.models import Template
+from tests.broadcasts.conftest import add, launched, make_broadcast, make_template, make_variant, sums, work
+
+State = Broadcast.State
+Reason = Recipient.Reason
+MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+
+
+def body(message: Message) -> list[str]:
+    return [value["text"] for value in json.loads(message.content)["body"]]
+
+
+def reasons(broadcast: Broadcast) -> dict[str, str]:
+    rows = broadcast.rows.filter(state=Recipient.State.EXCLUDED)
+    return dict(rows.values_list("contact__identity", "reason"))
+
+
+def test_everybody_who_may_gets_one_message(provider: Provider) -> None:
+    add("mira", phone="+919812300001", name="Mira")
+    add("nameless", phone="+919812300002")
+    add("out", phone="+919812300003", opted_in=False)
+    add("left alone", phone="+919812300004", **{"MSG-dndWhatsApp": True})
+    add("no number")
+    add("mira again", phone="+919812300001")
+    broadcast = launched(make_broadcast(provider))
+    assert sums(broadcast) == {"queued": 2, "excluded": 4}
+    assert reasons(broadcast) == {
+        "out": "not_opted_in",
+        "left alone": "dnd",
+        "no number": "no_phone",
+        "mira again": "same_number",
+    }
+    assert broadcast.state == State.DONE
+    messages = {message.to: message for message in Message.objects.all()}
+    assert {to: body(message) for to, message in messages.items()} == {
+        "919812300001": ["Mira", "a parcel"],
+        "919812300002": ["friend", "a parcel"],
+    }
+    first = messages["919812300001"]
+    row = Recipient.objects.get(message=first)
+    assert first.msg_id == f"wp|wp-{broadcast.pk}|{row.planned_at:%Y%m%d}|{row.pk}|A"
+    assert (first.campaign, first.variant, first.template) == (broadcast.code, "A", "hello")
+    assert (first.untracked, first.reported, first.status) == (False, False, Status.QUEUED)
+    assert Campaign.objects.get().name == "Spring sale"
+    assert not Listed.objects.exists()
+
+
+def report(message: Message, *kinds: str) -> None:
+    Message.objects.filter(pk=message.pk).update(status=Status.SENDING, attempt=1)
+    now = timezone.now()
+    ledger.record_attempts(
+        message.provider_id, [ledger.Tried(message.pk, 1, now, Outcome.ACCEPTED, bsp_id=f"b{message.pk}")]
+    )
+    updates = [
+        StatusUpdate(kind, bsp_id=f"b{message.pk}", code=ReportCode.OTHER if kind == "failed" else None)  # type: ignore[arg-type]
+        for kind in kinds
+    ]
+    ledger.record(message.provider_id, updates)
+
+
+@pytest.mark.parametrize("reported", [False, True])
+def test_clevertap_hears_of_it_only_if_asked(provider: Provider, reported: bool) -> None:
+    add("mira", phone="+919812300001")
+    launched(make_broadcast(provider, reported=reported))
+    report(Message.objects.get(), "sent", "delivered", "read")
+    owed = set(Event.objects.values_list("forward", flat=True))
+    assert owed == ({Forward.PENDING} if reported else {Forward.NONE})
+    assert StatCount.objects.get(metric=StatCount.Metric.READ).count == 1
+    assert [finding for finding in audit.run() if finding.problems] == []
+
+
+def test_variants_and_control_group(provider: Provider, people: Any) -> None:
+    people(400)
+    make_template(provider)
+    make_template(provider, "other", components=[{"type": "BODY", "text": "Hi"}])
+    variants = [make_variant("A", 50), make_variant("B", 50, template="other", values={})]
+    broadcast = launched(make_broadcast(provider, variants=variants, control_percent=20))
+    found = sums(broadcast)
+    assert found["queued"] + found["control"] == 400
+    assert 50 < found["control"] < 110
+    by_variant = {
+        name: Message.objects.filter(variant=name, template=template).count()
+        for name, template in (("A", "hello"), ("B", "other"))
+    }
+    assert sum(by_variant.values()) == found["queued"]
+    assert min(by_variant.values()) > 120
+    control = set(broadcast.rows.filter(state=Recipient.State.CONTROL).values_list("phone", flat=True))
+    assert not Message.objects.filter(to__in=control).exists()
+    counted = StatCount.objects.filter(metric=StatCount.Metric.CONTROL_GROUP, campaign=broadcast.code)
+    assert sum(counted.values_list("count", flat=True)) == found["control"]
+
+
+def test_planning_goes_on_where_it_was_interrupted(
+    provider: Provider, people: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(25)
+    monkeypatch.setattr(planning, "CHUNK", {"postgresql": 10, "sqlite": 10})
+    broadcast = make_broadcast(provider)
+    steering.launch(broadcast)
+    now = timezone.now()
+    for recipients in (0, 10):
+        running.step(broadcast.pk, now)
+        broadcast.refresh_from_db()
+        assert broadcast.recipients == recipients
+        assert not Message.objects.exists()
+
+    plain = planning.add
+
+    def broken(*arguments: Any) -> int:
+        plain(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(planning, "add", broken)
+    with pytest.raises(KeyboardInterrupt):
+        running.step(broadcast.pk, now)
+    monkeypatch.setattr(planning, "add", plain)
+    add("late", phone="+15550000001")  # came after whom it is for was fixed
+    work(broadcast)
+    assert sums(broadcast) == {"queued": 25}
+
+
+def test_nobody(provider: Provider) -> None:
+    broadcast = launched(make_broadcast(provider))
+    assert (broadcast.state, broadcast.reason, broadcast.recipients) == (State.DONE, "Nobody was meant.", 0)
+    assert broadcast.finished_at
+
+
+def test_a_list_of_identities(provider: Provider) -> None:
+    chosen, _ = add("a", phone="+919812300001"), add("b", phone="+919812300002")
+    broadcast = make_broadcast(provider, who=Broadcast.Who.LIST)
+    Listed.objects.create(broadcast=broadcast, contact=chosen)
+    launched(broadcast)
+    assert [row.contact for row in broadcast.rows.all()] == [chosen]
+    assert Listed.objects.count() == 1
+
+
+def test_what_changed_before_the_message_left(provider: Provider) -> None:
+    for n, identity in enumerate(("stays", "leaves", "moves", "is deleted")):
+        add(identity, phone=f"+91981230000{n}")
+    at = (timezone.now() + DAY).replace(hour=9)
+    broadcast = make_broadcast(provider, starts_at=at, quiet_from=time(8), quiet_to=time(10))
+    steering.launch(broadcast)
+    work(broadcast, at)
+    assert sums(broadcast) == {"waiting": 4}
+    add("leaves", opted_in=False)
+    add("moves", phone="+919812399999")
+    Contact.objects.get(identity="is deleted").delete()
+    work(broadcast, at + timedelta(hours=2))
+    assert sums(broadcast) == {"queued": 1, "excluded": 3}
+    assert reasons(broadcast) == {"leaves": "not_opted_in", "moves": "changed", None: "gone"}
+
+
+def test_a_value_that_is_not_known(provider: Provider) -> None:
+    add("mira", phone="+919812300001", City="Pune")
+    add("bo", phone="+919812300002")
+    broadcast = launched(
+        make_broadcast(
+            provider, variants=[make_variant(values={"body.1": "you", "body.2": "{{ profile.City }}"})]
+        )
+    )
+    assert sums(broadcast) == {"queued": 1, "excluded": 1}
+    assert broadcast.rows.get(reason=Reason.VALUE).detail == "profile.City is not known"
+
+
+def test_what_is_refused_for_everybody_pauses_it(provider: Provider, people: Any) -> None:
+    people(10)
+    header = [{"type": "HEADER", "format": "IMAGE"}, {"type": "BODY", "text": "Look"}]
+    make_template(provider, components=header)
+    broadcast = launched(make_broadcast(provider, variants=[make_variant(values={"header": "no address"})]))
+    assert broadcast.state == State.PAUSED
+    assert "No message can be sent: " in broadcast.reason
+    assert sums(broadcast) == {"waiting": 10}
+
+
+def test_the_throttle_holds_in_any_five_minutes(provider: Provider, people: Any) -> None:
+    people(25)
+    broadcast = make_broadcast(provider, throttle=10)
+    steering.launch(broadcast)
+    now = timezone.now()
+    sent = []
+    for minute in range(13):
+        work(broadcast, now + minute * MINUTE)
+        sent.append(Message.objects.count())
+    assert sent[0] == sent[4] == 10
+    assert sent[5] == sent[9] == 20
+    assert sent[10] == 25
+    assert broadcast.state == State.DONE
+
+
+def test_nothing_leaves_in_quiet_hours(provider: Provider, people: Any) -> None:
+    people(3)
+    zone = {"zone": "Asia/Kolkata", "quiet_from": time(21), "quiet_to": time(9)}
+    evening = (timezone.now() + DAY).replace(hour=16, minute=30)  # 22:00 there
+    broadcast = make_broadcast(provider, starts_at=evening, **zone)
+    steering.launch(broadcast)
+    work(broadcast, evening)
+    assert sums(broadcast) == {"waiting": 3}
+    morning = (evening + DAY).replace(hour=3, minute=30, second=0, microsecond=0)
+    assert broadcast.next_step_at == morning
+    work(broadcast, morning - MINUTE)
+    assert sums(broadcast) == {"waiting": 3}
+    work(broadcast, morning)
+    assert sums(broadcast) == {"queued": 3}
+
+
+def test_the_frequency_cap_counts_what_everybody_got(provider: Provider, people: Any) -> None:
+    first, second, third = people(3)
+    for contact, days in ((first, 1), (second, 8)):
+        ledger.accept([_earlier(provider, contact.phone, timezone.now() - days * DAY)])
+    broadcast = launched(make_broadcast(provider, cap_count=1, cap_days=7))
+    assert sums(broadcast) == {"queued": 2, "excluded": 1}
+    assert reasons(broadcast) == {first.identity: "capped"}
+    again = launched(make_broadcast(provider, cap_count=1, cap_days=7))
+    assert reasons(again) == dict.fromkeys((first.identity, second.identity, third.identity), "capped")
+
+
+def _earlier(provider: Provider, to: str, at: datetime) -> ledger.Accepted:
+    return ledger.Accepted(
+        provider.pk, f"m{to}", False, to, to, 1, "sale", "en", "1767225600", "20260105", "0", "{}", "{}",
+        "{}", "[]", at, at, at, 0,
+    )  # fmt: skip
+
+
+def test_it_waits_for_the_messages_ahead(
+    provider: Provider, people: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(10)
+    monkeypatch.setattr(releasing, "MOST_AHEAD", 4)
+    broadcast = launched(make_broadcast(provider))
+    assert sums(broadcast) == {"waiting": 6, "queued": 4}
+    Message.objects.update(status=Status.ACCEPTED)
+    work(broadcast, timezone.now() + MINUTE)
+    assert sums(broadcast) == {"waiting": 2, "queued": 8}
+
+
+def test_a_paused_provider_holds_it(provider: Provider, people: Any) -> None:
+    people(2)
+    Provider.objects.update(state=Provider.State.PAUSED)
+    broadcast = launched(make_broadcast(provider))
+    assert (broadcast.state, sums(broadcast)) == (State.RUNNING, {"waiting": 2})
+    Provider.objects.update(state=Provider.State.ACTIVE)
+    work(broadcast, timezone.now() + MINUTE)
+    assert sums(broadcast) == {"queued": 2}
+
+
+# What stops it
+
+
+def halfway(provider: Provider, people: Any, **values: Any) -> Broadcast:
+    """A broadcast that has sent 30 of its 100 messages."""
+    people(100)
+    broadcast = launched(make_broadcast(provider, throttle=30, **values))
+    assert sums(broadcast) == {"waiting": 70, "queued": 30}
+    return broadcast
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            {"status": "PAUSED", "status_reason": "low quality"},
+            "The template hello (en) is paused: low quality.",
+        ),
+        ({"status": "DISABLED"}, "The template hello (en) is disabled."),
+        ({"vanished_at": timezone.now()}, "is no longer in the BSP's list"),
+        (
+            {"components": [{"type": "BODY", "text": "{{1}} {{2}} {{3}}"}]},
+            "has no value for its body {{3}} here",
+        ),
+        (None, "is not registered with"),
+    ],
+)
+def test_a_template_that_vanishes_or_stops_pauses_it(
+    provider: Provider, people: Any, change: dict[str, Any] | None, words: str
+) -> None:
+    broadcast = halfway(provider, people)
+    rows = Template.objects.filter(name="hello")
+    before = rows.values().get()
+    if change is None:
+        rows.delete()
+    else:
+        rows.update(**change)
+    work(broadcast, timezone.now() + 6 * MINUTE)
+    assert broadcast.state == State.PAUSED
+    assert words in broadcast.reason
+    assert sums(broadcast) == {"waiting": 70, "queued": 30}
+    Template.objects.all().delete()
+    Template.objects.create(**before)
+    assert steering.resume(broadcast)
+    work(broadcast, timezone.now() + 6 * MINUTE)
+    assert sums(broadcast) == {"waiting": 40, "queued": 60}
+
+
+def test_too_many_errors_pause_it_and_say_why(provider: Provider, people: Any) -> None:
+    broadcast = halfway(provider, people, error_percent=20)
+    messages = list(Message.objects.order_by("pk"))
+    for message in messages[:5]:
+        report(message, "failed")
+    work(broadcast, timezone.now() + 6 * MINUTE)
+    assert broadcast.state == State.RUNNING  # 5 of 30
+    assert sums(broadcast) == {"waiting": 40, "queued": 60}
+    for message in messages[5:12]:
+        report(message, "failed")
+    work(broadcast, timezone.now() + 12 * MINUTE)
+    assert broadcast.state == State.PAUSED
+    assert broadcast.reason == (
+        "12 of 60 messages failed (20 %; the threshold is 20 %). Most often: 1009 other."
+    )
+    steering.resume(broadcast)
+    work(broadcast, timezone.now() + 18 * MINUTE)
+    assert broadcast.state == State.RUNNING  # those are forgiven
+    assert sums(broadcast) == {"waiting": 10, "queued": 90}
+    assert [finding for finding in audit.run() if finding.problems] == []
+
+
+def test_pause_resume_and_cancel(provider: Provider, people: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "CANCELLED_AT_ONCE", 15)
+    broadcast = halfway(provider, people)
+    later = timezone.now() + 6 * MINUTE
+    assert steering.pause(broadcast, "Paused by mira.")
+    assert not steering.pause(broadcast, "Twice.")
+    work(broadcast, later)
+    assert sums(broadcast) == {"waiting": 70, "queued": 30}
+    assert steering.resume(broadcast)
+    assert not steering.resume(broadcast)
+    work(broadcast, later)
+    assert sums(broadcast) == {"waiting": 40, "queued": 60}
+    assert steering.cancel(broadcast, "Cancelled by mira.")
+    running.step(broadcast.pk, later)
+    assert sums(broadcast) == {"waiting": 25, "queued": 60, "cancelled": 15}
+    work(broadcast, later)
+    assert sums(broadcast) == {"queued": 60, "cancelled": 40}
+    assert (broadcast.state, broadcast.reason, broadcast.next_step_at) == (
+        State.CANCELLED,
+        "Cancelled by mira.",
+        None,
+    )
+    assert not steering.resume(broadcast)
+    assert not steering.launch(broadcast)
+
+
+def test_a_pause_between_making_and_storing_keeps_everybody_waiting(
+    provider: Provider, people: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broadcast = halfway(provider, people)
+    plain = releasing.prepare
+
+    def paused_meanwhile(*arguments: Any) -> Any:
+        made = plain(*arguments)
+        steering.pause(broadcast, "Just now.")
+        return made
+
+    monkeypatch.setattr(releasing, "prepare", paused_meanwhile)
+    work(broadcast, timezone.now() + 6 * MINUTE)
+    assert sums(broadcast) == {"waiting": 70, "queued": 30}
+
+
+def test_two_workers_send_nobody_two_messages(
+    provider: Provider, people: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One whose lease ran out while it made its messages finds them sent."""
+    broadcast = halfway(provider, people)
+    later = timezone.now() + 6 * MINUTE
+    plain = releasing.prepare
+
+    def overtaken(*arguments: Any) -> Any:
+        made = plain(*arguments)
+        monkeypatch.setattr(releasing, "prepare", plain)
+        running.step(broadcast.pk, later)
+        return made
+
+    monkeypatch.setattr(releasing, "prepare", overtaken)
+    running.step(broadcast.pk, later)
+    assert sums(broadcast)["queued"] == 60
+    assert Message.objects.values("to").distinct().count() == 60
+
+
+def test_scheduled_for_later_and_withdrawn(provider: Provider, people: Any) -> None:
+    people(2)
+    soon = timezone.now() + 60 * MINUTE
+    broadcast = launched(make_broadcast(provider, starts_at=soon))
+    assert (broadcast.state, broadcast.next_step_at, broadcast.recipients) == (State.SCHEDULED, soon, 0)
+    assert steering.withdraw(broadcast)
+    work(broadcast, soon)
+    assert (broadcast.state, broadcast.recipients) == (State.DRAFT, 0)
+    assert steering.launch(broadcast)
+    work(broadcast, soon)
+    assert sums(broadcast) == {"queued": 2}
+
+
+def test_a_fault_of_ours_pauses_one_broadcast_alone(
+    provider: Provider, people: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(2)
+    bad, good = make_broadcast(provider, variants=[{"bad": 1}]), make_broadcast(provider)
+    for broadcast in (bad, good):
+        steering.launch(broadcast)
+    assert running.due()
+    running.drain()
+    bad.refresh_from_db()
+    assert bad.state == State.PAUSED
+    assert "Our own fault" in bad.reason
+    assert sums(good) == {"queued": 2}
+    assert not running.due()
+
+
+def test_while_another_works_the_queue_nothing_happens(provider: Provider, people: Any) -> None:
+    from providers import leases
+
+    people(1)
+    broadcast = make_broadcast(provider)
+    steering.launch(broadcast)
+    hold = leases.take(running.LEASE)
+    assert hold
+    assert running.drain() == 0
+    hold.release()
+    assert running.drain() > 0
+    assert sums(broadcast) == {"queued": 1}
+
+
+def test_a_copy_is_a_draft_of_its_own(provider: Provider, people: Any) -> None:
+    people(1)
+    broadcast = launched(make_broadcast(provider, throttle=5))
+    twin = steering.copy(broadcast, "mira", timezone.now())
+    assert (twin.state, twin.throttle, twin.recipients, twin.name) == (
+        State.DRAFT,
+        5,
+        0,
+        "Spring sale (copy)",
+    )
+    launched(twin)
+    assert Message.objects.count() == 2

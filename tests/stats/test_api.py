@@ -1,0 +1,243 @@
+"""The stats API: who may ask, the same figures and names as elsewhere, what is wrong with a question."""
+
+import json
+from base64 import b64encode
+from collections.abc import Iterable
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
+
+from campaigns.stats import figures, queries
+from campaigns.stats.urls import urlpatterns
+from providers.messages import ReportCode
+from providers.models import Provider
+from tests.stats.conftest import NOW, accepted, asked, fold, refused, reported, submitted
+
+HOUR = timedelta(hours=1)
+TABLES = ("campaigns", "templates", "providers", "errors", "urls", "times", "trend")
+
+
+def user(*codenames: str) -> User:
+    found = User.objects.create_user(f"user-{User.objects.count()}", password="stats-please")
+    found.user_permissions.add(*Permission.objects.filter(codename__in=codenames))
+    return found
+
+
+def signed_in(*codenames: str) -> Client:
+    client = Client()
+    client.force_login(user(*codenames))
+    return client
+
+
+@pytest.fixture
+def analyst(db: None) -> Client:
+    return signed_in("view_stats", "export_stats")
+
+
+def get(client: Client, path: str, **parameters: Any) -> Any:
+    response = client.get(f"/api/stats{path}", parameters)
+    assert response.status_code == 200, response.content
+    return response.json()
+
+
+@pytest.fixture
+def traffic(shop: Provider) -> None:
+    for variant, arrives in (("0", 2), ("0", 2), ("1", 0)):
+        message = accepted(shop, NOW - HOUR, variant=variant)
+        submitted(message)
+        if arrives:
+            reported(message, "sent", "delivered")
+            reported(message, "clicked", url="https://s.example/a?x=1")
+        else:
+            reported(message, "failed", code=ReportCode.PHONE, text="=No WhatsApp")
+    accepted(shop, NOW - timedelta(days=1, hours=1), campaign="c2")
+    refused(shop)
+    fold()
+
+
+# Who may
+
+
+def test_it_needs_a_login_and_the_permission(db: None) -> None:
+    paths = [reverse(pattern.name) for pattern in urlpatterns if "<" not in str(pattern.pattern)]
+    paths += ["/api/stats/export/campaigns.csv"]
+    for path in paths:
+        if path in ("/api/schema", "/api/docs"):
+            continue
+        assert Client().get(path).status_code == 401, path
+        assert signed_in().get(path).status_code == 403, path
+
+
+def test_scripts_use_basic_authentication(db: None) -> None:
+    someone = user("view_stats")
+    login = b64encode(f"{someone.username}:stats-please".encode()).decode()
+    assert Client().get("/api/stats", headers={"Authorization": f"Basic {login}"}).status_code == 200
+    wrong = b64encode(f"{someone.username}:guess".encode()).decode()
+    assert Client().get("/api/stats", headers={"Authorization": f"Basic {wrong}"}).status_code == 401
+
+
+def test_exports_need_one_more_permission(db: None) -> None:
+    assert signed_in("view_stats").get("/api/stats/export/campaigns.csv").status_code == 403
+    assert signed_in("export_stats").get("/api/stats/export/campaigns.csv").status_code == 403
+    assert signed_in("view_stats", "export_stats").get("/api/stats/export/campaigns.csv").status_code == 200
+
+
+@pytest.mark.usefixtures("traffic")
+def test_phone_numbers_are_masked_unless_granted() -> None:
+    (row, *_) = get(signed_in("view_stats"), "/messages", figure="accepted")["rows"]
+    assert row["to"].startswith("91••••")
+    (row, *_) = get(signed_in("view_stats", "view_phone_numbers"), "/messages", figure="accepted")["rows"]
+    assert row["to"].isdigit()
+
+
+def test_nothing_can_be_written(analyst: Client) -> None:
+    assert analyst.post("/api/stats").status_code in (403, 405)
+
+
+# What it says
+
+
+@pytest.mark.usefixtures("traffic")
+def test_the_figures_and_the_range_before(analyst: Client) -> None:
+    found = get(analyst, "", range="today")
+    assert found["figures"] == queries.totals(asked(range="today")).as_dict()
+    assert found["figures"]["accepted"] == 3
+    assert found["rates"]["delivery_rate"] == pytest.approx(2 / 3)
+    assert found["before"]["accepted"] == 1
+    assert (found["as_of"], found["from"], found["timezone"]) == (
+        "2026-03-18T12:00:00Z", "2026-03-18T00:00:00Z", "UTC",
+    )  # fmt: skip
+    found = get(analyst, "")
+    assert (found["figures"]["accepted"], found["before"], found["from"]) == (4, None, None)
+
+
+@pytest.mark.usefixtures("traffic")
+def test_every_table(analyst: Client) -> None:
+    for name in TABLES:
+        found = get(analyst, f"/{name}")
+        assert found["rows"], name
+        assert [column["name"] for column in found["columns"]] == list(found["rows"][0]), name
+    campaigns = get(analyst, "/campaigns")["rows"]
+    assert [(row["campaign"], row["accepted"], row["refused"]) for row in campaigns] == [
+        ("c1", 3, 1), ("c2", 1, 0),
+    ]  # fmt: skip
+    assert set(figures.NAMES) < set(campaigns[0])
+    (error, _) = get(analyst, "/errors")["rows"]
+    assert error["advice"]
+    assert get(analyst, "/urls")["rows"] == [{"url": "https://s.example/a", "total": 2, "unique": 2}]
+
+
+@pytest.mark.usefixtures("traffic")
+def test_tables_are_paged(analyst: Client) -> None:
+    first = get(analyst, "/campaigns", limit=1)
+    assert (len(first["rows"]), first["next"]) == (1, "1")
+    second = get(analyst, "/campaigns", limit=1, offset=first["next"], order="-accepted")
+    assert (second["rows"][0]["campaign"], second["next"]) == ("c2", None)
+
+
+@pytest.mark.usefixtures("traffic")
+def test_variants_side_by_side(analyst: Client) -> None:
+    found = get(analyst, "/variants", campaign="c1")
+    assert [(row["variant"], row["delivered"]) for row in found["rows"]] == [("0", 2), ("1", 0)]
+    lies = found["differences"]["1"]["delivery_rate"]
+    assert lies["value"] == -1
+    assert lies["low"] < lies["value"] + 1e-9 < lies["high"]
+    assert found["differences"]["1"]["click_rate"] is None, "nothing of it was delivered"
+
+
+@pytest.mark.usefixtures("traffic")
+def test_messages_behind_a_figure(analyst: Client) -> None:
+    first = get(analyst, "/messages", figure="delivered", limit=1)
+    second = get(analyst, "/messages", figure="delivered", limit=1, after=first["next"])
+    assert (len(first["rows"]), len(second["rows"]), second["next"]) == (1, 1, None)
+    assert first["rows"][0]["id"] > second["rows"][0]["id"]
+    (failed,) = get(analyst, "/messages", figure="undelivered", code=1002)["rows"]
+    assert (failed["provider"], failed["status"], failed["code"]) == ("Shop", "failed", 1002)
+    assert get(analyst, "/messages", figure="undelivered", code=1009)["rows"] == []
+    assert len(get(analyst, "/messages", figure="clicked_total", url="https://s.example/a")["rows"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "wrong"),
+    [
+        ("", {"tz": "Mars"}, "tz"),
+        ("", {"provider": "nobody"}, "provider"),
+        ("/trend", {"by": "year"}, "by"),
+        ("/trend", {"by": "hour", "range": "90d"}, "by"),
+        ("/campaigns", {"order": "password"}, "order"),
+        ("/campaigns", {"limit": "1001"}, "limit"),
+        ("/campaigns", {"offset": "-1"}, "offset"),
+        ("/variants", {}, "campaign"),
+        ("/messages", {}, "figure"),
+        ("/messages", {"figure": "control_group"}, "figure"),
+        ("/messages", {"figure": "sent", "code": "1002"}, "code"),
+        ("/messages", {"figure": "refused", "code": "x"}, "code"),
+        ("/messages", {"figure": "sent", "url": "https://x"}, "url"),
+        ("/messages", {"figure": "sent", "after": "x"}, "after"),
+        ("/export/messages.csv", {}, "figure"),
+        ("/export/trend.csv", {"by": "year"}, "by"),
+    ],
+)
+def test_what_is_wrong_is_said(analyst: Client, path: str, parameters: dict[str, str], wrong: str) -> None:
+    response = analyst.get(f"/api/stats{path}", parameters)
+    assert response.status_code == 400
+    errors = response.json()["errors"]
+    assert [*errors] == [wrong]
+    assert errors[wrong][0].isupper() if isinstance(errors[wrong], str) else errors[wrong][0]
+
+
+def test_a_table_that_is_none(analyst: Client) -> None:
+    for path in ("users.csv", "campaigns.pdf", "campaigns"):
+        assert analyst.get(f"/api/stats/export/{path}").status_code == 404
+
+
+def test_the_description_is_valid_and_served_by_us(analyst: Client) -> None:
+    from drf_spectacular.generators import SchemaGenerator
+    from drf_spectacular.validation import validate_schema
+
+    described = SchemaGenerator(urlconf="campaigns.stats.urls").get_schema(public=True)
+    validate_schema(described)
+    assert set(figures.NAMES) | {"errors_by_code"} == set(
+        described["components"]["schemas"]["Figures"]["properties"]
+    )
+    assert "/api/stats/export/{table}.{form}" in described["paths"]
+    page = analyst.get("/api/docs").content.decode()
+    assert "//cdn" not in page
+    assert "/static/drf_spectacular_sidecar/" in page
+    assert analyst.get("/api/schema").status_code == 200
+
+
+# The command
+
+
+def printed(*arguments: str) -> str:
+    out = StringIO()
+    call_command("stats", *arguments, stdout=out)
+    return out.getvalue()
+
+
+@pytest.mark.usefixtures("traffic")
+def test_the_command_prints_the_same_figures() -> None:
+    expected: dict[str, Iterable[str]] = {
+        "accepted": ("--json",),
+        "c1": ("--json", "--campaign", "c1", "--template", "welcome", "--provider", "Shop"),
+        "today": ("--json", "--from", "2026-03-18", "--to", "2026-03-18"),
+    }
+    found = {name: json.loads(printed(*arguments)) for name, arguments in expected.items()}
+    assert found["accepted"] == queries.totals(asked()).as_dict() | {"as_of": NOW.isoformat()}
+    assert set(found["accepted"]) >= {*figures.NAMES, "errors_by_code"}
+    assert found["accepted"]["errors_by_code"] == {"1002": 1, "2001": 1}
+    assert (found["c1"]["accepted"], found["today"]["accepted"]) == (3, 3)
+    assert "Accepted                  4" in printed()
+
+
+@pytest.mark.django_db
+def test_the_command_says_what_is_wrong() -> None:
+    with pytest.raises(CommandError, match="provider: No provider has this nickname"):
+        call_command("stats", "--json", "--provider", "nobody")

@@ -1,0 +1,163 @@
+"""The messages behind a figure: as many as it says, whatever is filtered, however they are paged."""
+
+import random
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from campaigns.models import Event, Message
+from campaigns.stats import behind, queries
+from campaigns.stats.filters import Filters
+from providers.messages import Outcome, ReportCode
+from providers.models import Provider
+from tests.factories import make_provider
+from tests.stats.conftest import NOW, accepted, asked, fold, freeform, refused, replied, reported, submitted
+
+HOUR = timedelta(hours=1)
+
+
+def paged(filters: Filters, figure: str, size: int, **asked_for: Any) -> list[behind.Row]:
+    found, after = [], ""
+    while True:
+        page = behind.page(filters, figure, after=after, size=size, **asked_for)
+        assert len(page.rows) <= size
+        found += page.rows
+        if not page.after:
+            return found
+        after = page.after
+
+
+@pytest.fixture
+def traffic(shop: Provider) -> None:
+    """Three months of several campaigns at two providers, each message with a story of its own."""
+    chance = random.Random(7)
+    other = make_provider(nickname="Other")
+    for number in range(60):
+        at = NOW - timedelta(minutes=chance.choice([0, 1, 20, 90, 60 * 24 * 3, 60 * 24 * 30, 60 * 24 * 80]))
+        provider = chance.choice([shop, shop, other])
+        message = (
+            freeform(provider, at)
+            if chance.random() < 0.1
+            else accepted(
+                provider, at, campaign=chance.choice(["c1", "c2", ""]), variant=chance.choice(["0", "1"]),
+                template=chance.choice(["welcome", "goodbye"]),
+            )
+        )  # fmt: skip
+        if chance.random() < 0.1:
+            submitted(
+                message, outcome=Outcome.REJECTED, code=chance.choice([ReportCode.OTHER, ReportCode.PHONE])
+            )
+            continue
+        submitted(message)
+        for kind, likely in (("sent", 0.9), ("delivered", 0.8), ("read", 0.5)):
+            if chance.random() < likely:
+                reported(message, kind, after=chance.choice([0, 3, 4000, 90_000]))
+        for _ in range(chance.choice([0, 0, 1, 3])):
+            url = chance.choice(["https://s.example/a", "https://s.example/a?x=1", "https://s.example/ab"])
+            reported(message, "clicked", after=chance.choice([5, 6, 50_000]), url=url)
+        if chance.random() < 0.2:
+            replied(message, after=chance.choice([60, 3600]))
+        if chance.random() < 0.2:
+            code = chance.choice([None, ReportCode.PHONE])
+            reported(message, "failed", after=9, code=code)
+        if number % 7 == 0:
+            refused(provider, chance.choice([2001, 2002]), at)
+
+
+WAYS: list[dict[str, str]] = [
+    {},
+    {"range": "today"},
+    {"range": "7d", "tz": "Asia/Kolkata"},
+    {"range": "90d", "provider": "Other"},
+    {"campaign": "c1"},
+    {"campaign": "c1", "variant": "1", "range": "30d"},
+    {"campaign": "(none)"},
+    {"template": "goodbye", "provider": "Shop"},
+    {"traffic": "conversations"},
+    {"traffic": "campaigns", "from": "2026-03-18T10:29", "to": "2026-03-18T12:01"},
+    {"to": "2026-02-20"},
+    {"campaign": "nobody's"},
+]
+
+
+@pytest.mark.usefixtures("traffic")
+def test_as_many_as_the_figure_says(folded: bool) -> None:
+    fold(folded)
+    for parameters in WAYS:
+        filters = asked(**parameters)
+        figures = queries.totals(filters)
+        for figure in behind.FIGURES:
+            rows = list(behind.rows(filters, figure))
+            assert len(rows) == getattr(figures, figure), (parameters, figure)
+            assert rows == sorted(rows, key=lambda row: row.at, reverse=True)
+            assert paged(filters, figure, 4) == rows
+            if figure == "clicked_unique":
+                assert len({row.pk for row in rows}) == len(rows)
+        for error in queries.errors(filters):
+            assert len(list(behind.rows(filters, error.kind, code=error.code))) == error.count
+        for url in queries.urls(filters):
+            assert len(paged(filters, "clicked_total", 3, url=url.url)) == url.total
+            assert len(paged(filters, "clicked_unique", 3, url=url.url)) == url.unique
+
+
+@pytest.mark.usefixtures("traffic")
+def test_a_day_of_a_trend_opens_its_messages() -> None:
+    fold()
+    from campaigns.stats import series
+
+    filters = asked(range="7d", tz="America/New_York")
+    for point in series.trend(filters, "day"):
+        rows = list(behind.rows(filters.between(point.start, point.end), "delivered"))
+        assert len(rows) == point.figures.delivered
+
+
+def test_what_a_row_tells(shop: Provider) -> None:
+    message = accepted(shop, NOW - HOUR)
+    submitted(message)
+    reported(message, "failed", code=ReportCode.PHONE, text="No WhatsApp")
+    refused(shop)
+    (row,) = behind.rows(asked(), "undelivered")
+    assert (row.pk, row.to, row.msg_id, row.campaign) == (message.pk, message.to, message.msg_id, "c1")
+    assert (row.status, row.code, row.text) == (Message.objects.get().status, 1002, "No WhatsApp")
+    assert row.at == NOW - HOUR + timedelta(seconds=5)
+    (row,) = behind.rows(asked(), "accepted")
+    assert (row.code, row.text) == (1002, "No WhatsApp"), "how it ended"
+    (row,) = behind.rows(asked(), "refused")
+    assert (row.status, row.code, row.text, row.to) == (None, 2001, "why", "9198")
+
+
+def test_many_of_the_same_moment(shop: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a campaign's are, and more of them than a chunk."""
+    monkeypatch.setattr(behind, "CHUNK", 3)
+    for _ in range(10):
+        accepted(shop)
+    assert len({row.pk for row in behind.rows(asked(), "accepted")}) == 10
+    assert len(paged(asked(), "accepted", 3)) == 10
+
+
+def test_what_comes_in_meanwhile_is_not_shown_twice(shop: Provider) -> None:
+    first = [accepted(shop, NOW - timedelta(minutes=n)) for n in range(4)]
+    page = behind.page(asked(), "accepted", size=2)
+    accepted(shop)
+    after = behind.page(asked(), "accepted", size=2, after=page.after)
+    assert [row.pk for row in (*page.rows, *after.rows)] == [message.pk for message in first]
+
+
+def test_a_clock_ahead_of_ours(shop: Provider) -> None:
+    message = accepted(shop)
+    reported(message, "delivered", after=3600)
+    assert Event.objects.get().at > NOW
+    assert len(list(behind.rows(asked(range="today"), "delivered"))) == 1
+    assert queries.totals(asked(range="today")).delivered == 1
+
+
+@pytest.mark.parametrize("after", ["x", "1-", "-5", "9" * 40 + "-1", "1-x"])
+def test_a_cursor_that_is_none(db: None, after: str) -> None:
+    with pytest.raises((ValueError, OverflowError)):
+        behind.page(asked(), "accepted", after=after)
+
+
+@pytest.mark.django_db
+def test_nothing_at_all() -> None:
+    assert behind.page(asked(), "delivered") == behind.Page([], "")
