@@ -29,6 +29,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py check
+	$(BIN)/python manage.py spectacular --urlconf campaigns.stats.urls --validate --fail-on-warn --file /dev/null
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m bench $(ARGS)

@@ -1,24 +1,23 @@
 """Contacts: finding one among millions, what is known of it, what it agreed to."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
-from django.db.models import Model, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from audience import admin_settings, admin_uploads, exporting, opting
+from audience import admin_settings, admin_uploads, exporting, finding, opting
+from audience.admin_lists import ByPhoneAdmin, ExportedAdmin
 from audience.forms import ReasonForm
 from audience.models import Contact, OptChange
 from audience.profiles import date_of
-from lib import phone
+from lib import shown
 from lib.admin import (
-    LogAdmin,
     SimpleListFilter,
     Tone,
     badge,
@@ -30,10 +29,10 @@ from lib.admin import (
     list_url,
     moment,
     page_url,
-    prefix,
 )
 from lib.pretty import clock
-from lib.sheets import write_csv
+from lib.sheets import Row
+from lib.shown import Eyes
 
 __all__ = ["admin_settings", "admin_uploads"]
 
@@ -50,12 +49,6 @@ _ASKED = {
     OptChange.To.OUT: ("Opt out", "No campaign will be sent to it. A later upload may opt it in again."),
     OptChange.To.STOP: ("Do not disturb", "No campaign will be sent to it, whatever a later upload says."),
     OptChange.To.RESUME: ("May be disturbed", "Campaigns may reach it again, if it is opted in."),
-}
-# As `IN`, because SQLite takes an index for no bare boolean; and with both columns for its sake.
-CONSENT: dict[str, dict[str, Any]] = {
-    "yes": {"opted_in__in": (True,), "dnd__in": (False,)},
-    "out": {"opted_in__in": (False,)},
-    "dnd": {"opted_in__in": (True, False), "dnd__in": (True,)},
 }
 
 
@@ -79,11 +72,12 @@ class ReachFilter(SimpleListFilter):
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Contact]) -> QuerySet[Contact]:
-        return queryset.filter(**CONSENT.get(self.value() or "", {}))
+        return queryset.filter(**finding.CONSENT.get(self.value() or "", {}))
 
 
 @admin.register(Contact)
-class ContactAdmin(LogAdmin):
+class ContactAdmin(ExportedAdmin):
+    export_name = "contacts"
     list_display = ("who", "name", "number", "email", "consent", "updated")
     list_display_links = ("who",)
     list_defer = ("attributes",)
@@ -104,15 +98,15 @@ class ContactAdmin(LogAdmin):
         self, request: HttpRequest, queryset: QuerySet[Contact], search_term: str
     ) -> tuple[QuerySet[Contact], bool]:
         term = search_term.strip()
-        return (search(queryset, term) if term else queryset), False
+        return (finding.search(queryset, term, shown.eyes()) if term else queryset), False
 
     @column(description="identity")
     def who(self, contact: Contact) -> str:
-        return contact.identity
+        return shown.identity(contact.identity, contact.phone)
 
     @column(description="phone", empty_value="-")
     def number(self, contact: Contact) -> str | None:
-        return f"+{contact.phone}" if contact.phone else None
+        return f"+{shown.number(contact.phone)}" if contact.phone else None
 
     @column(description="WhatsApp")
     def consent(self, contact: Contact) -> SafeString:
@@ -128,6 +122,8 @@ class ContactAdmin(LogAdmin):
         others = Contact.objects.filter(phone=obj.phone).exclude(phone="").exclude(pk=obj.pk)
         return {
             "badge": reach_badge(obj),
+            "identity": self.who(obj),
+            "number": self.number(obj),
             "attributes": [(name, _shown(value)) for name, value in sorted(obj.attributes.items())],
             "events": [
                 (event, [(name, _shown(value)) for name, value in sorted(event.properties.items())])
@@ -141,7 +137,7 @@ class ContactAdmin(LogAdmin):
             "shown": SHOWN,
             "messages_url": (
                 list_url("campaigns_message", q=obj.phone)
-                if obj.phone and request.user.has_perm("campaigns.view_message")
+                if obj.phone and shown.eyes().whole and request.user.has_perm("campaigns.view_message")
                 else ""
             ),
         }
@@ -188,32 +184,8 @@ class ContactAdmin(LogAdmin):
             self, request, title=f"{label}: {contact}", text=[text], button=label, back=back, form=form
         )
 
-    # Export
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.export_view)
-        return [path("export/", view, name="audience_contact_export"), *super().get_urls()]
-
-    def export_view(self, request: HttpRequest) -> StreamingHttpResponse:
-        """What the list shows under its present search and filters, as CSV."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        found = self.get_changelist_instance(request).get_queryset(request).defer(None)
-        response = StreamingHttpResponse(
-            write_csv(exporting.contacts(found)), content_type="text/csv; charset=utf-8"
-        )
-        response["Content-Disposition"] = f'attachment; filename="contacts-{timezone.localdate()}.csv"'
-        return response
-
-
-def search(contacts: QuerySet[Contact], term: str) -> QuerySet[Contact]:
-    """By the beginning of the identity, the phone number or the e-mail address, through their indexes."""
-    ways = [prefix("identity", term), prefix("email", term.lower())]
-    if digits := phone.typed(term):
-        ways.append(prefix("phone", digits))
-    # Three ranges in one condition SQLite takes for no better than reading everything.
-    first, *others = (Contact.objects.filter(way).order_by().values("pk") for way in ways)
-    return contacts.filter(pk__in=first.union(*others))
+    def export_rows(self, found: QuerySet[Any], eyes: Eyes) -> Iterator[Row]:
+        return exporting.contacts(found, eyes)
 
 
 def _shown(value: Any) -> str:
@@ -221,30 +193,28 @@ def _shown(value: Any) -> str:
         return clock(at)[:-7]
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value))
+    if isinstance(value, dict):  # an item of Charged
+        return "(" + ", ".join(f"{name}: {_shown(each)}" for name, each in value.items()) + ")"
+    return shown.text(str(value))
 
 
 @admin.register(OptChange)
-class OptChangeAdmin(LogAdmin):
-    list_display = ("when", "number", "person", "what", "why", "proof", "by")
+class OptChangeAdmin(ByPhoneAdmin, ExportedAdmin):
+    export_name = "consent"
+    list_display = ("when", "number", "person", "what", "why", "words", "by")
     list_display_links = None
     list_select_related = ("contact",)
     list_filter = (
         choice_filter("to", OptChange.To.choices, title="change"),
         choice_filter("why", OptChange.Why.choices, title="how"),
     )
-    search_fields = ("phone",)
-    search_help_text = "Phone or its beginning"
     empty_title = "No change of consent yet"
     empty_text = "Every opt-in and opt-out is kept here with its proof: the message, the file, the call."
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[OptChange], search_term: str
-    ) -> tuple[QuerySet[OptChange], bool]:
-        digits = phone.typed(search_term)
-        if not search_term.strip():
-            return queryset, False
-        return (queryset.filter(prefix("phone", digits)) if digits else queryset.filter(Q(pk=None))), False
+    def export_rows(self, found: QuerySet[Any], eyes: Eyes) -> Iterator[Row]:
+        return exporting.changes(found, eyes)
 
     @column(description="at")
     def when(self, change: OptChange) -> SafeString | None:
@@ -252,12 +222,16 @@ class OptChangeAdmin(LogAdmin):
 
     @column(description="phone", empty_value="-")
     def number(self, change: OptChange) -> str | None:
-        return f"+{change.phone}" if change.phone else None
+        return f"+{shown.number(change.phone)}" if change.phone else None
 
     @column(description="contact", empty_value="-")
     def person(self, change: OptChange) -> SafeString | None:
         contact = change.contact
         return link(page_url("audience_contact", contact.pk), contact) if contact else None
+
+    @column(description="proof")
+    def words(self, change: OptChange) -> str:
+        return shown.text(change.proof)
 
     @column(description="change")
     def what(self, change: OptChange) -> SafeString:

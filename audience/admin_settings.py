@@ -1,5 +1,6 @@
 """Opt-out words, what CleverTap is told of opt-outs, and who may call the upload API."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
@@ -15,11 +16,12 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from audience import accounts, opting, subscribing
+from audience import accounts, exporting, opting, subscribing
+from audience.admin_lists import ByPhoneAdmin, ExportedAdmin
 from audience.forms import AccountForm, OptSettingForm
 from audience.models import OptSetting, Subscription, UploadAccount
+from lib import shown
 from lib.admin import (
-    LogAdmin,
     ModelAdmin,
     Tone,
     badge,
@@ -30,6 +32,8 @@ from lib.admin import (
     moment,
     page_url,
 )
+from lib.sheets import Row
+from lib.shown import Eyes
 from providers.admin_filters import ProviderFilter
 from providers.fields import key_ring
 
@@ -70,8 +74,9 @@ class OptSettingAdmin(ModelAdmin):
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(LogAdmin):
-    list_display = ("created", "provider", "number", "status", "state_now", "attempts", "error", "told")
+class SubscriptionAdmin(ByPhoneAdmin, ExportedAdmin):
+    export_name = "opt-outs-for-clevertap"
+    list_display = ("created", "provider", "number", "status", "state_now", "attempts", "why", "told")
     list_display_links = None
     list_select_related = ("provider",)
     list_filter = (choice_filter("state", Subscription.State.choices), ProviderFilter)
@@ -79,17 +84,24 @@ class SubscriptionAdmin(LogAdmin):
     empty_title = "CleverTap has not been told of any opt-out"
     empty_text = "Opt-outs by reply are passed on where the opt-out words name its subscribe API."
 
+    def export_rows(self, found: QuerySet[Any], eyes: Eyes) -> Iterator[Row]:
+        return exporting.subscriptions(found, eyes)
+
     @column(description="asked for")
     def created(self, row: Subscription) -> SafeString | None:
         return moment(row.created_at)
 
     @column(description="phone")
     def number(self, row: Subscription) -> str:
-        return f"+{row.phone}"
+        return f"+{shown.number(row.phone)}"
+
+    @column(description="error")
+    def why(self, row: Subscription) -> str:
+        return shown.text(row.error)
 
     @column(description="state")
     def state_now(self, row: Subscription) -> SafeString:
-        return badge(row.get_state_display(), _TONES.get(row.state, ""), row.error)
+        return badge(row.get_state_display(), _TONES.get(row.state, ""), shown.text(row.error))
 
     @column(description="told", empty_value="-")
     def told(self, row: Subscription) -> SafeString | None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
@@ -17,6 +18,7 @@ from audience import csv_reading, exporting, upload
 from audience.csv_reading import Unreadable
 from audience.forms import ColumnForm, CountryForm, FileForm
 from audience.models import Upload
+from lib import shown
 from lib.admin import LogAdmin, Tone, badge, button, choice_filter, column, list_url, moment, page_url
 from lib.pretty import length
 from lib.sheets import write_csv
@@ -34,7 +36,6 @@ TONES: dict[str, Tone] = {
     State.FAILED: "danger",
     State.CANCELLED: "warning",
 }
-ENCODINGS = {"utf-8-sig": "UTF-8", "cp1252": "Windows-1252"}
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -42,6 +43,8 @@ DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 class UploadAdmin(LogAdmin):
     list_display = ("when", "name", "state_badge", "by", "rows", "outcome", "took")
     list_filter = (choice_filter("state", State.choices),)
+    search_fields = ("name", "by")
+    search_help_text = "File or who uploaded it"
     actions_list = ("choose",)
     empty_title = "No file has been uploaded yet"
     empty_text = "“Upload CSV” takes a file, shows what it makes of it, and asks before it begins."
@@ -55,7 +58,7 @@ class UploadAdmin(LogAdmin):
 
     @column(description="state")
     def state_badge(self, upload: Upload) -> SafeString:
-        return badge(upload.get_state_display(), TONES[upload.state], upload.error)
+        return badge(upload.get_state_display(), TONES[upload.state], shown.text(upload.error))
 
     @column(description="outcome", empty_value="")
     def outcome(self, upload: Upload) -> str | None:
@@ -76,7 +79,9 @@ class UploadAdmin(LogAdmin):
         if request.method == "POST" and form.is_valid():
             file = form.cleaned_data["file"]
             try:
-                chosen = upload.draft(file.name, file.file, request.user.get_username())
+                chosen = upload.draft(
+                    file.name, file.file, request.user.get_username(), form.cleaned_data["encoding"]
+                )
                 return redirect(page_url("audience_upload", chosen.pk))
             except Unreadable as error:
                 form.add_error("file", str(error))
@@ -162,7 +167,7 @@ class UploadAdmin(LogAdmin):
         if not self.has_view_permission(request, mine):
             raise PermissionDenied
         response = StreamingHttpResponse(
-            write_csv(exporting.errors(mine)), content_type="text/csv; charset=utf-8"
+            write_csv(exporting.errors(mine, shown.eyes())), content_type="text/csv; charset=utf-8"
         )
         response["Content-Disposition"] = f'attachment; filename="errors-of-upload-{mine.pk}.csv"'
         return response
@@ -191,12 +196,13 @@ def _mapping(draft: Upload) -> dict[str, Any]:
         table.append({"title": title, "samples": values[:SAMPLES], "form": form, "to": target.to})
     return {
         "upload": draft,
+        "rows": f"{draft.rows:,}",
         "columns": table,
         "country": CountryForm(initial={"country": draft.country}),
         "preview": rows,
         "wrong": sum(1 for *_, wrong in rows if wrong),
         "problems": csv_reading.problems(columns),
-        "encoding": ENCODINGS.get(draft.encoding, "UTF-16"),
+        "encoding": csv_reading.ENCODINGS.get(draft.encoding, "UTF-16"),
         "delimiter": DELIMITERS[draft.delimiter],
     }
 
@@ -206,10 +212,10 @@ def _progress(mine: Upload) -> dict[str, Any]:
     seconds = (end - mine.started_at).total_seconds() if mine.started_at else 0.0
     rate = mine.done / seconds if seconds else 0.0
     counts = (
-        ("created", mine.created, "New here."),
-        ("updated", mine.updated, "Something of them is another now."),
-        ("unchanged", mine.unchanged, "As they were."),
-        ("failed", mine.failed, "Not taken over; the list below says why."),
+        ("created", f"{mine.created:,}", "New here."),
+        ("updated", f"{mine.updated:,}", "Something about them changed."),
+        ("unchanged", f"{mine.unchanged:,}", "As they were."),
+        ("failed", f"{mine.failed:,}", "Not taken over; the list below says why."),
     )
     return {
         "upload": mine,
@@ -217,9 +223,12 @@ def _progress(mine: Upload) -> dict[str, Any]:
         "open": mine.state in Upload.OPEN,
         "counts": counts,
         "took": length(end - mine.started_at) if mine.started_at else "",
-        "rate": round(rate),
+        "rows": f"{mine.rows:,}",
+        "done": f"{mine.done:,}",
+        "rate": f"{rate:,.0f}",
         "percent": 100 * mine.done // mine.rows if mine.rows else 100,
         "errors": list(mine.errors.order_by("pk")[:ERRORS_SHOWN]),
-        "more_errors": max(mine.failed - ERRORS_SHOWN, 0),
+        "kept": settings.AUDIENCE_RETENTION_DAYS,
+        "more_errors": f"{mine.failed - ERRORS_SHOWN:,}" if mine.failed > ERRORS_SHOWN else "",
         "resumable": mine.state == State.FAILED and bool(mine.file),
     }

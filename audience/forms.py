@@ -12,7 +12,7 @@ from unfold.widgets import (
 )
 
 from audience import accounts
-from audience.csv_reading import Column
+from audience.csv_reading import ENCODINGS, Column
 from audience.csv_values import TYPES
 from audience.models import OptSetting, UploadAccount
 
@@ -31,6 +31,12 @@ TARGETS = (
 
 class FileForm(forms.Form):
     file = forms.FileField(label="CSV file", widget=UnfoldAdminFileFieldWidget({"accept": ".csv,.txt,.tsv"}))
+    encoding = forms.ChoiceField(
+        choices=[("", "Find it out"), *ENCODINGS.items()],
+        required=False,
+        widget=UnfoldAdminSelectWidget(),
+        help_text="UTF-8, UTF-16 and Windows-1252 are found out.",
+    )
 
 
 class ColumnForm(forms.Form):

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from audience.profiles import MOST_ITEMS, MOST_KEYS, Code, Invalid
+from audience.profiles import MOST_ITEMS, MOST_KEYS, Code, Invalid, storable
 
 
 def merge(current: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes after the changes. Raises Invalid when there are too many."""
+    """The attributes after the changes. Raises Invalid when they are too many, or too large."""
     merged = dict(current)
     for key, change in changes.items():
         if not isinstance(change, dict):
@@ -21,7 +21,7 @@ def merge(current: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
         elif operation in ("$incr", "$decr"):
             before = merged.get(key, 0)
             before = before if isinstance(before, int | float) and not isinstance(before, bool) else 0
-            merged[key] = before + content if operation == "$incr" else before - content
+            merged[key] = storable(key, before + content if operation == "$incr" else before - content)
         else:
             items, before = _items(content), _items(merged.get(key, []))
             if operation == "$add":

@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
+from lib import phone
 from providers.fields import EncryptedJSONField
 from providers.models import Provider
 
@@ -32,9 +33,10 @@ class Contact(models.Model):
             models.Index(fields=["email"], name="contact_email"),
             models.Index(fields=["opted_in", "dnd", "id"], name="contact_reachable"),
         ]
+        permissions = [("export_contact", "Can export contacts")]
 
     def __str__(self) -> str:
-        return self.identity
+        return phone.masked_identity(self.identity, self.phone)
 
     @property
     def reachable(self) -> bool:
@@ -59,10 +61,7 @@ class ContactEvent(models.Model):
 
 
 class ContactDate(models.Model):
-    """A date a contact or one of its events has, for what is due some time before or after it.
-
-    Written together with the attributes and properties that hold the date.
-    """
+    """A date that a contact or one of its events has, written with it: for what is due before or after it."""
 
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="dates")
     event = models.ForeignKey(
@@ -138,17 +137,19 @@ class OptChange(models.Model):
     at = models.DateTimeField()
 
     class Meta:
+        verbose_name = "change of consent"
+        verbose_name_plural = "changes of consent"
         indexes = [
             models.Index(fields=["contact", "at"], name="opt_change_contact"),
             models.Index(fields=["phone", "at"], name="opt_change_phone"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.phone or self.contact_id} {self.get_to_display()}"
+        return f"{phone.masked(self.phone) or self.contact_id} {self.get_to_display()}"
 
 
 class PhoneChoice(models.Model):
-    """What the person behind a number last wrote: stop, or start again. Holds for contacts to come, too."""
+    """What the person behind a number, in its first spelling, last wrote. Holds for contacts to come, too."""
 
     phone = models.CharField(max_length=15)
     stopped = models.BooleanField()
@@ -158,7 +159,7 @@ class PhoneChoice(models.Model):
         constraints = [models.UniqueConstraint(fields=["phone"], name="phone_choice_once")]
 
     def __str__(self) -> str:
-        return f"{self.phone} {'stopped' if self.stopped else 'started'}"
+        return f"{phone.masked(self.phone)} {'stopped' if self.stopped else 'started'}"
 
 
 class OptSetting(models.Model):
@@ -179,6 +180,9 @@ class OptSetting(models.Model):
         help_text="https://in1.api.clevertap.com/1/subscribe, by your region. Empty: it is not told.",
     )
     account = EncryptedJSONField(default=dict, blank=True)  # account_id, passcode
+
+    class Meta:
+        verbose_name = verbose_name_plural = "opt-out words"
 
     def __str__(self) -> str:
         return f"opt-out words of {self.provider}"
@@ -215,7 +219,7 @@ class Subscription(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.status} {self.phone}"
+        return f"{self.status} {phone.masked(self.phone)}"
 
 
 class UploadAccount(models.Model):
@@ -255,10 +259,7 @@ class Upload(models.Model):
     header = models.JSONField(default=list)
     mapping = models.JSONField(default=list)
     country = models.CharField(
-        "country code",
-        max_length=3,
-        blank=True,
-        help_text="Put before phone numbers that are written without one.",
+        "country code", max_length=3, blank=True, help_text="Put before numbers written without one."
     )
     state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
     by = models.CharField(max_length=150, blank=True)

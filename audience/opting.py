@@ -1,8 +1,8 @@
 """Opting out and in by reply: a word somebody writes, or a button they tap.
 
-It holds for the number, as in CleverTap's subscribe API: every contact that has it now or gets it
-later. "Stop" sets MSG-dndWhatsApp and leaves MSG-whatsapp alone, so that a list uploaded again
-disturbs nobody; "start" clears the one and sets the other.
+It holds for the number, however it is spelt, as in CleverTap's subscribe API: every contact that has it
+now or gets it later. "Stop" sets MSG-dndWhatsApp and leaves MSG-whatsapp alone, so that a list uploaded
+again disturbs nobody; "start" clears the one and sets the other.
 """
 
 from collections.abc import Iterable, Sequence
@@ -119,20 +119,22 @@ def _wish(pk: int, reply: Reply, words: Words, now: datetime) -> _Wish | None:
 def _record(provider: Provider, wishes: Sequence[_Wish], now: datetime) -> None:
     """Keeps the proof of every wish, and applies the last one of each number, unless a later one has
     been applied already: replies may arrive in any order."""
-    numbers = sorted({wish.phone for wish in wishes})
+    spellings = {wish.phone: phone.spellings(wish.phone) for wish in wishes}
+    contacts: dict[str, list[Contact]] = {first: [] for first, *_ in spellings.values()}
     choosing()
-    known = {row.phone: row for row in PhoneChoice.objects.filter(phone__in=numbers)}
-    contacts: dict[str, list[Contact]] = {number: [] for number in numbers}
-    for contact in Contact.objects.filter(phone__in=numbers).select_for_update().order_by("pk"):
-        contacts[contact.phone].append(contact)
+    known = {row.phone: row for row in PhoneChoice.objects.filter(phone__in=list(contacts))}
+    named = Contact.objects.filter(phone__in={each for all_ in spellings.values() for each in all_})
+    for contact in named.select_for_update().order_by("pk"):
+        contacts[phone.spellings(contact.phone)[0]].append(contact)
     changes = []
     for wish in sorted(wishes, key=lambda wish: (wish.at, wish.reply_id)):
-        choice = known.get(wish.phone)
+        number = spellings[wish.phone][0]
+        choice = known.get(number)
         if choice is None:
-            known[wish.phone] = PhoneChoice(phone=wish.phone, stopped=wish.stops, at=wish.at)
+            known[number] = PhoneChoice(phone=number, stopped=wish.stops, at=wish.at)
         elif choice.at <= wish.at:
             choice.stopped, choice.at = wish.stops, wish.at
-        whose: list[int | None] = [contact.pk for contact in contacts[wish.phone]]
+        whose: list[int | None] = [contact.pk for contact in contacts[number]]
         changes += [_change(provider, wish, contact_id) for contact_id in whose or [None]]
     OptChange.objects.bulk_create(changes)
     PhoneChoice.objects.bulk_update([choice for choice in known.values() if choice.pk], ["stopped", "at"])

@@ -24,7 +24,7 @@ FIRST_SECOND = -62_135_596_800  # of the year 1
 # The fields of a contact by their name in CleverTap's format, lower-case.
 FIELDS = {"name": "name", "email": "email", "phone": "phone", "gender": "gender"}
 FLAGS = {"msg-whatsapp": "opted_in", "msg-dndwhatsapp": "dnd"}
-IDENTITIES = ("identity", "objectId", "FBID", "GPID")
+IDENTITIES = ("identity", "Identity", "objectId", "FBID", "GPID")
 SYSTEM_EVENTS = frozenset(
     (
         "app installed", "app launched", "app uninstalled", "channel unsubscribed", "notification bounced",
@@ -35,8 +35,9 @@ SYSTEM_EVENTS = frozenset(
 _EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\".]+")
 _GENDERS = {"m": "M", "male": "M", "f": "F", "female": "F"}
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-_DATE = re.compile(r"\$D_(-?\d{1,12})")
+_DATE = re.compile(r"\$D_(-?\d{1,20})")
 _SHORTENED = re.compile(r"\d(\.\d+)?E\+?\d+", re.IGNORECASE)
+_DELETED = ({"$delete": 1}, {"$delete": True})
 _OPERATIONS = ("$set", "$add", "$remove", "$incr", "$decr", "$delete")
 
 
@@ -94,7 +95,7 @@ def read_profile(record: Mapping[str, Any], country: str = "") -> Profile:
         if name in FIELDS:
             profile.fields[FIELDS[name]] = _field(name, value, country)
         elif name in FLAGS:
-            profile.fields[FLAGS[name]] = flag(key, value)
+            profile.fields[FLAGS[name]] = value not in _DELETED and flag(key, value)
         else:
             profile.attributes[attribute_name(key)] = attribute(key, value)
     if len(profile.attributes) > MOST_KEYS:
@@ -120,7 +121,7 @@ def read_event(record: Mapping[str, Any], now: datetime, position: int) -> Event
     if len(data or {}) > MOST_KEYS:
         raise Invalid(Code.TOO_MANY, f"more than {MOST_KEYS} properties")
     properties = {
-        attribute_name(key): attribute(key, value, operations=False)
+        attribute_name(key): event_property(key, value)
         for key, value in (data or {}).items()
         if value is not None and value != ""
     }
@@ -157,7 +158,7 @@ def moment(value: Any) -> datetime:
 
 
 def _field(name: str, value: Any, country: str) -> str:
-    if value == {"$delete": 1} or value == {"$delete": True}:
+    if value in _DELETED:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int):
         codes = {"email": Code.EMAIL, "phone": Code.PHONE, "gender": Code.GENDER}
@@ -218,9 +219,7 @@ def attribute(key: str, value: Any, *, operations: bool = True) -> Any:
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float):
-        if not isfinite(value) or abs(value) >= 2**63:
-            raise Invalid(Code.STRUCTURE, f"{key} is too large a number")
-        return value
+        return storable(key, value)
     if isinstance(value, list):
         if len(value) > MOST_ITEMS or any(isinstance(each, list | dict) for each in value):
             raise Invalid(Code.STRUCTURE, f"{key} is no list of at most {MOST_ITEMS} plain values")
@@ -231,6 +230,29 @@ def attribute(key: str, value: Any, *, operations: bool = True) -> Any:
         if name in _OPERATIONS and (number or name not in ("$incr", "$decr")):
             return {name: attribute(key, content, operations=False)}
     raise Invalid(Code.STRUCTURE, f"{key} is {_shown(value)}, which is no value to keep")
+
+
+def event_property(key: str, value: Any) -> Any:
+    """A value of an event as it is kept. A list may hold objects: the Items of Charged. Raises Invalid."""
+    if not (isinstance(value, list) and value and all(isinstance(each, dict) for each in value)):
+        return attribute(key, value, operations=False)
+    if len(value) > MOST_ITEMS:
+        raise Invalid(Code.STRUCTURE, f"{key} has more than {MOST_ITEMS} items")
+    return [
+        {
+            attribute_name(name): attribute(f"{key}, {name},", content, operations=False)
+            for name, content in item.items()
+            if content is not None
+        }
+        for item in value
+    ]
+
+
+def storable(key: str, value: float) -> float:
+    """The number, if every database keeps it. Raises Invalid."""
+    if not isfinite(value) or abs(value) >= 2**63:
+        raise Invalid(Code.STRUCTURE, f"{key} is too large a number")
+    return value
 
 
 def date_text(seconds: int, key: str = "date") -> str:

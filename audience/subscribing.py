@@ -169,6 +169,14 @@ def _words(response: HttpResponse) -> str:
     return f"HTTP {response.status}: {' '.join(response.text.split())[:200]}".replace("\0", "")
 
 
+def forget(now: datetime, days: int, limit: int = 5000) -> int:
+    """Deletes the oldest that were told more than `days` ago; parked ones stay for an operator. How many."""
+    told = Subscription.objects.filter(state=State.DONE).order_by("pk")
+    before = now - timedelta(days=days)
+    old = [pk for pk, created in told.values_list("pk", "created_at")[:limit] if created < before]
+    return Subscription.objects.filter(pk__in=old).delete()[0]
+
+
 def retry(pks: Sequence[int], now: datetime) -> int:
     """Puts parked ones back and ends the wait of those that wait; none that its number has overtaken.
     Returns how many."""

@@ -1,6 +1,7 @@
 """Celery's view of the audience: tasks only wake the drain functions, rows are the queue."""
 
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from audience import subscribing, upload
@@ -19,7 +20,10 @@ def tell() -> None:
 
 @shared_task(name="audience.upkeep")
 def upkeep() -> None:
-    upload.forget(timezone.now())
+    now, days = timezone.now(), settings.AUDIENCE_RETENTION_DAYS
+    for forget in (upload.forget, subscribing.forget):
+        while forget(now, days):
+            pass
     if upload.due():
         wake("audience.upload")
     if subscribing.due():

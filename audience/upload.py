@@ -29,7 +29,6 @@ CHUNK = {"postgresql": 2000, "sqlite": 1000}  # SQLite has one writer at a time,
 SILENCE = timedelta(minutes=1)  # longer than any chunk takes
 MOST_BYTES = 1_000_000_000
 DRAFTS_KEPT = timedelta(days=1)
-FILES_KEPT = timedelta(days=30)  # of uploads that failed and may go on
 
 STAYS = "What was taken over before stays."
 
@@ -40,13 +39,13 @@ class Lost(Exception):
     """Another worker has the upload, or it was cancelled."""
 
 
-def draft(name: str, content: IO[bytes], by: str = "") -> Upload:
+def draft(name: str, content: IO[bytes], by: str = "", encoding: str = "") -> Upload:
     """Keeps the file, with a guess at its columns. Raises Unreadable."""
     content.seek(0, 2)
     size = content.tell()
     if size > MOST_BYTES:
         raise Unreadable(f"The file is larger than {MOST_BYTES // 10**6:,} MB. Split it.")
-    facts = csv_reading.inspect(content)
+    facts = csv_reading.inspect(content, encoding)
     first = list(islice(csv_reading.rows(content, facts.encoding, facts.delimiter), csv_reading.SAMPLE))
     columns = csv_reading.guess(facts.header, [cells for _, cells in first])
     content.seek(0)
@@ -145,15 +144,12 @@ def work(upload: Upload, stop: threading.Event | None = None) -> bool:
             return True
         _end(upload, State.DONE)
     except Lost:
-        cancelled = Upload.objects.filter(pk=upload.pk, worker=mine, cancel=True).exists()
-        if cancelled:
+        if Upload.objects.filter(pk=upload.pk, worker=mine, cancel=True).exists():
             _end(upload, State.CANCELLED, f"Cancelled. {STAYS}")
     except (Unreadable, OSError) as error:
         _end(upload, State.FAILED, f"{error} {STAYS}")
     except Exception as error:
-        _end(
-            upload, State.FAILED, f"Our own fault: {type(error).__name__}. What was taken over before stays."
-        )
+        _end(upload, State.FAILED, f"Our own fault: {type(error).__name__}. {STAYS}")
         raise
     return True
 
@@ -236,13 +232,17 @@ def _discard(upload: Upload) -> None:
     Upload.objects.filter(pk=upload.pk).update(file="")
 
 
-def forget(now: datetime) -> int:
-    """Deletes drafts that nobody started, and the files of failed uploads that nobody took up. How many."""
+def forget(now: datetime, days: int, limit: int = 5000) -> int:
+    """Deletes drafts that nobody started; and of uploads older than `days` the files of those that failed,
+    and the oldest rows that were not taken over. Returns how many."""
+    before = now - timedelta(days=days)
     drafts = Q(state=State.DRAFT, created_at__lt=now - DRAFTS_KEPT)
-    failed = Q(state=State.FAILED, created_at__lt=now - FILES_KEPT) & ~Q(file="")
+    failed = Q(state=State.FAILED, created_at__lt=before) & ~Q(file="")
     old = list(Upload.objects.filter(drafts | failed))
     for upload in old:
         _discard(upload)
         if upload.state == State.DRAFT:
             upload.delete()
-    return len(old)
+    oldest = UploadError.objects.order_by("pk").values_list("pk", "upload__created_at")[:limit]
+    rows = [pk for pk, created in oldest if created < before]
+    return len(old) + UploadError.objects.filter(pk__in=rows).delete()[0]

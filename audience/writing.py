@@ -13,6 +13,7 @@ from audience.merging import merge
 from audience.models import Contact, ContactDate, ContactEvent, KnownProperty, OptChange, PhoneChoice
 from audience.profiles import Event, Invalid, Profile, date_of, type_of
 from lib import sql
+from lib.phone import spellings
 
 COLUMNS = ("name", "email", "phone", "gender", "opted_in", "dnd")
 _BLANK = {"name": "", "email": "", "phone": "", "gender": "", "opted_in": False, "dnd": False}
@@ -205,14 +206,14 @@ def _heed_choices(rows: Iterable[_Row]) -> None:
     fresh = [row for row in rows if "phone" in row.before and row.values["phone"] and "dnd" not in row.told]
     if not fresh:
         return
-    numbers = list({row.values["phone"] for row in fresh})
+    numbers = list({spellings(row.values["phone"])[0] for row in fresh})
     stopped = {
         phone
         for phone, is_stopped in sql.found(PhoneChoice, ("phone", "stopped"), numbers, by="phone")
         if is_stopped
     }
     for row in fresh:
-        if row.values["phone"] in stopped and not row.values["dnd"]:
+        if spellings(row.values["phone"])[0] in stopped and not row.values["dnd"]:
             row.before["dnd"] = False
             row.values["dnd"] = True
 

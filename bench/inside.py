@@ -17,15 +17,24 @@ django.setup()
 
 import msgspec  # noqa: E402
 import requests  # noqa: E402
+from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 from msgspec.structs import replace  # noqa: E402
 
-from bench import inside_audience, inside_stats, inside_templates  # noqa: E402
+from bench import inside_audience, inside_broadcasts, inside_stats, inside_templates  # noqa: E402
 from callbacks import forward, ingest  # noqa: E402
 from campaigns import dispatch, ledger, matching  # noqa: E402
-from campaigns.models import Message  # noqa: E402
+from campaigns.models import Event, Forward, Message  # noqa: E402
 from lib import sql  # noqa: E402
-from providers.messages import Button, Header, Media, Outbound, TemplateContent, Value  # noqa: E402
+from providers.dialects.clevertap_callbacks import Report, write_statuses  # noqa: E402
+from providers.messages import (  # noqa: E402
+    Button,
+    Header,
+    Media,
+    Outbound,
+    TemplateContent,
+    Value,
+)
 from providers.models import Provider  # noqa: E402
 
 CONTENT = TemplateContent(
@@ -128,6 +137,28 @@ def loop(count: str, threads: str) -> dict:
     return {"done": count_, "seconds": time.monotonic() - began, "cpu": time.process_time() - cpu}
 
 
+def forward_loop(count: str, threads: str) -> dict:
+    """The baseline of forwarding: `requests` in threads, one report a call, its row updated by the ORM."""
+    mine = provider()
+    owed = list(Event.objects.filter(forward=Forward.PENDING).select_related("message")[: int(count)])
+
+    def work(part: int) -> int:
+        session = requests.Session()
+        for event in owed[part :: int(threads)]:
+            report = Report(event.message.msg_id, event.get_kind_display().lower(), int(event.at.timestamp()))
+            body = write_statuses([report], mine.switches)
+            assert session.post(mine.delivery_url, json=body, timeout=30).ok
+            event.forward, event.forwarded_at = Forward.DONE, timezone.now()
+            event.save(update_fields=["forward", "forwarded_at"])
+        connection.close()
+        return len(owed[part :: int(threads)])
+
+    began, cpu = time.monotonic(), time.process_time()
+    with ThreadPoolExecutor(int(threads)) as pool:
+        done = sum(pool.map(work, range(int(threads))))
+    return {"done": done, "seconds": time.monotonic() - began, "cpu": time.process_time() - cpu}
+
+
 def _answer(response: requests.Response):
     from lib.http import HttpResponse
 
@@ -176,10 +207,12 @@ COMMANDS = {
     "track": track,
     "drain": drain,
     "loop": loop,
+    "forward_loop": forward_loop,
     "fill_webhooks": fill_webhooks,
     **inside_templates.COMMANDS,
     **inside_audience.COMMANDS,
     **inside_stats.COMMANDS,
+    **inside_broadcasts.COMMANDS,
 }
 
 if __name__ == "__main__":

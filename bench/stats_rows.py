@@ -1,8 +1,8 @@
 """Three months of messages and reports, and their counts, made by PostgreSQL itself; see bench.inside_stats.
 
 Five providers, a thousand campaigns that go out within forty minutes each, a hundred and fifty that run
-all the time, and conversations. However many messages there are, they are of the same campaigns: then
-what a page reads must not grow with them.
+all the time, and conversations; and before them a few tests of a sixth provider. However many messages
+there are, they are of the same campaigns: then what a page reads must not grow with them.
 """
 
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ from campaigns.stats.timing import BOUNDS
 from providers.models import Provider
 
 DAYS, PROVIDERS, TEMPLATES, BLASTS, STEADY = 90, 5, 200, 1000, 150
+TESTS = 100  # older than all else: what a filter finds last
 PENDING = "interval '3 minutes'"  # what upkeep has not folded yet
 KEYS = "provider_id, minute, campaign, variant, template, metric, code, url"
 Metric = StatCount.Metric
@@ -25,7 +26,7 @@ Metric = StatCount.Metric
 
 def load(count: int) -> None:
     """That many messages with their attempts and reports, and the counts the ledger would have written."""
-    for number in range(PROVIDERS):
+    for number in range(PROVIDERS + 1):
         Provider.objects.get_or_create(
             nickname=f"bench-{number}", connector="generic", waba_number=f"1555000{number:04d}",
             endpoint="http://127.0.0.1:9/",
@@ -57,7 +58,7 @@ def load(count: int) -> None:
             Campaign,
         ):
             run(f"VACUUM ANALYZE {model._meta.db_table}")
-        run("DROP TABLE bench_fate, bench_delta, bench_campaign")
+        run("DROP TABLE bench_fate, bench_delta, bench_campaign, bench_scope")
 
 
 def _without_indexes(cursor) -> list[str]:
@@ -106,7 +107,7 @@ def _fates(count: int) -> str:
             FROM chosen JOIN bench_campaign AS c ON c.n = CASE
                 WHEN dice < 0.72 THEN blast ELSE {BLASTS} + blast * {STEADY} / {BLASTS} END
         ), numbered AS (
-            SELECT row_number() OVER (ORDER BY at) AS id, * FROM placed ORDER BY at
+            SELECT {TESTS} + row_number() OVER (ORDER BY at) AS id, * FROM placed ORDER BY at
         )
         SELECT id, at, provider_id,
                CASE WHEN dice < 0.95 THEN code ELSE '' END AS campaign,
@@ -145,6 +146,16 @@ def _rows() -> Iterator[str]:
             at, at, 4, 1, at, 'wamid.' || md5(id::text), CASE WHEN failed THEN code END, '',
             CASE WHEN failed THEN 'why' ELSE '' END
         FROM bench_fate ORDER BY id
+    """
+    yield f"""
+        INSERT INTO {Message._meta.db_table} (id, provider_id, msg_id, untracked, reported, "to", to_raw,
+            kind, template, language, campaign, batch, variant, payload, content, custom_props, notes, status,
+            accepted_at, queued_at, answer_ms, attempt, next_attempt_at, bsp_id, error_code, bsp_code,
+            error_text)
+        SELECT n, (SELECT id FROM providers_provider WHERE nickname = 'bench-{PROVIDERS}'), '0|0|0|0', true,
+            true, '1415' || lpad(n::text, 7, '0'), '', 1, 'try_out', 'en', '', '', '', '', '', '{{}}', '[]',
+            40, now() - interval '{DAYS + 1} days', now(), 4, 1, now(), '', NULL, '', ''
+        FROM generate_series(1, {TESTS}) AS n
     """
     yield f"SELECT setval(pg_get_serial_sequence('{Message._meta.db_table}', 'id'), MAX(id)) FROM bench_fate"
     yield f"""
@@ -250,8 +261,14 @@ def _counts() -> Iterator[str]:
         for level, campaign, variant, template in levels
     )
     yield (
-        "CREATE UNLOGGED TABLE bench_delta AS SELECT ARRAY[s1.id, s2.id, s3.id] AS scopes, d.minute, "
-        f"d.metric, d.code, d.url, d.count FROM bench_raw AS d {joins} WHERE d.minute < now() - {PENDING}"
+        "CREATE UNLOGGED TABLE bench_scope AS SELECT d.*, ARRAY[s1.id, s2.id, s3.id] AS scopes FROM "
+        f"(SELECT DISTINCT provider_id, campaign, variant, template FROM bench_raw) AS d {joins}"
+    )
+    yield "ANALYZE bench_scope; ANALYZE bench_raw"
+    yield (
+        "CREATE UNLOGGED TABLE bench_delta AS SELECT scopes, minute, metric, code, url, count FROM bench_raw "
+        "JOIN bench_scope USING (provider_id, campaign, variant, template) "
+        f"WHERE minute < now() - {PENDING}"
     )
     yield "DROP TABLE bench_raw; ANALYZE bench_delta"
     sums = ", ".join(
@@ -259,7 +276,7 @@ def _counts() -> Iterator[str]:
     )
     plain = ", ".join(str(metric.value) for metric in rollups.COLUMN)
     detailed = ", ".join(str(metric.value) for metric in rollups.DETAILED)
-    for span in Span:
+    for span in (Span.MINUTE, Span.QUARTER):
         at = f"date_bin('{span.value} minutes', minute, '2000-01-01T00:00Z')"
         kept = f" AND minute >= now() - interval '{MINUTES_KEPT.days} days'" if span == Span.MINUTE else ""
         for level in (1, 2, 3):
@@ -273,6 +290,25 @@ def _counts() -> Iterator[str]:
                 f"SELECT scopes[{level}], {span.value}, {at}, metric, code, url, SUM(count) FROM bench_delta "
                 f"WHERE metric IN ({detailed}){kept} GROUP BY 1, 3, 4, 5, 6 ORDER BY 3"
             )
+    yield from _days()
+
+
+def _days() -> Iterator[str]:
+    """By the day, of the quarters of an hour."""
+    day = f"{Span.DAY.value}, date_bin('1 day', at, '2000-01-01T00:00Z')"
+    among = f"WHERE span = {Span.QUARTER.value}"
+    names, sums = ", ".join(rollups.COLUMNS), ", ".join(f"SUM({name})" for name in rollups.COLUMNS)
+    table = StatPoint._meta.db_table
+    yield (
+        f"INSERT INTO {table} (scope_id, span, at, {names}) SELECT scope_id, {day}, {sums} FROM {table} "
+        f"{among} GROUP BY 1, 3 ORDER BY 3"
+    )
+    table = StatDetail._meta.db_table
+    yield (
+        f"INSERT INTO {table} (scope_id, span, at, metric, code, url, count) "
+        f"SELECT scope_id, {day}, metric, code, url, SUM(count) FROM {table} {among} "
+        "GROUP BY 1, 3, 4, 5, 6 ORDER BY 3"
+    )
 
 
 def _of_delta(column: str) -> str:

@@ -99,20 +99,27 @@ class BroadcastAdmin(BroadcastSteps, BroadcastTests):
         may = self.has_change_permission(request, broadcast)
         if broadcast.state == State.DRAFT and may:
             return redirect(reverse("admin:broadcasts_broadcast_step", args=[broadcast.pk, "review"]))
-        context = self.admin_site.each_context(request) | progress.page(broadcast)
+        context = self.admin_site.each_context(request) | self._progress(request, broadcast)
         context |= {
             "title": broadcast.name,
             "opts": self.opts,
             "summary": [rest for _, *rest in progress.summary(broadcast)],
             "log": _log(broadcast),
-            "buttons": [(what, label) for what, label in _possible(broadcast) if may],
-            "may_test": may and request.user.has_perm("campaigns.change_message"),
         }
         return TemplateResponse(request, "broadcasts/broadcast.html", context)
 
     def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The part of the page that renews itself."""
-        return render(request, "broadcasts/progress.html", progress.page(self._found(request, pk)))
+        broadcast = self._found(request, pk)
+        return render(request, "broadcasts/progress.html", self._progress(request, broadcast))
+
+    def _progress(self, request: HttpRequest, broadcast: Broadcast) -> dict[str, Any]:
+        """Where it is, and the buttons that go with it."""
+        may = self.has_change_permission(request, broadcast)
+        return progress.page(broadcast, request.user.has_perm("campaigns.view_stats")) | {
+            "buttons": [(what, label) for what, label in _possible(broadcast) if may],
+            "may_test": may and request.user.has_perm("campaigns.change_message"),
+        }
 
     def _found(self, request: HttpRequest, pk: int) -> Broadcast:
         broadcast: Broadcast | None = self.get_queryset(request).filter(pk=pk).first()

@@ -5,10 +5,12 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from broadcasts.models import Broadcast, Recipient
 from broadcasts.progress import message_link
+from lib import shown
 from lib.admin import LogAdmin, SimpleListFilter, Tone, badge, choice_filter, column, link, moment, page_url
 
 State = Recipient.State
@@ -67,13 +69,16 @@ class RecipientAdmin(LogAdmin):
 
     @column(description="contact", empty_value="deleted")
     def who(self, row: Recipient) -> SafeString | None:
-        return (
-            link(page_url("audience_contact", row.contact_id), row.contact.identity) if row.contact else None
-        )
+        if row.contact is None:
+            return None
+        identity = shown.identity(row.contact.identity, row.phone or row.contact.phone)
+        if not shown.may("audience.view_contact"):
+            return format_html("{}", identity)
+        return link(page_url("audience_contact", row.contact_id), identity)
 
     @column(description="phone", empty_value="–")
     def number(self, row: Recipient) -> str | None:
-        return f"+{row.phone}" if row.phone else None
+        return f"+{shown.number(row.phone)}" if row.phone else None
 
     @column(description="campaign")
     def campaign(self, row: Recipient) -> SafeString:
@@ -81,13 +86,13 @@ class RecipientAdmin(LogAdmin):
 
     @column(description="state")
     def state_badge(self, row: Recipient) -> SafeString:
-        return badge(row.get_state_display(), _TONES[row.state], row.detail)
+        return badge(row.get_state_display(), _TONES[row.state], shown.text(row.detail))
 
     @column(description="because", empty_value="")
     def reason_words(self, row: Recipient) -> str | None:
-        return (
-            ": ".join(filter(None, (Recipient.Reason(row.reason).label, row.detail))) if row.reason else None
-        )
+        if not row.reason:
+            return None
+        return ": ".join(filter(None, (Recipient.Reason(row.reason).label, shown.text(row.detail))))
 
     @column(description="not before")
     def due(self, row: Recipient) -> SafeString | None:

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
@@ -15,11 +14,14 @@ from django.utils import timezone
 from audience.csv_reading import Unreadable
 from audience.models import KnownProperty
 from broadcasts import composing, estimate, lists, message_form, progress, steering
-from broadcasts.forms import BasicsForm, DeliveryForm, TriggerForm, WhoForm
+from broadcasts.delivery_form import DeliveryForm
+from broadcasts.forms import BasicsForm, TriggerForm, WhoForm
+from broadcasts.lists import Taken
 from broadcasts.message_form import MessageForm, VariantForm
 from broadcasts.models import Broadcast
 from broadcasts.values import Missing, parse
 from broadcasts.values import render as rendered
+from lib import shown
 from lib.admin import ModelAdmin, list_url, page_url
 from lib.pretty import length
 from templates_app.preview import bubble
@@ -33,6 +35,7 @@ TITLES = {
     "delivery": "Delivery",
     "review": "Review",
 }
+_OF_TRIGGER = ("event_name", "event_where", "without", "date_name", "wait_minutes", "offset")
 _FORMS = {"basics": BasicsForm, "trigger": TriggerForm, "who": WhoForm, "delivery": DeliveryForm}
 
 
@@ -81,12 +84,20 @@ class BroadcastSteps(ModelAdmin):
         form: Any = _FORMS[step](request.POST or None, request.FILES or None, instance=broadcast)
         if request.method == "POST" and form.is_valid():
             try:
-                _save(form, broadcast, step)
+                taken = _save(form, broadcast, step)
             except Unreadable as error:
                 form.add_error("file", str(error))
             else:
+                if taken is not None:
+                    self.message_user(
+                        request,
+                        shown.text(str(taken)),
+                        messages.WARNING if taken.unknown else messages.SUCCESS,
+                    )
                 return _after(broadcast, step)
-        context = {"form": form}
+        context: dict[str, Any] = {"form": form}
+        if step == "who" and broadcast.list_name:
+            context["listed"] = f"{broadcast.listed.count():,} contacts, {broadcast.list_unknown:,} unknown"
         if step == "trigger":
             events = KnownProperty.objects.exclude(event="").order_by("event")
             context["events"] = events.values_list("event", flat=True).distinct()[:500]
@@ -129,7 +140,7 @@ class BroadcastSteps(ModelAdmin):
         position = int(chosen) if chosen.isdecimal() and int(chosen) < len(found) else 0
         context = {
             "form": form,
-            "samples": [contact.identity for contact, _ in found],
+            "samples": [shown.identity(contact.identity, contact.phone) for contact, _ in found],
             "sample": position,
             "previews": _previews(broadcast, form.forms, found[position] if found else None),
             "insertable": message_form.insertable(broadcast),
@@ -167,6 +178,9 @@ class BroadcastSteps(ModelAdmin):
         try:
             found = estimate.estimate(broadcast, timezone.now())
             context |= {"estimate": found, "takes": length(found.takes) if found.takes else ""}
+            figures = ("people", "messages", "control", "expected", "unknown")
+            context |= {name: f"{getattr(found, name) or 0:,}" for name in figures}
+            context["excluded"] = [(words, f"{number:,}") for words, number in found.excluded]
         except estimate.TooSlow as slow:
             context["failure"] = str(slow)
         except ValueError as error:
@@ -184,31 +198,25 @@ def _after(broadcast: Broadcast, step: str) -> HttpResponse:
     return redirect(_url(broadcast, listed[listed.index(step) + 1]))
 
 
-def _save(form: Any, broadcast: Broadcast, step: str) -> None:
-    """Stores what the form is about, and nothing that a worker may have written. Raises Unreadable."""
+def _save(form: Any, broadcast: Broadcast, step: str) -> Taken | None:
+    """Stores what the form is about, and nothing that a worker may have written. Raises Unreadable.
+
+    Returns what became of the list, if one was uploaded.
+    """
     file = form.cleaned_data.get("file")
+    source = None if file is None else lists.inspect(file.file, file.name, file.size)
     if step == "basics" and "kind" in form.changed_data:
         broadcast.event_name = broadcast.without = broadcast.date_name = ""
         broadcast.event_where, broadcast.wait_minutes, broadcast.offset = [], 0, 0
     form.save(commit=False)
-    with transaction.atomic():
-        names = {
-            *form._meta.fields,
-            "event_name",
-            "event_where",
-            "without",
-            "date_name",
-            "wait_minutes",
-            "offset",
-        }
-        broadcast.save(update_fields=[*names, "updated_at"])
-        if file is not None:
-            lists.take(broadcast, file.name, file.file, file.size)
+    names = {*form._meta.fields, *_OF_TRIGGER, "updated_at"}
+    broadcast.save(update_fields=names)
+    return None if source is None else lists.take(broadcast, source)
 
 
 def _previews(broadcast: Broadcast, forms: list[VariantForm], sample: Any) -> list[dict[str, Any]]:
     """Each variant as the person of the sample would see it, right or wrong as its texts are now."""
-    shown = []
+    previews = []
     for form in forms:
         if form.chosen is None:
             continue
@@ -218,8 +226,10 @@ def _previews(broadcast: Broadcast, forms: list[VariantForm], sample: Any) -> li
             who, properties = composing.profile(contact), event.properties if event else {}
             for path_, text in texts.items():
                 try:
-                    texts[path_] = rendered(parse(text), who, properties, broadcast.tz)
+                    texts[path_] = shown.text(rendered(parse(text), who, properties, broadcast.tz))
                 except (Missing, ValueError) as error:
                     missing.append(f"{form.slots['slot-' + path_.replace('.', '-')].label}: {error}")
-        shown.append({"name": form.name, "bubble": bubble(form.chosen.components, texts), "missing": missing})
-    return shown
+        previews.append(
+            {"name": form.name, "bubble": bubble(form.chosen.components, texts), "missing": missing}
+        )
+    return previews

@@ -18,6 +18,7 @@ from broadcasts.composing import Composer
 from broadcasts.models import Broadcast
 from broadcasts.values import Missing
 from campaigns import test_send
+from lib import shown
 from lib.admin import ModelAdmin, user_id
 from providers.messages import Refused
 from templates_app.values_form import MOST_NUMBERS, numbers_of
@@ -37,7 +38,10 @@ class TestForm(forms.Form):
         self.country = broadcast.provider.switches.default_country
         variants = [(each.name, f"{each.name}: {each.template}") for each in broadcast.messages]
         offer(self, "variant", variants)
-        people = [(str(n), contact.identity) for n, (contact, _) in enumerate(samples)]
+        people = [
+            (str(n), shown.identity(contact.identity, contact.phone))
+            for n, (contact, _) in enumerate(samples)
+        ]
         offer(self, "sample", people)
 
     def clean_numbers(self) -> list[str]:

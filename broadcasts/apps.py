@@ -3,3 +3,4 @@ from django.apps import AppConfig
 
 class BroadcastsConfig(AppConfig):
     name = "broadcasts"
+    verbose_name = "Sending"

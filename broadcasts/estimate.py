@@ -97,25 +97,29 @@ def estimate(broadcast: Broadcast, now: datetime) -> Estimate:
             left = counted["numbers"]
             excluded["same_number"] = counted["reachable"] - left
             made.control = round(left * broadcast.control_percent / 100)
-            excluded["capped"] = _capped(broadcast, people, now)
-            excluded["value"] = _lacking(broadcast, people, now)
-            left = max(left - excluded["capped"] - excluded["value"], 0)
+            # The control group is chosen first; of the others, some are excluded later.
+            others = 1 - broadcast.control_percent / 100
+            often = _often(broadcast, now)
+            excluded["capped"] = round(people.filter(REACHABLE & often).count() * others) if often else 0
+            rarely = people.filter(~often) if often else people
+            excluded["value"] = round(_lacking(broadcast, rarely, now) * others)
+            left -= made.control + excluded["capped"] + excluded["value"]
         else:
             made.expected = triggers.expected(broadcast, EXPECTED_DAYS, now)
         made.excluded = [(Reason(name).label, number) for name, number in excluded.items() if number]
-        made.messages = max(left - made.control, 0)
+        made.messages = max(left, 0)
         made.takes = _takes(broadcast, made.messages) if not broadcast.triggered else None
     return made
 
 
-def _capped(broadcast: Broadcast, people: QuerySet[Contact], now: datetime) -> int:
+def _often(broadcast: Broadcast, now: datetime) -> Q | None:
+    """Who had enough messages; None without a frequency cap."""
     if not broadcast.cap_count or not broadcast.cap_days:
-        return 0
-    often = selecting.among(capped(broadcast, now), "to", "phone", broadcast.cap_count, True)
-    return people.filter(REACHABLE & often).count()
+        return None
+    return selecting.among(capped(broadcast, now), "to", "phone", broadcast.cap_count, True)
 
 
-def _lacking(broadcast: Broadcast, people: QuerySet[Contact], now: datetime) -> int:
+def _lacking(broadcast: Broadcast, people: QuerySet[Contact], now: datetime) -> float:
     """Those without an attribute that their variant needs, as far as counting tells."""
     lacking = 0.0
     for variant in broadcast.messages:
@@ -124,7 +128,7 @@ def _lacking(broadcast: Broadcast, people: QuerySet[Contact], now: datetime) -> 
         if named:
             unknown = reduce(or_, (_unknown(name, now) for name in named))
             lacking += people.filter(REACHABLE & unknown).count() * variant.percent / 100
-    return round(lacking)
+    return lacking
 
 
 def _unknown(name: str, now: datetime) -> Q:

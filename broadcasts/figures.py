@@ -10,7 +10,7 @@ from campaigns.timeline import code_words
 
 
 def totals(broadcast: Broadcast) -> Figures:
-    return queries.totals(_filters(broadcast))
+    return queries.totals(filters(broadcast))
 
 
 def failures(broadcast: Broadcast) -> int:
@@ -18,9 +18,14 @@ def failures(broadcast: Broadcast) -> int:
 
 
 def most_frequent_error(broadcast: Broadcast) -> str:
-    errors = queries.errors(_filters(broadcast))
+    errors = queries.errors(filters(broadcast))
     return code_words(errors[0].code) if errors else "no reason was given"
 
 
-def _filters(broadcast: Broadcast) -> Filters:
-    return Filters(timezone.now(), broadcast.tz, campaign=broadcast.code, provider_id=broadcast.provider_id)
+def filters(broadcast: Broadcast) -> Filters:
+    """Everything of the broadcast, from its first message to now."""
+    provider = broadcast.provider
+    return Filters(
+        timezone.now(), broadcast.tz, range="all", campaign=broadcast.code, provider=provider.nickname,
+        provider_id=provider.pk,
+    )  # fmt: skip

@@ -1,12 +1,8 @@
 """The steps of a campaign as forms: what it is, what sets it off, whom it is for, when it goes out."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from django import forms
-from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from unfold.widgets import (
     INPUT_CLASSES,
@@ -36,25 +32,9 @@ ABOUT = {
     Kind.INACTION: "Inaction within time: when somebody did one thing and not another in time.",
     Kind.DATE: "On a date/time: some days or hours before or after a date of the contact or of an event.",
 }
-_CLOCK = {"type": "datetime-local", "class": " ".join(INPUT_CLASSES)}
 
 
-class WallField(forms.Field):
-    """A date and time without a zone."""
-
-    widget = forms.DateTimeInput(_CLOCK, format="%Y-%m-%dT%H:%M")
-
-    def to_python(self, value: Any) -> datetime | None:
-        if not value:
-            return None
-        try:
-            found = datetime.fromisoformat(str(value))
-        except ValueError as error:
-            raise ValidationError("Write it as 2026-03-31 14:30.") from error
-        return found.replace(tzinfo=None)
-
-
-def _whole(label: str, low: int, high: int, help_text: str = "") -> forms.IntegerField:
+def whole(label: str, low: int, high: int, help_text: str = "") -> forms.IntegerField:
     return forms.IntegerField(
         label=label,
         required=False,
@@ -64,12 +44,12 @@ def _whole(label: str, low: int, high: int, help_text: str = "") -> forms.Intege
     )
 
 
-def _time(label: str, help_text: str = "") -> forms.TimeField:
+def time_field(label: str, help_text: str = "") -> forms.TimeField:
     widget = forms.TimeInput({"type": "time", "class": " ".join(INPUT_CLASSES)}, format="%H:%M")
     return forms.TimeField(label=label, required=False, widget=widget, help_text=help_text)
 
 
-def _zones() -> list[tuple[str, str]]:
+def zones() -> list[tuple[str, str]]:
     return [(name, name.replace("_", " ")) for name in clock.zones()]
 
 
@@ -104,9 +84,9 @@ class TriggerForm(_Form):
     without = forms.CharField(
         label="And not the event", max_length=512, widget=UnfoldAdminTextInputWidget({"list": "events"})
     )
-    wait_minutes = _whole("Minutes", 0, 60 * 24 * 90)
+    wait_minutes = whole("Minutes", 0, 60 * 24 * 90)
     date_name = forms.ChoiceField(label="The date", widget=UnfoldAdminSelectWidget())
-    offset = _whole("How many", 0, 3650)
+    offset = whole("How many", 0, 3650)
     offset_unit = forms.ChoiceField(
         label="Unit", choices=Broadcast.Unit.choices, widget=UnfoldAdminSelectWidget()
     )
@@ -115,7 +95,7 @@ class TriggerForm(_Form):
         choices=[("-", "before it"), ("+", "after it")],
         widget=UnfoldAdminSelectWidget(),
     )
-    at_time = _time("At the time", "Empty: at the time of day that the date has. For days only.")
+    at_time = time_field("At the time", "Empty: at the time of day that the date has. For days only.")
     zone = forms.ChoiceField(label="Time zone", widget=UnfoldAdminSelectWidget())
 
     _USED = {
@@ -143,7 +123,7 @@ class TriggerForm(_Form):
         for name in set(self.fields) - set(self._USED[kind]):
             del self.fields[name]
         if "zone" in self.fields:
-            offer(self, "zone", _zones())
+            offer(self, "zone", zones())
         waits = {
             Kind.ACTION: ("Minutes to wait", "0: at once."),
             Kind.INACTION: (
@@ -206,10 +186,11 @@ class WhoForm(_Form):
     )
     filter = FilterField(label="Those who")
     file = forms.FileField(
-        label="List of identities",
+        label="List of people",
         required=False,
         widget=UnfoldAdminFileFieldWidget({"accept": ".csv,.txt,.tsv"}),
-        help_text="A CSV file with an identity a row, in a column called Identity or in the first.",
+        help_text="A CSV file, one person a row: their identity in a column called Identity or in the first, "
+        "or their number in one called Phone. They must be contacts already.",
     )
 
     class Meta:
@@ -222,70 +203,4 @@ class WhoForm(_Form):
             self.add_error("segment", "Choose the segment.")
         if cleaned.get("who") == Who.LIST and not cleaned.get("file") and not self.instance.list_name:
             self.add_error("file", "Choose the file.")
-        return cleaned
-
-
-class DeliveryForm(_Form):
-    """Times are by the clock of the zone chosen with them."""
-
-    zone = forms.ChoiceField(
-        label="Time zone", widget=UnfoldAdminSelectWidget(), help_text="Of every time on this page."
-    )
-    starts_at = WallField(label="Begins", required=False, help_text="Empty: as soon as it is launched.")
-    ends_at = WallField(
-        label="Ends",
-        required=False,
-        help_text="Nothing sets a message off from then on. Empty: until you end it.",
-    )
-    quiet_from = _time("Quiet from", "Nothing is sent in the quiet hours; it waits for their end.")
-    quiet_to = _time("Quiet to")
-    throttle = _whole("Messages per 5 minutes", 1, 10_000_000, "Empty: as fast as the provider allows.")
-    cap_count = _whole(
-        "Frequency cap: messages to a person",
-        1,
-        1000,
-        "Who had so many template messages already gets none, CleverTap’s counted too.",
-    )
-    cap_days = _whole("In days", 1, 365)
-    control_percent = _whole(
-        "Control group, percent", 0, 90, "They are counted and never messaged. It is always the same people."
-    )
-    error_percent = _whole(
-        "Error threshold, percent",
-        1,
-        100,
-        "When more of its messages fail, it pauses and says why. Empty: it never does.",
-    )
-
-    class Meta:
-        model = Broadcast
-        fields = (
-            "zone", "starts_at", "ends_at", "quiet_from", "quiet_to", "throttle", "cap_count", "cap_days",
-            "control_percent", "error_percent",
-        )  # fmt: skip
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        offer(self, "zone", _zones())
-        if not self.instance.triggered:
-            del self.fields["ends_at"]
-        zone = ZoneInfo(self.instance.zone or settings.TIME_ZONE)
-        for name in ("starts_at", "ends_at"):
-            at = getattr(self.instance, name)
-            self.initial[name] = at.astimezone(zone).replace(tzinfo=None) if at else None
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        if cleaned.get("zone"):
-            for name in ("starts_at", "ends_at"):
-                if cleaned.get(name):
-                    cleaned[name] = clock.moment(cleaned[name], ZoneInfo(cleaned["zone"]))
-        begin, end = cleaned.get("quiet_from"), cleaned.get("quiet_to")
-        if (begin is None) != (end is None):
-            self.add_error("quiet_to", "Quiet hours need both a beginning and an end.")
-        elif begin is not None and begin == end:
-            self.add_error("quiet_to", "They would never end. Choose another time.")
-        if bool(cleaned.get("cap_count")) != bool(cleaned.get("cap_days")):
-            self.add_error("cap_days", "A frequency cap needs both a number of messages and of days.")
-        cleaned["control_percent"] = cleaned.get("control_percent") or 0
         return cleaned

@@ -1,53 +1,106 @@
-"""An uploaded list of identities: whom of our contacts it names."""
+"""An uploaded list of people: which of our contacts it names, by identity or by phone number."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
-from typing import IO
-
-from django.db import transaction
+from typing import IO, NamedTuple
 
 from audience import csv_reading, csv_values
-from audience.csv_reading import Unreadable
+from audience.csv_reading import Facts, Unreadable
 from audience.models import Contact
 from broadcasts.models import Broadcast, Listed
-from lib import sql
+from lib import phone, sql
 
 CHUNK = 5000
 MOST_BYTES = 100_000_000
+_SHOWN = 5  # of those who are no contacts
 
 
-def take(broadcast: Broadcast, name: str, file: IO[bytes], size: int) -> None:
-    """Makes the list the broadcast's own, in place of an earlier one. Raises Unreadable.
+class Source(NamedTuple):
+    """A file that can be read from end to end, and the column that says who is meant."""
 
-    One identity a row: in the column that is called so, else in the first. The first row may be one.
-    """
+    file: IO[bytes]
+    name: str
+    facts: Facts
+    column: int
+    by: str  # "identity" or "phone"
+
+
+class Taken(NamedTuple):
+    """What became of a list: contacts on it, values that are no contact's (and some of them), rows
+    that name somebody again."""
+
+    contacts: int
+    unknown: int
+    examples: list[str]
+    repeated: int
+
+    def __str__(self) -> str:
+        told = [f"{self.contacts:,} contacts are on the list."]
+        if self.unknown:
+            named = ", ".join(self.examples) + (" …" if self.unknown > len(self.examples) else "")
+            told.append(f"{self.unknown:,} are no contact’s: {named}.")
+        if self.repeated:
+            told.append(f"{self.repeated:,} rows name somebody again.")
+        return " ".join(told)
+
+
+def inspect(file: IO[bytes], name: str, size: int) -> Source:
+    """Raises Unreadable. One person a row: in the column called Identity, else in that of the phone
+    numbers, else in the first."""
     if size > MOST_BYTES:
         raise Unreadable(f"The file is larger than {MOST_BYTES // 1_000_000} MB.")
     facts = csv_reading.inspect(file)
-    column = next(
-        (n for n, each in enumerate(csv_reading.guess(facts.header, [])) if each.to == "identity"), 0
-    )
-    rows = csv_reading.rows(file, facts.encoding, facts.delimiter)
-    named = (csv_values.plain(cells[column]) for _, cells in rows if column < len(cells))
-    with transaction.atomic():
-        Listed.objects.filter(broadcast=broadcast).delete()
-        _add(broadcast, facts.header[column : column + 1])  # a heading, or an identity like the others
-        unknown = sum(len(chunk) - _add(broadcast, chunk) for chunk in _chunks(filter(None, named)))
-        broadcast.list_name, broadcast.list_unknown = name[:255], unknown
-        broadcast.save(update_fields=["list_name", "list_unknown"])
+    told = [column.to for column in csv_reading.guess(facts.header, [])]
+    by = "phone" if "identity" not in told and "phone" in told else "identity"
+    return Source(file, name, facts, told.index(by) if by in told else 0, by)
 
 
-def _add(broadcast: Broadcast, identities: list[str]) -> int:
-    """Adds the contacts of these identities. Returns how many of them are known."""
-    rows = sql.found(Contact, ("id",), identities, by="identity")
-    sql.insert(
-        Listed, ("broadcast_id", "contact_id"), [(broadcast.pk, pk) for (pk,) in rows], ignore_conflicts=True
-    )
-    return len(rows)
+def take(broadcast: Broadcast, source: Source) -> Taken:
+    """Makes the list the broadcast's own, in place of an earlier one.
+
+    Each chunk is committed by itself, and the list has no name before it is whole: nothing can be
+    launched with half of it.
+    """
+    _named(broadcast, "", 0)
+    Listed.objects.filter(broadcast=broadcast).delete()
+    facts, column = source.facts, source.column
+    rows = csv_reading.rows(source.file, facts.encoding, facts.delimiter)
+    values = (csv_values.plain(cells[column]) for _, cells in rows if column < len(cells))
+    heading = facts.header[column : column + 1]
+    contacts = len(_add(broadcast, source.by, heading)[0])  # a heading, or somebody like the others
+    count = contacts
+    unknown: set[int] = set()  # hashes: there may be a million
+    examples: list[str] = []
+    for chunk in _chunks(filter(None, values)):
+        added, strangers = _add(broadcast, source.by, chunk)
+        contacts, count = contacts + len(added), count + len(chunk)
+        strangers = [one for one in strangers if hash(one) not in unknown]
+        examples += strangers[: _SHOWN - len(examples)]
+        unknown.update(map(hash, strangers))
+    _named(broadcast, source.name[:255], len(unknown))
+    return Taken(contacts, len(unknown), examples, max(count - contacts - len(unknown), 0))
 
 
-def _chunks(identities: Iterable[str]) -> Iterator[list[str]]:
-    """Each chunk without repetitions."""
-    rest = iter(identities)
+def _named(broadcast: Broadcast, name: str, unknown: int) -> None:
+    broadcast.list_name, broadcast.list_unknown = name, unknown
+    broadcast.save(update_fields=["list_name", "list_unknown"])
+
+
+def _add(broadcast: Broadcast, by: str, values: list[str]) -> tuple[list[int], list[str]]:
+    """Adds the contacts whom the values name. Returns those who are new, and the values of nobody."""
+    country = broadcast.provider.switches.default_country
+    keys = {value: phone.digits(value, country) if by == "phone" else value for value in values}
+    rows = sql.found(Contact, ("id", by), [key for key in dict.fromkeys(keys.values()) if key], by=by)
+    known = {key for _, key in rows}
+    added = sql.insert(
+        Listed, ("broadcast_id", "contact_id"), [(broadcast.pk, pk) for pk, _ in rows],
+        ignore_conflicts=True, returning=("contact_id",),
+    )  # fmt: skip
+    strangers = [value for value in dict.fromkeys(values) if keys[value] not in known]
+    return [pk for (pk,) in added], strangers
+
+
+def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(values)
     for first in rest:
-        yield list(dict.fromkeys(chain([first], islice(rest, CHUNK - 1))))
+        yield list(chain([first], islice(rest, CHUNK - 1)))

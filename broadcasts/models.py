@@ -10,6 +10,7 @@ from audience.models import Contact, ContactEvent
 from broadcasts import filters
 from broadcasts.filters import Filter
 from campaigns.models import Message
+from lib import phone
 from providers.models import Provider
 
 CODE = "wp-"  # before a broadcast's number: its campaign id in msgId, unlike any of CleverTap's
@@ -72,7 +73,7 @@ class Broadcast(models.Model):
         EVERYBODY = "everybody", "Everybody"
         SEGMENT = "segment", "A saved segment"
         FILTER = "filter", "Those I choose here"
-        LIST = "list", "An uploaded list of identities"
+        LIST = "list", "An uploaded list"
 
     class Unit(models.TextChoices):
         HOURS = "hours"
@@ -268,7 +269,7 @@ class Recipient(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.phone or self.contact_id} of {self.broadcast_id}"
+        return f"{phone.masked(self.phone) or self.contact_id} of {self.broadcast_id}"
 
     @property
     def msg_id(self) -> str:

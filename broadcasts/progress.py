@@ -10,6 +10,8 @@ from django.utils.safestring import SafeString
 from broadcasts import clock, figures, filters, releasing, triggers
 from broadcasts.models import Broadcast, Recipient
 from campaigns.models import Message
+from campaigns.stats import links
+from lib import shown
 from lib.admin import Tone, badge, list_url, page_url
 from lib.pretty import length
 from providers.models import Provider
@@ -39,13 +41,13 @@ _FIGURES = {
 
 
 def state_badge(broadcast: Broadcast) -> SafeString:
-    return badge(broadcast.get_state_display(), TONES[broadcast.state], broadcast.reason)
+    return badge(broadcast.get_state_display(), TONES[broadcast.state], shown.text(broadcast.reason))
 
 
-def page(broadcast: Broadcast, now: datetime | None = None) -> dict[str, Any]:
-    """The part of the page that renews itself."""
-    now = now or timezone.now()
-    totals = figures.totals(broadcast)
+def page(broadcast: Broadcast, stats: bool) -> dict[str, Any]:
+    """The part of the page that renews itself. `stats` is whether figures lead to the stats pages."""
+    now = timezone.now()
+    totals, filters = figures.totals(broadcast), figures.filters(broadcast)
     return {
         "broadcast": broadcast,
         "badge": state_badge(broadcast),
@@ -57,7 +59,12 @@ def page(broadcast: Broadcast, now: datetime | None = None) -> dict[str, Any]:
             (Recipient.Reason(reason).label, f"{number:,}", _rows_url(broadcast, reason=reason))
             for reason, number in sorted(broadcast.excluded_for.items(), key=lambda item: -item[1])
         ],
-        "figures": [(name, label, f"{getattr(totals, name):,}") for name, label in _FIGURES.items()],
+        "figures": [
+            (name, label, f"{getattr(totals, name):,}", links.behind(filters, name) if stats else "")
+            for name, label in _FIGURES.items()
+        ],
+        "stats_url": links.page("campaign", filters) if stats else "",
+        "several": len(broadcast.messages) > 1,
         "recipients": f"{broadcast.recipients:,}",
         "messages_url": list_url("campaigns_message", q=f"wp|{broadcast.code}|"),
         "rows_url": _rows_url(broadcast),
@@ -125,7 +132,7 @@ def _running(broadcast: Broadcast, now: datetime) -> str:
     if broadcast.provider.state == Provider.State.PAUSED:
         return f"It waits because {broadcast.provider} is paused: {broadcast.provider.paused_reason}"
     if broadcast.waiting:
-        window = releasing.throttle(broadcast)
+        window = releasing.throttle(broadcast, now)
         if window is not None and not window.free(now.timestamp()):
             left = timedelta(seconds=window.next_free(now.timestamp()))
             return (
@@ -201,13 +208,14 @@ def whom(broadcast: Broadcast) -> str:
 
 def _messages(broadcast: Broadcast) -> list[tuple[str, str]]:
     several = len(broadcast.messages) > 1
-    return [
-        (
-            f"Variant {each.name}" if several else "Template",
-            f"{each.template} ({each.language})" + (f", {each.percent} %" if several else ""),
+    found = []
+    for each in broadcast.messages:
+        share = f", {each.percent} %" if several else ""
+        found.append(
+            (f"Variant {each.name}" if several else "Template", f"{each.template} ({each.language}){share}")
         )
-        for each in broadcast.messages
-    ] or [("Template", "–")]
+        found += [(path.replace(".", " "), text) for path, text in each.values.items() if text]
+    return found or [("Template", "–")]
 
 
 def _delivery(broadcast: Broadcast) -> list[tuple[str, str]]:

@@ -27,7 +27,9 @@ from providers.messages import Refused
 from providers.models import Provider
 
 CHUNK = {"postgresql": 500, "sqlite": 100}
-MOST_AHEAD = 2000  # messages of the provider that are due and not sent: what a pause cannot hold back
+# Messages of the provider that are due and not sent, which a pause cannot hold back: few seconds' worth.
+LEAST_AHEAD, MOST_AHEAD = 10, 2000
+SECONDS_AHEAD = 5
 LATE = timedelta(hours=24)  # after which something that was set off is of no use any more
 PERIOD = 300.0  # seconds of the throttle
 SOON = timedelta(seconds=0.5)
@@ -76,7 +78,7 @@ def prepare(broadcast: Broadcast, now: datetime) -> Round:
             return Round(again=quiet)
     if broadcast.provider.state == Provider.State.PAUSED:
         return Round(again=now + RETRY)
-    window = throttle(broadcast)
+    window = throttle(broadcast, now)
     room = min(CHUNK[connection.vendor], _room_ahead(broadcast, now))
     if window is not None:
         free = window.free(now.timestamp())
@@ -89,8 +91,9 @@ def prepare(broadcast: Broadcast, now: datetime) -> Round:
     if composer.problem:
         return Round(halt=composer.problem)
     waiting = Recipient.objects.filter(broadcast=broadcast, state=State.WAITING)
-    due = waiting.filter(due_at__lte=now).order_by("due_at", "id").select_related("contact", "event")
-    rows = list(due[:room])
+    # For one time there is nothing to wait for, whatever a clock that was set back makes of due_at.
+    due = waiting.filter(due_at__lte=now) if broadcast.triggered else waiting
+    rows = list(due.order_by("due_at", "id").select_related("contact", "event")[:room])
     if not rows:
         return Round(again=waiting.aggregate(first=Min("due_at"))["first"])
     made = Round(again=now)
@@ -99,8 +102,11 @@ def prepare(broadcast: Broadcast, now: datetime) -> Round:
     return made
 
 
-def throttle(broadcast: Broadcast) -> Window | None:
-    return Window(broadcast.throttle, PERIOD, broadcast.window) if broadcast.throttle else None
+def throttle(broadcast: Broadcast, now: datetime) -> Window | None:
+    if not broadcast.throttle:
+        return None
+    # What lies in the future was written before the clock was set back.
+    return Window(broadcast.throttle, PERIOD, [[min(at, now.timestamp()), n] for at, n in broadcast.window])
 
 
 def _halt(broadcast: Broadcast) -> str:
@@ -118,10 +124,14 @@ def _halt(broadcast: Broadcast) -> str:
 
 
 def _room_ahead(broadcast: Broadcast, now: datetime) -> int:
+    provider, most = broadcast.provider, MOST_AHEAD
+    if provider.rate_count:
+        per_second = provider.rate_count / provider.rate_period
+        most = min(most, max(LEAST_AHEAD, int(per_second * SECONDS_AHEAD)))
     queued = Message.objects.filter(
         provider=broadcast.provider_id, status=Status.QUEUED, next_attempt_at__lte=now
     )
-    return MOST_AHEAD - queued[:MOST_AHEAD].count()
+    return most - queued[:most].count()
 
 
 def _exclude(broadcast: Broadcast, rows: Sequence[Recipient], made: Round, now: datetime) -> None:
@@ -257,8 +267,9 @@ def _store(broadcast: Broadcast, made: Round, now: datetime) -> None:
     broadcast.queued += len(entries)
     for reason, number in Counter(reason for reason, _ in out.values()).items():
         planning.exclude(broadcast, reason, number)
-    window = throttle(broadcast)
-    if window is not None and entries:
-        window.start(len(entries))
-        window.finish(len(entries), now.timestamp())
+    window = throttle(broadcast, now)
+    if window is not None:
+        if entries:
+            window.start(len(entries))
+            window.finish(len(entries), now.timestamp())
         broadcast.window = window.dump(now.timestamp())

@@ -6,12 +6,12 @@ do, so whoever comes next goes on where the last one was killed.
 
 import logging
 import threading
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import time
 
 from django.db import Error as DatabaseError
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from broadcasts import planning, releasing, triggers
@@ -23,12 +23,17 @@ logger = logging.getLogger(__name__)
 LEASE = "broadcasts"
 PAUSE = 0.1
 CANCELLED_AT_ONCE = 2000
+CLOCKS_DIFFER = timedelta(seconds=30)  # between machines that work properly
 
 State = Broadcast.State
 
 
 def _due() -> QuerySet[Broadcast]:
-    return Broadcast.objects.filter(next_step_at__lte=timezone.now())
+    """Those whose time has come; and those written in what is the future, since a clock was set back:
+    their next step may be hours away for no reason."""
+    now = timezone.now()
+    waiting = Broadcast.objects.filter(next_step_at__isnull=False)
+    return waiting.filter(Q(next_step_at__lte=now) | Q(updated_at__gt=now + CLOCKS_DIFFER))
 
 
 def due() -> bool:

@@ -103,12 +103,11 @@ def _locked(broadcast: Broadcast, states: Iterable[str]) -> Broadcast | None:
 
 
 def copy(broadcast: Broadcast, by: str, now: datetime) -> Broadcast:
-    """A new draft like it, for nobody's list."""
+    """A new draft like it. A list is not copied: until one is uploaded, nothing can be launched."""
     names = (
-        "kind", "provider_id", "event_name", "event_where", "without", "wait_minutes", "date_name", "offset",
-        "offset_unit", "at_time", "segment_id", "filter", "variants", "control_percent", "zone", "quiet_from",
-        "quiet_to", "throttle", "cap_count", "cap_days", "error_percent", "reported",
+        "kind", "provider_id", "who", "event_name", "event_where", "without", "wait_minutes", "date_name",
+        "offset", "offset_unit", "at_time", "segment_id", "filter", "variants", "control_percent", "zone",
+        "quiet_from", "quiet_to", "throttle", "cap_count", "cap_days", "error_percent", "reported",
     )  # fmt: skip
-    who = broadcast.who if broadcast.who != Broadcast.Who.LIST else Broadcast.Who.FILTER
     values = {name: getattr(broadcast, name) for name in names}
-    return Broadcast.objects.create(name=f"{broadcast.name[:110]} (copy)", who=who, by=by, **values)
+    return Broadcast.objects.create(name=f"{broadcast.name[:110]} (copy)", by=by, **values)

@@ -70,7 +70,7 @@ def _look_events(broadcast: Broadcast, now: datetime) -> bool:
         looked["id"] = events[-1].pk
         return True
     looked["id"] = max(last, looked["id"])
-    if now.timestamp() - looked["at"] >= AGAIN.total_seconds():
+    if not 0 <= now.timestamp() - looked["at"] < AGAIN.total_seconds():  # or the clock was set back
         _look_again(broadcast, now)
         looked |= {"again": looked["mark"], "mark": looked["id"], "at": now.timestamp()}
     return False

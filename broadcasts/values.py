@@ -98,6 +98,8 @@ def written(value: Any, zone: ZoneInfo) -> str:
         return str(int(value))
     if isinstance(value, list):
         return ", ".join(filter(None, (written(item, zone) for item in value[:_LISTED])))
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {written(item, zone)}" for name, item in list(value.items())[:_LISTED])
     at = date_of(value)
     if at is None:
         return str(value).strip()

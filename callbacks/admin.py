@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.contrib.admin import action
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
@@ -15,7 +16,7 @@ from django.utils.safestring import SafeString
 from callbacks import admin_forwarding, admin_reports, ingest, media
 from callbacks.models import Media, Reply, Webhook
 from campaigns.models import Forward
-from lib import phone, pretty
+from lib import phone, pretty, shown
 from lib.admin import (
     LogAdmin,
     Tone,
@@ -26,7 +27,6 @@ from lib.admin import (
     link,
     moment,
     page_url,
-    prefix,
     user_id,
 )
 from lib.http import HttpRequest as Incoming
@@ -71,7 +71,7 @@ def state_badge(webhook: Webhook) -> SafeString:
 
 @admin.register(Webhook)
 class WebhookAdmin(LogAdmin):
-    list_display = ("received", "provider", "source", "state_now", "summary", "attempts")
+    list_display = ("received", "provider", "source", "state_now", "found", "attempts")
     list_select_related = ("provider",)
     list_defer = ("body", "headers")
     list_filter = (
@@ -95,15 +95,20 @@ class WebhookAdmin(LogAdmin):
     def state_now(self, webhook: Webhook) -> SafeString:
         return state_badge(webhook)
 
+    @column(description="summary", empty_value="-")
+    def found(self, webhook: Webhook) -> str | None:
+        return shown.text(webhook.summary) or None
+
     def page_context(self, request: HttpRequest, obj: Webhook) -> dict[str, Any]:
-        shown = _shown(obj)
+        received = _redacted(obj)
         return {
             "badge": state_badge(obj),
             "meaning": _MEANINGS.get(obj.state, ""),
-            "url": shown.url,
-            "headers": shown.headers,
-            "body": pretty.body(shown.body),
+            "url": shown.text(received.url),
+            "headers": {name: shown.text(value) for name, value in received.headers.items()},
+            "body": shown.text(pretty.body(received.body)),
             "size": len(obj.body),
+            "may_download": shown.eyes().whole,
         }
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
@@ -139,16 +144,18 @@ class WebhookAdmin(LogAdmin):
         return [path("<int:pk>/raw/", view, name="callbacks_webhook_raw"), *super().get_urls()]
 
     def raw_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The body, byte for byte."""
+        """The body, byte for byte, for those who may see the numbers in it."""
+        if not self.has_view_permission(request) or not shown.eyes().whole:
+            raise PermissionDenied
         webhook = self.get_object(request, str(pk))
-        if webhook is None or not self.has_view_permission(request, webhook):
+        if webhook is None:
             raise Http404
         response = HttpResponse(bytes(webhook.body), content_type="application/octet-stream")
         response["Content-Disposition"] = f'attachment; filename="webhook-{pk}.bin"'
         return response
 
 
-def _shown(webhook: Webhook) -> Incoming:
+def _redacted(webhook: Webhook) -> Incoming:
     """The webhook without our secrets: the token of its own URL, and credentials in its headers."""
     provider = webhook.provider
     secrets = [*provider.secret_values, *provider.callback_tokens.values_list("token", flat=True)]
@@ -158,7 +165,7 @@ def _shown(webhook: Webhook) -> Incoming:
 
 @admin.register(Reply)
 class ReplyAdmin(LogAdmin):
-    list_display = ("received", "provider", "sender", "kind", "short_text", "forward_state")
+    list_display = ("received", "provider", "number", "kind", "short_text", "forward_state")
     list_select_related = ("provider",)
     list_defer = ("content",)
     list_filter = (
@@ -182,16 +189,21 @@ class ReplyAdmin(LogAdmin):
         providers = list(Provider.objects.values_list("pk", flat=True))
         found = Q(provider_id__in=providers, bsp_id=term)
         if digits := phone.typed(term):
-            found |= prefix("sender", digits)
+            found |= shown.found("sender", digits)
         return queryset.filter(found), False
 
     @column(description="received")
     def received(self, reply: Reply) -> SafeString | None:
         return moment(reply.received_at)
 
+    @column(description="sender")
+    def number(self, reply: Reply) -> str:
+        return shown.number(reply.sender)
+
     @column(description="text", empty_value="-")
     def short_text(self, reply: Reply) -> str | None:
-        return reply.text[:80] + "…" * (len(reply.text) > 80) or None
+        text = shown.text(reply.text)
+        return text[:80] + "…" * (len(text) > 80) or None
 
     @column(description="forwarding")
     def forward_state(self, reply: Reply) -> SafeString:
@@ -209,7 +221,7 @@ class ReplyAdmin(LogAdmin):
             "stored": Media.objects.filter(reply=obj).first(),
             "media_url": media.url(obj.pk),
             "answers": link(page_url("campaigns_message", answers.pk), answers) if answers else "",
-            "content_json": pretty.body(obj.content),
+            "content_json": shown.text(pretty.body(obj.content)),
         }
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from callbacks import forward
 from callbacks.models import ForwardCall, Outlet, Reply
 from campaigns.models import Event, Forward
-from lib import pretty
+from lib import pretty, shown
 from lib.admin import (
     CappedCount,
     LogAdmin,
@@ -31,7 +31,7 @@ from providers.admin_filters import ProviderFilter
 
 @admin.register(Outlet)
 class OutletAdmin(LogAdmin):
-    list_display = ("what", "state_now", "failures", "held", "last_error", "success", "pending", "parked")
+    list_display = ("what", "state_now", "failures", "held", "error", "success", "pending", "parked")
     list_select_related = ("provider",)
     list_filter = (ProviderFilter, choice_filter("kind", Outlet.Kind.choices))
     actions = ("retry_selected",)
@@ -62,8 +62,14 @@ class OutletAdmin(LogAdmin):
         if not _url(outlet):
             return badge("No URL", "warning", "Set it on the provider's page.")
         return (
-            badge("Failing", "danger", outlet.last_error) if outlet.failures else badge("Working", "success")
+            badge("Failing", "danger", shown.text(outlet.last_error))
+            if outlet.failures
+            else badge("Working", "success")
         )
+
+    @column(description="last error")
+    def error(self, outlet: Outlet) -> str:
+        return shown.text(outlet.last_error)
 
     @column(description="tried again", empty_value="-")
     def held(self, outlet: Outlet) -> SafeString | None:
@@ -137,7 +143,7 @@ class AnsweredFilter(SimpleListFilter):
 
 @admin.register(ForwardCall)
 class ForwardCallAdmin(LogAdmin):
-    list_display = ("started", "provider", "kind", "answered", "milliseconds", "error")
+    list_display = ("started", "provider", "kind", "answered", "milliseconds", "why")
     list_select_related = ("provider",)
     list_defer = ("body", "answer")
     list_filter = (AnsweredFilter, ProviderFilter, choice_filter("kind", Outlet.Kind.choices))
@@ -150,16 +156,20 @@ class ForwardCallAdmin(LogAdmin):
     def started(self, call: ForwardCall) -> SafeString | None:
         return moment(call.started_at)
 
+    @column(description="error")
+    def why(self, call: ForwardCall) -> str:
+        return shown.text(call.error)
+
     @column(description="answer")
     def answered(self, call: ForwardCall) -> SafeString:
         if call.status is None:
-            return badge("No answer", "danger", call.error)
+            return badge("No answer", "danger", shown.text(call.error))
         return badge(call.status, "success" if 200 <= call.status < 300 else "danger")
 
     def page_context(self, request: HttpRequest, obj: ForwardCall) -> dict[str, Any]:
         return {
             "badge": self.answered(obj),
             "started": pretty.clock(obj.started_at),
-            "body": pretty.body(obj.body),
-            "answer": pretty.body(obj.answer),
+            "body": shown.text(pretty.body(obj.body)),
+            "answer": shown.text(pretty.body(obj.answer)),
         }

@@ -18,6 +18,7 @@ from callbacks.models import Reply
 from campaigns.admin import MessageAdmin
 from campaigns.models import Event, Forward, Message
 from campaigns.timeline import code_words
+from lib import shown
 from lib.admin import LogAdmin, ModelAdmin, Tone, badge, choice_filter, column, link, moment, page_url
 from providers.admin_filters import ProviderFilter
 from providers.models import Provider
@@ -26,7 +27,7 @@ _TONES: dict[int, Tone] = {Forward.PENDING: "info", Forward.DONE: "success", For
 
 
 def forward_badge(item: Event | Reply) -> SafeString:
-    return badge(Forward(item.forward).label, _TONES.get(item.forward, ""), item.forward_error)
+    return badge(Forward(item.forward).label, _TONES.get(item.forward, ""), shown.text(item.forward_error))
 
 
 def retry(page: ModelAdmin, request: HttpRequest, items: QuerySet[Any]) -> None:
@@ -108,7 +109,7 @@ class EventAdmin(LogAdmin):
 
     @column(description="to")
     def to(self, event: Event) -> str:
-        return event.message.to
+        return shown.number(event.message.to)
 
     @column(description="code", empty_value="")
     def code(self, event: Event) -> str | None:
@@ -124,7 +125,7 @@ class EventAdmin(LogAdmin):
 
     @column(description="error", empty_value="")
     def error(self, event: Event) -> SafeString | None:
-        text = event.forward_error
+        text = shown.text(event.forward_error)
         return (
             format_html('<span title="{}">{}</span>', text, text[:60] + "…" * (len(text) > 60))
             if text

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from campaigns.models import Forward, Message
+from lib import phone
 from providers.models import Provider
 
 
@@ -75,7 +76,7 @@ class Reply(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} from {self.sender}"
+        return f"{self.kind} from {phone.masked(self.sender)}"
 
 
 class Media(models.Model):

@@ -18,12 +18,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 
-from campaigns import export, lookup, resend
+from campaigns import admin_campaigns, export, lookup, resend
 from campaigns.admin_tests import TestSends, log_of
 from campaigns.models import Message, Refusal, Status
 from campaigns.pages import message_page, status_badge
 from campaigns.timeline import code_words
-from lib import pretty
+from lib import pretty, shown
 from lib.admin import (
     LogAdmin,
     SimpleListFilter,
@@ -37,8 +37,11 @@ from lib.admin import (
     page_url,
     user_id,
 )
+from lib.listing import Grouping
 from providers.admin_filters import ProviderFilter
 from providers.messages import AnswerCode, ReportCode
+
+__all__ = ["admin_campaigns"]
 
 RESENDABLE = (Status.FAILED, Status.UNKNOWN)
 
@@ -53,8 +56,7 @@ class ErrorFilter(SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
         if self.value() not in dict(self.lookup_choices):
             return queryset
-        failed = queryset.filter(status=Status.FAILED, error_code=self.value())
-        return failed.extra(where=[lookup.TROUBLE[str(Status.FAILED.value)]])  # noqa: S610
+        return queryset.filter(status=Status.FAILED, error_code=self.value())
 
 
 class TestFilter(SimpleListFilter):
@@ -85,18 +87,19 @@ class AcceptedFilter(RangeDateTimeFilter):  # type: ignore[misc]
 
 @admin.register(Message)
 class MessageAdmin(TestSends, LogAdmin):
-    list_display = ("accepted", "to", "what", "provider", "status_now", "reason", "msgid")
+    list_display = ("accepted", "number", "what", "provider", "status_now", "reason", "msgid")
     list_select_related = ("provider",)
     list_defer = ("payload", "content", "custom_props", "notes")
     list_filter = (
-        choice_filter("status", Status.choices, spelled=lookup.TROUBLE),
+        choice_filter("status", Status.choices),
         ProviderFilter,
         ErrorFilter,
         choice_filter("kind", Message.Kind.choices),
         TestFilter,
         ("accepted_at", AcceptedFilter),
     )
-    search_fields = ("msg_id",)  # shows the box; lookup.search does the work
+    groupings = lookup.GROUPINGS
+    search_fields = ("msg_id",)  # shows the box; lookup.searched does the work
     search_help_text = "Phone or msgId, or the beginning of either; the BSP's whole id"
     actions = ("resend_selected",)
     actions_detail = ("resend",)
@@ -109,13 +112,17 @@ class MessageAdmin(TestSends, LogAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Message], search_term: str
     ) -> tuple[QuerySet[Message], bool]:
-        return (lookup.search(queryset, search_term) if search_term.strip() else queryset), False
+        return (lookup.searched(queryset, search_term) if search_term.strip() else queryset), False
 
     # Columns
 
     @column(description="accepted")
     def accepted(self, message: Message) -> SafeString | None:
         return moment(message.accepted_at)
+
+    @column(description="to")
+    def number(self, message: Message) -> str:
+        return shown.number(message.to)
 
     @column(description="msgId")
     def msgid(self, message: Message) -> str:
@@ -134,7 +141,7 @@ class MessageAdmin(TestSends, LogAdmin):
     def reason(self, message: Message) -> SafeString | None:
         if not (message.error_code or message.error_text):
             return None
-        text = f"{message.error_code or ''} {message.error_text}".strip()
+        text = shown.text(f"{message.error_code or ''} {message.error_text}".strip())
         return format_html('<span title="{}">{}</span>', text, text[:60] + "…" * (len(text) > 60))
 
     # The page
@@ -171,7 +178,7 @@ class MessageAdmin(TestSends, LogAdmin):
             ]
         elif message.status == Status.FAILED:
             text = [
-                f"It failed: {message.error_text or 'no reason was given'}",
+                shown.text(f"It failed: {message.error_text or 'no reason was given'}"),
                 "It is queued as a new attempt.",
             ]
         else:
@@ -215,10 +222,11 @@ class MessageAdmin(TestSends, LogAdmin):
 
     def export_view(self, request: HttpRequest) -> StreamingHttpResponse:
         """What the list shows under its present search and filters, as CSV."""
-        if not self.has_view_permission(request):
+        if not (self.has_view_permission(request) and request.user.has_perm("campaigns.export_stats")):
             raise PermissionDenied
         found = self.get_changelist_instance(request).get_queryset(request)
-        response = StreamingHttpResponse(export.rows(found), content_type="text/csv; charset=utf-8")
+        lines = export.rows(found, shown.eyes())
+        response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="messages-{timezone.localdate()}.csv"'
         return response
 
@@ -235,13 +243,14 @@ def answer_words(code: int) -> str:
 
 @admin.register(Refusal)
 class RefusalAdmin(LogAdmin):
-    list_display = ("received", "provider", "code_badge", "text", "to_raw", "msg_id")
+    list_display = ("received", "provider", "code_badge", "why", "number", "msg_id")
     list_select_related = ("provider",)
     list_defer = ("payload",)
     list_filter = (
         choice_filter("code", [(code.value, answer_words(code)) for code in AnswerCode]),
         ProviderFilter,
     )
+    groupings = (Grouping("refusal_by_provider", ("provider", "code")),)
     search_fields = ("msg_id__startswith", "to_raw__startswith", "text__icontains")
     search_help_text = (
         "By the beginning of the msgId or of the number as CleverTap wrote it, or words of the reason."
@@ -256,6 +265,18 @@ class RefusalAdmin(LogAdmin):
     def received(self, refusal: Refusal) -> SafeString | None:
         return moment(refusal.received_at)
 
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """Who may not see numbers does not find them out by their beginnings, either."""
+        return self.search_fields if shown.eyes().whole else ("msg_id__startswith", "to_raw__exact")
+
+    @column(description="reason")
+    def why(self, refusal: Refusal) -> str:
+        return shown.text(refusal.text)
+
+    @column(description="to")
+    def number(self, refusal: Refusal) -> str:
+        return shown.number(refusal.to_raw)
+
     @column(description="code")
     def code_badge(self, refusal: Refusal) -> SafeString:
         return badge(answer_words(refusal.code), "danger")
@@ -263,6 +284,6 @@ class RefusalAdmin(LogAdmin):
     def page_context(self, request: HttpRequest, obj: Refusal) -> dict[str, Any]:
         return {
             "words": answer_words(obj.code),
-            "payload": pretty.body(obj.payload),
+            "payload": shown.text(pretty.body(obj.payload)),
             "messages_url": list_url("campaigns_message", q=obj.msg_id) if obj.msg_id else "",
         }

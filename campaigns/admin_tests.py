@@ -15,6 +15,7 @@ from django.utils.http import urlencode
 from campaigns import test_send, timeline
 from campaigns.models import Message, Status
 from campaigns.pages import meaning, status_badge
+from lib import shown
 from lib.admin import LogAdmin, page_url, user_id
 from providers.messages import Refused
 from templates_app.models import Template
@@ -93,12 +94,16 @@ def _watched(message: Message) -> dict[str, Any]:
         "url": page_url("campaigns_message", message.pk),
         "badge": status_badge(message),
         "meaning": meaning(message),
-        "steps": timeline.build(
-            message,
-            message.attempts.order_by("number"),
-            message.events.order_by("id"),
-            message.reply_set.order_by("id"),
-            log_of(message),
+        "to": shown.number(message.to),
+        "steps": timeline.shown(
+            timeline.build(
+                message,
+                message.attempts.order_by("number"),
+                message.events.order_by("id"),
+                message.reply_set.order_by("id"),
+                log_of(message),
+            ),
+            shown.eyes(),
         ),
     }
 

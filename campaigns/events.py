@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ _TIME_TO = {
     "read": Metric.TIME_TO_READ,
 }
 LONGEST_URL = 200
+FIRST = int(datetime(2018, 8, 1, tzinfo=UTC).timestamp())  # before it, WhatsApp let no program send
 _EVENT_COLUMNS = (
     "message_id", "provider_id", "kind", "key", "at", "received_at", "code", "bsp_code", "text",
     "url", "short_url", "user_agent", "not_sent",
@@ -50,7 +51,15 @@ class Row(NamedTuple):
 
 def locked(ids: Collection[int]) -> dict[int, Row]:
     """The messages by id, locked."""
-    rows = sql.locked(Message, Row._fields, list(ids))
+    return _rows(sql.locked(Message, Row._fields, list(ids)))
+
+
+def found(ids: Collection[int]) -> dict[int, Row]:
+    """The messages by id, for what reads of them only what never changes."""
+    return _rows(sql.found(Message, Row._fields, list(ids), "id"))
+
+
+def _rows(rows: Iterable[tuple[Any, ...]]) -> dict[int, Row]:
     return {row[0]: Row._make((*row[:-1], sql.datetimes(row[-1]))) for row in rows}
 
 
@@ -126,7 +135,7 @@ def add(
 
 def add_replies(provider_id: int, answered: Mapping[int, datetime], now: datetime) -> None:
     """Records that people answered messages, each with the time of the first answer, and counts it."""
-    rows = locked(answered)
+    rows = found(answered)
     values = [
         (pk, provider_id, Event.Kind.REPLIED.value, "", at, now, "", "", "", "", "", False,
          Forward.NONE.value, now, 0, "")
@@ -144,12 +153,12 @@ def add_replies(provider_id: int, answered: Mapping[int, datetime], now: datetim
 
 def _clicks(ids: set[int]) -> dict[int, set[str]]:
     """The pages clicked on so far, of each of the messages."""
-    found: dict[int, set[str]] = {message_id: set() for message_id in ids}
+    pages: dict[int, set[str]] = {message_id: set() for message_id in ids}
     if ids:
         stored = Event.objects.filter(message_id__in=ids, kind=Event.Kind.CLICKED)
         for message_id, url in stored.values_list("message_id", "url"):
-            found[message_id].add(page(url))
-    return found
+            pages[message_id].add(page(url))
+    return pages
 
 
 def _count_click(row: Row, at: datetime, url: str, before: set[str], deltas: Counter[Key]) -> None:
@@ -193,8 +202,6 @@ def count_key(row: Row, at: datetime, metric: Metric, code: int = 0) -> Key:
 
 
 def moment(timestamp: int, now: datetime) -> datetime:
-    """The BSP's time; ours when it gave none, or one that its clock cannot mean."""
-    if timestamp <= 0:
-        return now
-    at = datetime.fromtimestamp(timestamp, UTC)
-    return now if at > now + timedelta(hours=24) else at
+    """The BSP's time; ours when it gave none, or one that no clock that was ever set can mean."""
+    latest = (now + timedelta(hours=24)).timestamp()
+    return datetime.fromtimestamp(timestamp, UTC) if FIRST <= timestamp <= latest else now

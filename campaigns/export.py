@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from campaigns.models import Message, Status
 from lib.pretty import clock
+from lib.shown import Eyes
 
 CHUNK = 2000
 COLUMNS = (
@@ -23,7 +24,7 @@ class _Echo:
         return row
 
 
-def rows(messages: QuerySet[Message]) -> Iterator[str]:
+def rows(messages: QuerySet[Message], eyes: Eyes) -> Iterator[str]:
     """Lines of CSV, newest message first. Each chunk is a query of its own, so nothing is held open."""
     writer = csv.writer(_Echo())
     yield "\ufeff"  # tells spreadsheets that this is UTF-8
@@ -34,13 +35,15 @@ def rows(messages: QuerySet[Message]) -> Iterator[str]:
         chunk = newest_first if below is None else newest_first.filter(pk__lt=below)
         found = list(chunk.values_list(*COLUMNS)[:CHUNK])
         for row in found:
-            yield writer.writerow([_cell(name, value) for name, value in zip(COLUMNS, row, strict=True)])
+            yield writer.writerow(
+                [_cell(name, value, eyes) for name, value in zip(COLUMNS, row, strict=True)]
+            )
         if len(found) < CHUNK:
             return
         below = found[-1][0]
 
 
-def _cell(name: str, value: Any) -> str:
+def _cell(name: str, value: Any, eyes: Eyes) -> str:
     if value is None:
         return ""
     if name == "accepted_at":
@@ -49,6 +52,8 @@ def _cell(name: str, value: Any) -> str:
         return Status(value).label
     if name == "kind":
         return str(Message.Kind(value).label)
-    text = str(value)
+    text = eyes.number(value) if name == "to" else str(value)
+    if name in ("error_text", "bsp_id"):
+        text = eyes.text(text)
     # A cell that begins so would be run as a formula.
     return "'" + text if text.startswith(_FORMULA) else text

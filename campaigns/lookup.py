@@ -1,69 +1,89 @@
 """Finding messages among millions: every search is a range or an equality that an index serves."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
 
-from django.db.models import Max, Min, Q, QuerySet
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce
 
-from campaigns.models import Message, Status
-from lib import phone
+from campaigns.models import Message
+from lib import phone, shown
 from lib.admin import prefix
+from lib.listing import Grouping
 from providers.models import Provider
 
 UNTRACKED = "0|0|0|0"
-# The words of the index message_trouble, for the states it holds.
-TROUBLE = {
-    str(status.value): "campaigns_message.status IN (10, 20, 30, 60)"
-    for status in (Status.QUEUED, Status.SENDING, Status.UNKNOWN, Status.FAILED)
-}
+# The indexes of the message log.
+GROUPINGS = (
+    Grouping(
+        "message_by_code",
+        ("error_code", "status", "provider", "untracked", "kind"),
+        among="error_code IS NOT NULL",
+    ),
+    Grouping("message_by_status", ("status", "provider", "untracked", "kind")),
+    Grouping("message_by_provider", ("provider", "untracked", "kind")),
+)
+# A search that finds no more than this is a list of ids; one that finds more is met soon enough by
+# going through the log.
+FEW = 10_000
 # Messages are stored in about the order they came; by this much it may be off.
 DISORDER = timedelta(minutes=10)
 
 
 def search(messages: QuerySet[Message], term: str) -> QuerySet[Message]:
-    """By phone number or its beginning, msgId or its beginning, or the BSP's whole id.
-
-    Each alternative repeats the condition of its partial index; without it the index is of no
-    use to SQLite.
-    """
-    term = term.strip()
-    if term == UNTRACKED:
+    """By phone number or its beginning, msgId or its beginning, or the BSP's whole id."""
+    if term.strip() == UNTRACKED:
         return messages.filter(untracked=True, msg_id=UNTRACKED)
-    providers = list(Provider.objects.values_list("pk", flat=True))
-    found = Q(untracked=False) & prefix("msg_id", term)
-    found |= ~Q(bsp_id="") & Q(provider_id__in=providers, bsp_id=term)
-    if digits := phone.typed(term):
-        found |= prefix("to", digits)
+    found = Q()
+    for condition, _ in _alternatives(term):
+        found |= condition
     return messages.filter(found)
+
+
+def searched(messages: QuerySet[Message], term: str) -> QuerySet[Message]:
+    """The same for a list: where few messages match, they are found first, whatever else is asked of them."""
+    if term.strip() == UNTRACKED:
+        return search(messages, term)
+    ids: set[int] = set()
+    for condition, order in _alternatives(term):
+        # In the order of the index, which the planner then takes for certain.
+        ids.update(Message.objects.filter(condition).order_by(*order).values_list("pk", flat=True)[: FEW + 1])
+        if len(ids) > FEW:
+            return search(messages, term)
+    return messages.filter(pk__in=ids)
+
+
+def _alternatives(term: str) -> Iterator[tuple[Q, tuple[str, ...]]]:
+    """Each with the order of its index. It repeats the condition of a partial index; without it the index
+    is of no use to SQLite."""
+    term = term.strip()
+    providers = list(Provider.objects.values_list("pk", flat=True))
+    yield ~Q(bsp_id="") & Q(provider_id__in=providers, bsp_id=term), ()
+    yield Q(untracked=False) & prefix("msg_id", term), ("msg_id", "to", "provider_id")
+    if digits := phone.typed(term):
+        yield shown.found("to", digits), ("to", "pk")
 
 
 def accepted_between(
     messages: QuerySet[Message], start: datetime | None, end: datetime | None
 ) -> QuerySet[Message]:
-    """Messages accepted in the time given, found by their ids: accepted_at has no index.
+    """Messages accepted in the time given, found by their ids, which are in the order of the list.
 
-    The ids at both ends come from a binary search, some twenty look-ups by primary key.
+    The ids at both ends come from the first message after each, of which there is an index.
     """
+    # Not the bare column, by whose index the planner might read all of the range to sort it.
+    messages = messages.alias(moment=Coalesce("accepted_at", "accepted_at"))
     if start is not None:
-        messages = messages.filter(accepted_at__gte=start, pk__gte=first_id(start - DISORDER))
+        messages = messages.filter(moment__gte=start, pk__gte=first_id(start - DISORDER))
     if end is not None:
-        messages = messages.filter(accepted_at__lte=end, pk__lte=first_id(end + DISORDER))
+        messages = messages.filter(moment__lte=end, pk__lte=first_id(end + DISORDER))
     return messages
 
 
 def first_id(at: datetime) -> int:
     """The lowest id of a message accepted at that time or later; beyond all ids when there is none."""
-    ends: dict[str, Any] = Message.objects.aggregate(low=Min("pk"), high=Max("pk"))
-    if ends["low"] is None:
-        return 0
-    low, high = ends["low"], ends["high"] + 1
-    while low < high:
-        middle = (low + high) // 2
-        pk, accepted_at = (
-            Message.objects.filter(pk__gte=middle).order_by("pk").values_list("pk", "accepted_at")[0]
-        )
-        if accepted_at >= at:
-            high = middle
-        else:
-            low = pk + 1
-    return int(low)
+    after = Message.objects.filter(accepted_at__gte=at).order_by("accepted_at", "pk")
+    found = after.values_list("pk", flat=True).first()
+    if found is None:
+        found = 1 + (Message.objects.order_by("-pk").values_list("pk", flat=True).first() or 0)
+    return found

@@ -1,13 +1,16 @@
 """Messages, every attempt and report of theirs, and the counts that stats read."""
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 
+from campaigns.report_models import Report as Report
+from campaigns.report_models import ReportLine as ReportLine
 from campaigns.stat_models import Campaign as Campaign
 from campaigns.stat_models import StatCount as StatCount
 from campaigns.stat_models import StatDetail as StatDetail
 from campaigns.stat_models import StatPoint as StatPoint
 from campaigns.stat_models import StatScope as StatScope
+from lib import phone
 from providers.models import Provider
 
 
@@ -84,7 +87,7 @@ class Message(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["to"], name="message_to"),
+            models.Index(fields=["to", "id"], name="message_to"),
             # stats.behind: what was accepted in a stretch of time, newest first.
             models.Index(fields=["accepted_at", "id"], name="message_accepted"),
             # dispatch.claim: the next messages to send, freeform first, oldest first.
@@ -99,17 +102,18 @@ class Message(models.Model):
             ),
             # ledger.record: a report that carries only the BSP's id.
             models.Index(fields=["provider", "bsp_id"], condition=~Q(bsp_id=""), name="message_bsp_id"),
-            # The message log's filters for the rare states, newest first.
+            # The message log's filters in any combination, newest first (lib.listing).
+            models.Index(fields=["status", "provider", "untracked", "kind", "id"], name="message_by_status"),
+            models.Index(fields=["provider", "untracked", "kind", "id"], name="message_by_provider"),
             models.Index(
-                F("status"),
-                F("id").desc(),
-                condition=Q(status__in=(Status.QUEUED, Status.SENDING, Status.UNKNOWN, Status.FAILED)),
-                name="message_trouble",
+                fields=["error_code", "status", "provider", "untracked", "kind", "id"],
+                condition=Q(error_code__isnull=False),
+                name="message_by_code",
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.msg_id} to {self.to}"
+        return f"{self.msg_id} to {phone.masked(self.to)}"
 
 
 class Attempt(models.Model):
@@ -238,7 +242,11 @@ class Refusal(models.Model):
     payload = models.TextField(blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["received_at", "id"], name="refusal_received")]
+        indexes = [
+            models.Index(fields=["received_at", "id"], name="refusal_received"),
+            # The list's filters, newest first (lib.listing).
+            models.Index(fields=["provider", "code", "id"], name="refusal_by_provider"),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.code} {self.text}"
+        return f"{self.code} {phone.hidden(self.text)}"

@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 
 from campaigns import timeline
 from campaigns.models import Forward, Link, Message, Status
-from lib import pretty
+from lib import pretty, shown
 from lib.admin import Tone, badge
 from providers import setup
 from providers.models import Provider
@@ -45,7 +45,7 @@ def meaning(message: Message) -> str:
     if message.status == Status.QUEUED:
         return _why_waiting(message)
     if message.status == Status.FAILED:
-        why = _sentence(message.error_text or "No reason was given")
+        why = _sentence(shown.text(message.error_text) or "No reason was given")
         return f"{why} It was given up; Resend tries once more."
     return _MEANINGS.get(message.status, "")
 
@@ -78,11 +78,11 @@ def message_page(message: Message, log: Iterable[Any]) -> dict[str, Any]:
         "badge": status_badge(message),
         "meaning": meaning(message),
         "facts": _facts(message),
-        "steps": timeline.build(message, attempts, events, replies, log),
+        "steps": timeline.shown(timeline.build(message, attempts, events, replies, log), shown.eyes()),
         "owed": sum(owed),
-        "payload": pretty.body(message.payload),
-        "content": pretty.body(message.content),
-        "inbound_curl": _inbound_curl(message),
+        "payload": shown.text(pretty.body(message.payload)),
+        "content": shown.text(pretty.body(message.content)),
+        "inbound_curl": shown.text(_inbound_curl(message)),
         "links": [_link(link) for link in message.links.order_by("id")],
     }
 
@@ -93,7 +93,7 @@ def _link(link: Link) -> dict[str, Any]:
     first = link.first_clicked_at
     facts = [
         ("Button", link.path),
-        ("Leads to", link.url),
+        ("Leads to", shown.text(link.url)),
         ("Short link", link.short_url),
         ("Clicks", f"{link.clicks:,}" + (f", first {pretty.clock(first)[:-4]}" if first else "")),
         ("Expires", pretty.clock(link.expires_at)[:-4]),
@@ -104,21 +104,29 @@ def _link(link: Link) -> dict[str, Any]:
 
 def _facts(message: Message) -> list[tuple[str, str]]:
     facts = [
-        ("To", message.to + (f" (written {message.to_raw})" if message.to_raw != message.to else "")),
+        ("To", _to(message)),
         ("msgId", message.msg_id + (" (a test: never deduplicated or counted)" if message.untracked else "")),
         ("Template", f"{message.template} ({message.language})" if message.template else ""),
         ("Kind", "" if message.template else "Freeform"),
         ("Campaign", message.campaign),
         ("Batch", message.batch),
         ("Variant", message.variant),
-        ("BSP id", message.bsp_id),
+        ("BSP id", shown.text(message.bsp_id)),
         ("Error", timeline.code_words(message.error_code)),
         ("BSP code", message.bsp_code),
         ("Attempts", str(message.attempt)),
-        ("Custom properties", ", ".join(f"{name}: {value}" for name, value in message.custom_props.items())),
-        ("Notes", "; ".join(message.notes)),
+        (
+            "Custom properties",
+            shown.text(", ".join(f"{name}: {value}" for name, value in message.custom_props.items())),
+        ),
+        ("Notes", shown.text("; ".join(message.notes))),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _to(message: Message) -> str:
+    number, written = shown.number(message.to), shown.number(message.to_raw)
+    return number if message.to_raw == message.to else f"{number} (written {written})"
 
 
 def _inbound_curl(message: Message) -> str:

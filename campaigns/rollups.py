@@ -42,6 +42,7 @@ DETAILED = (
 # a day more is kept, so that what they may ask for is still there.
 MINUTES_FOR = timedelta(days=14)
 MINUTES_KEPT = MINUTES_FOR + timedelta(days=1)
+FORGET = 5_000  # rows deleted at a time
 # Distinct URLs of a scope; those that come after are counted together, or links with something
 # personal in their path would make a row for every person.
 MOST_URLS = 100
@@ -162,7 +163,7 @@ def _fewer_urls(details: Mapping[tuple[Any, ...], int]) -> Mapping[tuple[Any, ..
     return fewer
 
 
-def forget_minutes(limit: int = 20_000) -> int:
+def forget_minutes(limit: int = FORGET) -> int:
     """Deletes points by the minute that are too old to be asked for. Returns how many."""
     old = timezone.now() - MINUTES_KEPT
     points = StatPoint.objects.filter(span=Span.MINUTE, at__lt=old).values_list("pk", flat=True)

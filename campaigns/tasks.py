@@ -1,5 +1,7 @@
 """Celery's view of sending: tasks only wake the drain functions, rows are the queue."""
 
+from time import sleep
+
 from celery import shared_task
 from django.utils import timezone
 
@@ -8,6 +10,7 @@ from lib.wake import stopping, wake
 from providers.models import Provider
 
 LINGER = 1.0
+PAUSE = 0.1  # between long writes: on SQLite, who waits to write looks that often whether it may
 
 
 @shared_task(name="campaigns.send")
@@ -31,8 +34,8 @@ def upkeep() -> None:
         while ledger.fail_expired(provider.pk, now, provider.validity):
             pass
     while counts.squash() == counts.BATCH:
-        pass
-    while rollups.forget_minutes():
-        pass
+        sleep(PAUSE)
+    while rollups.forget_minutes() >= rollups.FORGET:
+        sleep(PAUSE)
     while links.forget(now):
         pass

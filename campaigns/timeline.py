@@ -5,7 +5,7 @@ the BSP, and how long it took to us, are told in words.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ import msgspec
 from campaigns.models import Attempt, Event, Forward, Message
 from lib import pretty
 from lib.admin import Tone
+from lib.shown import Eyes
 from providers.messages import Outcome, ReportCode
 
 LATE = 1000  # milliseconds; CleverTap gives up on an answer that takes longer
@@ -81,6 +82,19 @@ def build(
             steps.append(_forward(reply, "inbound message"))
     steps += [_note(note) for note in log]
     return sorted(steps, key=lambda step: (step.at, step.rank))
+
+
+def shown(steps: Iterable[Step], eyes: Eyes) -> list[Step]:
+    """The story as these eyes may see it."""
+    return [
+        replace(
+            step,
+            facts=tuple((name, eyes.text(value)) for name, value in step.facts),
+            blocks=tuple((title, eyes.text(text)) for title, text in step.blocks),
+            curl=eyes.text(step.curl),
+        )
+        for step in steps
+    ]
 
 
 def _facts(**facts: object) -> tuple[tuple[str, str], ...]:

@@ -19,6 +19,7 @@ from campaigns.admin_health import TemplateHealth
 from campaigns.models import Message, Status
 from campaigns.stats import queries
 from campaigns.stats.filters import since
+from lib import shown
 from lib.admin import CappedCount, ModelAdmin, badge, capped, column, link, list_url, moment, page_url
 from providers.admin import ProviderAdmin
 from providers.models import Provider
@@ -71,12 +72,14 @@ class ProviderOverview(TemplateHealth, ProviderImports, ProviderAdmin):
         failing: list[Outlet] = provider.failing_outlets  # type: ignore[attr-defined]
         if not failing:
             return badge("OK", "success")
+        if not shown.may("callbacks.view_outlet"):
+            return format_html_join(" ", "{}", ((_failing(outlet),) for outlet in failing))
         badges = ((page_url("callbacks_outlet", outlet.pk), _failing(outlet)) for outlet in failing)
         return format_html_join(" ", '<a href="{}">{}</a>', badges)
 
 
 def _failing(outlet: Outlet) -> SafeString:
-    return badge(f"{outlet.get_kind_display()} failing", "danger", outlet.last_error)
+    return badge(f"{outlet.get_kind_display()} failing", "danger", shown.text(outlet.last_error))
 
 
 if TYPE_CHECKING:

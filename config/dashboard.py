@@ -6,14 +6,16 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 
 from callbacks.admin import INDEXED
 from callbacks.models import Outlet, Reply, Webhook
-from campaigns.lookup import TROUBLE
+from campaigns import counts
 from campaigns.models import Event, Forward, Message, Status
 from campaigns.stats import queries
 from campaigns.stats.filters import parse
+from lib import pretty
 from lib.admin import CAP, Tone, capped, list_url
 from providers.models import Provider
 from templates_app import importer
@@ -45,6 +47,7 @@ def _cards(request: HttpRequest) -> Iterator[Card]:
             count = rows.order_by().values("pk")[: CAP + 1].count()
             yield Card(title, text, capped(count), list_url(model, **filters), trouble if count else "")
     yield from _failing_imports(request)
+    yield from _counts_behind(request)
 
 
 def _counted() -> Iterator[tuple[str, str, str, Counted, Tone]]:
@@ -84,9 +87,14 @@ def _failing_imports(request: HttpRequest) -> Iterator[Card]:
         yield Card("Failing imports", text, str(len(alarms)), url, "danger")
 
 
+def _counts_behind(request: HttpRequest) -> Iterator[Card]:
+    if request.user.has_perm("campaigns.view_stats") and (late := counts.behind()):
+        text = "since counts were last folded: stats are right, but slow. Is a worker running?"
+        yield Card("Stats", text, pretty.length(late), reverse("stats:overview"), "warning")
+
+
 def _messages(status: Status) -> Counted:
-    rows = Message.objects.filter(status=status)
-    return rows.extra(where=[TROUBLE[str(status.value)]]), {"status": status.value}  # noqa: S610
+    return Message.objects.filter(status=status), {"status": status.value}
 
 
 def _webhooks(state: Webhook.State) -> Counted:

@@ -14,6 +14,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from audience.models import OptSetting
+from config import demo_campaign
 from config.demo_bsps import CUSTOMERS, Given, Values
 from lib import crypto
 from providers import setup
@@ -21,9 +22,8 @@ from providers.connectors import CONNECTORS
 from providers.features import Feature
 from providers.models import Provider
 from simulator.accounts import Account
-from simulator.templates import default as demo_templates
+from simulator.traffic import Traffic
 from templates_app import importer
-from templates_app.models import Template
 
 ADMIN = "admin"
 
@@ -39,6 +39,7 @@ class Kept(msgspec.Struct):
     admin: Login
     keys: dict[str, tuple[str, str]] = {}
     logins: dict[str, Login] = {}
+    passcode: str = ""
 
 
 NUMBERS = 15550100001  # of the first provider; the others follow
@@ -60,6 +61,8 @@ class Demo:
     admin_changed: bool
     providers: tuple[Shown, ...]
     accounts: list[Account]
+    campaign: int  # the id of the one to look at
+    traffic: Traffic
 
 
 def path() -> Path:
@@ -74,7 +77,7 @@ def seed(simulator: str) -> Demo:
         changed = _admin(kept.admin)
         for position, connector in enumerate(CONNECTORS):
             name, number = f"demo-{connector}", str(NUMBERS + position)
-            nickname = f"Demo {CONNECTORS[connector].label}"
+            nickname = demo_campaign.nickname(connector)
             keys = kept.keys.setdefault(nickname, (crypto.token(), crypto.token()))
             customer = CUSTOMERS[connector](Given(simulator, name, *keys))
             ours = customer.provider | {
@@ -95,8 +98,15 @@ def seed(simulator: str) -> Demo:
                     **customer.account,
                 )
             )
+        campaign = demo_campaign.seed(simulator)
+        kept.passcode = demo_campaign.upload_passcode(kept.passcode)
+        traffic = demo_campaign.their_traffic(
+            {each.nickname: (each.messages_url, each.login.username, each.login.password) for each in shown},
+            f"{settings.PUBLIC_BASE_URL}/1/upload",
+            kept.passcode,
+        )
         _save(kept)  # before the commit: the database must not hold a login that nobody knows
-    return Demo(kept.admin, changed, tuple(shown), accounts)
+    return Demo(kept.admin, changed, tuple(shown), accounts, campaign.pk, traffic)
 
 
 def _load() -> Kept:
@@ -136,8 +146,9 @@ def _provider(
     if provider is None:
         provider = Provider(nickname=nickname, connector=connector, waba_number=f"+{number}", **values)
         login = setup.create(provider)
-        if Feature.TEMPLATES in provider.bsp.lacks:
-            _add_templates(provider)
+        # Without a list to import, or wanted at once by a campaign.
+        if Feature.TEMPLATES in provider.bsp.lacks or connector == demo_campaign.OURS:
+            demo_campaign.add_templates(provider)
     else:
         for field, value in values.items():
             setattr(provider, field, value)
@@ -162,19 +173,3 @@ def import_templates() -> None:
     for provider in Provider.objects.filter(templates=None):
         if Feature.TEMPLATES not in provider.bsp.lacks:
             importer.start(provider, by="the demo")
-
-
-def _add_templates(provider: Provider) -> None:
-    Template.objects.bulk_create(
-        Template(
-            provider=provider,
-            name=row["name"],
-            language=row["language"],
-            category=row["category"],
-            status=row["status"],
-            parameter_format=row.get("parameter_format", "POSITIONAL"),
-            components=row["components"],
-            bsp_id=row["id"],
-        )
-        for row in demo_templates()
-    )

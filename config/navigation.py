@@ -23,6 +23,17 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, dict[str, int]], ...]], ...
         ),
     ),
     (
+        "Stats",
+        (
+            ("Overview", "monitoring", "stats:overview", {}),
+            ("Campaigns", "ads_click", "stats:campaigns", {}),
+            ("Templates", "format_list_bulleted", "stats:templates", {}),
+            ("Providers", "router", "stats:providers", {}),
+            ("Errors", "error", "stats:errors", {}),
+            ("Reconciliation", "balance", "reconciliation:page", {}),
+        ),
+    ),
+    (
         "Audience",
         (
             ("Contacts", "contacts", "audience_contact", {}),
@@ -55,7 +66,10 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, dict[str, int]], ...]], ...
 )
 
 # Pages that are no model's list, with the model that says who may look.
-_PAGES = {"templates_app_health": "templates_app_template"}
+_PAGES = {"templates_app_health": "templates_app_template", "reconciliation:page": "campaigns_stats"} | {
+    f"stats:{name}": "campaigns_stats"
+    for name in ("overview", "campaigns", "templates", "providers", "errors")
+}
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
@@ -75,6 +89,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _url(model: str, filters: dict[str, int]) -> str:
+    if ":" in model:
+        return reverse(model)
     return reverse(f"admin:{model}") if model in _PAGES else list_url(model, **filters)
 
 

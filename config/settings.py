@@ -92,6 +92,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "lib.shown.Middleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -108,7 +109,8 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ]
+            ],
+            "builtins": ["lib.shown_filters"],
         },
     }
 ]
@@ -173,6 +175,8 @@ INTAKE_MAX_WAIT = env.float("INTAKE_MAX_WAIT", default=1.0)
 PROVIDER_CACHE_SECONDS = env.float("PROVIDER_CACHE_SECONDS", default=1.0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = max(INTAKE_MAX_BODY, WEBHOOK_MAX_BODY, UPLOAD_MAX_BODY) + 1
 WEBHOOK_RETENTION_DAYS = env.int("WEBHOOK_RETENTION_DAYS", default=30)
+# Of rows that an upload could not take over, files of failed uploads, and opt-outs CleverTap was told
+AUDIENCE_RETENTION_DAYS = env.int("AUDIENCE_RETENTION_DAYS", default=30)
 
 # Media of inbound messages that CleverTap fetches from us
 MEDIA_MAX_BYTES = env.int("MEDIA_MAX_BYTES", default=100_000_000)  # WhatsApp's largest document

@@ -18,5 +18,7 @@ urlpatterns = [
     path("api/", include("campaigns.stats.urls")),
     path("l/<str:token>", LinkView.as_view(), name="link"),
     path("media/<str:token>", MediaView.as_view(), name="media"),
+    path("admin/stats/reconciliation/", include("campaigns.reconciliation.urls")),
+    path("admin/stats/", include("campaigns.stats.page_urls")),
     path("admin/", admin.site.urls),
 ]

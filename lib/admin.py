@@ -19,8 +19,8 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import DropdownFilter as _DropdownFilter
 from unfold.decorators import action as _action
 from unfold.enums import ActionVariant
-from unfold.paginator import InfinitePaginator
 
+from lib.listing import Grouping, InfinitePaginator
 from lib.pretty import clock
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def choice_filter(
 class LogAdmin(ModelAdmin):
     """Rows that the gateway writes and nobody edits, in tables of millions: lists never count."""
 
-    paginator = InfinitePaginator
+    groupings: tuple[Grouping, ...] = ()  # the indexes that serve the filters
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
     list_per_page = 50
@@ -194,6 +194,11 @@ class LogAdmin(ModelAdmin):
     never_counts = True
     empty_title = "Nothing here yet"
     empty_text = ""
+
+    def get_paginator(
+        self, request: HttpRequest, queryset: QuerySet[Any], per_page: int, *_: Any, **__: Any
+    ) -> InfinitePaginator:
+        return InfinitePaginator(queryset, per_page, self.groupings)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -6,6 +6,9 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
 _PUNCTUATION = re.compile(r"[\s()\-.]")
 _DIGITS = re.compile(r"\+?[0-9]{7,15}")
+_LONG = re.compile(r"(?<!\d)\d{7,15}(?!\d)")
+_SPACED = re.compile(r"\+\d[\d ().-]{5,20}\d")
+_ID = re.compile(r"wamid\.[\w+/=-]+")  # WhatsApp's ids are base64 of bytes among which the number is
 _TYPED = re.compile(r"\+?[0-9][0-9\s()\-.]*")
 
 
@@ -45,6 +48,24 @@ def same(one: str, other: str) -> bool:
     return bool(a and b) and (a == b or a[-10:] == b[-10:])
 
 
+# What WhatsApp puts after the country code, or the area code, of mobile numbers: in Mexico, Argentina, and
+# leaves out of old ones in Brazil.
+_SPELT_TWICE = (
+    (re.compile(r"(52)1?(\d{10})"), "1"),
+    (re.compile(r"(54)9?(\d{10})"), "9"),
+    (re.compile(r"(55\d\d)9?(\d{8})"), "9"),
+)
+
+
+def spellings(number: str) -> tuple[str, ...]:
+    """The digits as people dial them and as WhatsApp may name their sender. The first one is what any of
+    them is compared by."""
+    for pattern, extra in _SPELT_TWICE:
+        if found := pattern.fullmatch(number):
+            return found[1] + found[2], found[1] + extra + found[2]
+    return (number,)
+
+
 def typed(term: str) -> str:
     """The digits of what may be a phone number or its beginning, as people type it; else empty."""
     return re.sub(r"\D", "", term) if _TYPED.fullmatch(term.strip()) else ""
@@ -53,3 +74,16 @@ def typed(term: str) -> str:
 def masked(number: str) -> str:
     """The number as those see it who may not know whose it is: `91••••••••78`."""
     return f"{number[:2]}{'•' * max(len(number) - 4, 3)}{number[-2:]}" if number else ""
+
+
+def masked_identity(identity: str, number: str) -> str:
+    """A contact's identity, masked where it is its phone number, or some other one."""
+    is_number = same(identity, number) or len(digits(identity)) >= 10
+    return masked(identity) if is_number else identity
+
+
+def hidden(text: str) -> str:
+    """A text with whatever could be a number masked: rather too much than one too few."""
+    text = _ID.sub("wamid.•••", text)
+    text = _SPACED.sub(lambda found: "+" + masked(re.sub(r"\D", "", found[0])), text)
+    return _LONG.sub(lambda found: masked(found[0]), text)

@@ -11,8 +11,10 @@ class PlainView(APIView):
 
     DRF's steps around a handler (negotiation, parsing, authentication, throttling, rendering)
     are left out: they decide what is fixed here, and cost twice what reading a message costs.
-    DRF still routes, describes the view, and answers a wrong method.
+    DRF still routes, and answers a wrong method.
     """
+
+    schema = None  # what CleverTap and BSPs post is in their own documentation, not in OpenAPI
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         name = (request.method or "").lower()

@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape, quoteattr
 Cell = str | int | float | None
 Row = Sequence[Cell]
 
+BROKEN_OFF = "THIS FILE IS NOT COMPLETE: an error broke it off here. Export it once more."
 LONGEST_SHEET = 1_048_576  # rows, Excel's limit; what is more goes on on another sheet
 LONGEST_CELL = 32_767  # characters, Excel's limit
 _CHUNK = 64 * 1024
@@ -26,17 +27,27 @@ def harmless(cell: Cell) -> Cell:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
-class _Echo:
-    def write(self, row: str) -> str:
-        return row
-
-
 def write_csv(rows: Iterable[Row]) -> Iterator[str]:
-    """Lines of CSV, the first of them a mark that tells spreadsheets that this is UTF-8."""
-    writer = csv.writer(_Echo())
-    yield "\ufeff"
-    for row in rows:
-        yield writer.writerow([harmless(cell) for cell in row])
+    """Chunks of CSV, before the first a mark that tells spreadsheets that this is UTF-8.
+
+    An error of the rows is written as the last of them: to the reader of a response without a length,
+    one that breaks off may look whole. (A workbook that breaks off cannot be opened.)
+    """
+    text = io.StringIO()
+    writer = csv.writer(text)
+    text.write("\ufeff")
+    try:
+        for row in rows:
+            writer.writerow([harmless(cell) for cell in row])
+            if text.tell() >= _CHUNK:
+                yield text.getvalue()
+                text.seek(0)
+                text.truncate()
+    except Exception:
+        writer.writerow([BROKEN_OFF])
+        yield text.getvalue()
+        raise
+    yield text.getvalue()
 
 
 class _Buffer(io.RawIOBase):

@@ -79,8 +79,8 @@ def locked(
     model: type[models.Model], columns: Sequence[str], values: Sequence[int] | Sequence[str], by: str = "id"
 ) -> list[tuple[Any, ...]]:
     """The rows whose column `by` has one of the values, locked in the order of their ids so that no two
-    workers block each other."""
-    return found(model, columns, values, by, " FOR UPDATE")
+    workers block each other. Rows that refer to them may still be added."""
+    return found(model, columns, values, by, " FOR NO KEY UPDATE")
 
 
 def found(

@@ -11,11 +11,12 @@ from django.db.models import PROTECT, ProtectedError, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from lib.admin import SimpleListFilter, badge, choice_filter, column, moment, page_url
+from lib.admin import SimpleListFilter, badge, choice_filter, column, list_url, moment, page_url
 from providers import import_fields, once, setup, support
 from providers.admin_buttons import ProviderButtons
 from providers.connectors import CONNECTORS
@@ -34,6 +35,15 @@ ABOUT_QUIRKS = "Change a switch only where CleverTap, or a BSP in its format, be
 ABOUT_IMPORT = (
     "Where this provider's template list comes from. The request is a GET; the answer is in Meta's format. "
     "“Import now” and the template health page show how it goes."
+)
+LISTED = (
+    ("messages", "campaigns_message"),
+    ("refused requests", "campaigns_refusal"),
+    ("templates", "templates_app_template"),
+    ("template imports", "templates_app_importrun"),
+    ("webhooks", "callbacks_webhook"),
+    ("inbound messages", "callbacks_reply"),
+    ("forwarding", "callbacks_outlet"),
 )
 IMPORT = ("import_endpoint", ("import_limit", "import_paging"), "import_every", "click_domain")
 _TAKING_ENDPOINT = [connector.slug for connector in CONNECTORS.values() if connector.takes_endpoint]
@@ -180,7 +190,10 @@ class ProviderAdmin(ProviderButtons):
         obj: Provider | None = None,
     ) -> Any:
         if obj is not None and obj.pk and change:
-            context |= self.panel(obj) | {"may_operate": self.has_change_permission(request, obj)}
+            context |= self.panel(obj) | {
+                "may_operate": self.has_change_permission(request, obj),
+                "listed": _listed(request, obj),
+            }
         context["show_save_and_add_another"] = False
         return super().render_change_form(request, context, add, change, form_url, obj)
 
@@ -250,6 +263,20 @@ class ProviderAdmin(ProviderButtons):
         except ProtectedError:  # its first message arrived in between
             self.message_user(request, KEPT_FOR_ITS_MESSAGES, messages.ERROR)
             return redirect(page_url("providers_provider", object_id))
+
+
+def _listed(request: HttpRequest, provider: Provider) -> list[tuple[str, str]]:
+    """The lists of what belongs to it, as far as the user may see them."""
+    seen = [
+        (name, list_url(model, provider=provider.pk))
+        for name, model in LISTED
+        if request.user.has_perm("{}.view_{}".format(*model.rsplit("_", 1)))
+    ]
+    if request.user.has_perm("templates_app.view_template"):
+        seen.append(
+            ("template health", reverse("admin:providers_provider_template_health", args=[provider.pk]))
+        )
+    return seen
 
 
 def _fieldset(

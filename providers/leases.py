@@ -33,7 +33,7 @@ class Hold:
     def renew(self) -> None:
         """Keeps the lease; call it often, it writes only every few seconds. Raises Lost."""
         now = timezone.now()
-        if now - self._renewed > RENEWAL:
+        if abs(now - self._renewed) > RENEWAL:
             self._write(expires_at=now + LENGTH)
             self._renewed = now
 
@@ -62,7 +62,8 @@ def take(name: str) -> Hold | None:
     """The lease, or None while another worker holds it."""
     now = timezone.now()
     holder = f"{socket.gethostname()[:30]}:{os.getpid()}:{token(6)}"
-    free = Lease.objects.filter(Q(expires_at__lte=now), name=name)
+    # One that lasts longer than any is taken for was written before the clock was set back.
+    free = Lease.objects.filter(Q(expires_at__lte=now) | Q(expires_at__gt=now + 4 * LENGTH), name=name)
     if not free.update(holder=holder, expires_at=now + LENGTH):
         if Lease.objects.filter(name=name).exists():
             return None

@@ -9,6 +9,7 @@ import msgspec
 from simulator.accounts import Account
 from simulator.behaviour import Behaviour
 from simulator.server import Simulator
+from simulator.traffic import Traffic
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -16,14 +17,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=8100)
     parser.add_argument("--delay", type=float, default=0.05, help="seconds before a send is answered")
     parser.add_argument("--accounts", type=Path, help="a JSON file, as for /_control/accounts")
+    parser.add_argument("--traffic", type=Path, help="a JSON file of what CleverTap posts by itself")
     parser.add_argument("--no-record", action="store_true", help="keep counts only, for load tests")
 
 
-def run(host: str, port: int, delay: float, accounts: Path | None, no_record: bool) -> None:
+def run(
+    host: str, port: int, delay: float, accounts: Path | None, traffic: Path | None, no_record: bool
+) -> None:
     simulator = Simulator(host, port, Behaviour(answer_delay=delay, record=not no_record))
     if accounts is not None:
         for account in msgspec.json.decode(accounts.read_bytes(), type=list[Account]):
             simulator.add_account(account)
+    if traffic is not None:
+        simulator.traffic = msgspec.json.decode(traffic.read_bytes(), type=Traffic)
     # Under load tens of thousands of timers are alive; looking through them again and again
     # costs a fifth of the throughput.
     gc.freeze()

@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 import msgspec
 from aiohttp import web
 
-from simulator import control
+from simulator import control, traffic
 from simulator.accounts import Account, Accounts
 from simulator.application import application
 from simulator.behaviour import Behaviour
@@ -23,6 +23,7 @@ from simulator.dialects.base import Dialect, Inbound, Post
 from simulator.engine import Engine
 from simulator.journal import Journal, SendRecord, SinkRecord, WebhookRecord
 from simulator.templates import Catalogue, Template
+from simulator.traffic import Traffic
 
 _BACKLOG = 4096
 _STARTED_WITHIN = 10.0
@@ -43,6 +44,7 @@ class Simulator:
         self.journal = Journal(self.behaviour)
         self._courier = Courier(self.behaviour, self.journal)
         self.engine = Engine(self.accounts, self.catalogue, self.behaviour, self.journal, self._courier)
+        self.traffic: Traffic | None = None  # what the fake CleverTap posts by itself
         self._thread: threading.Thread | None = None
         self._running = threading.Event()
         self._failure: BaseException | None = None
@@ -195,7 +197,9 @@ class Simulator:
             self._running.set()
             if announce:
                 announce(self.url)
+            posting = asyncio.create_task(traffic.run(self.traffic or Traffic(), self.journal))
             await self._stop.wait()
+            posting.cancel()
         finally:
             self._running.clear()
             self.engine.closing = True

@@ -103,6 +103,11 @@ class TemplateHistory(TemplatePanels):
         )
         return [take, *super().get_urls()]
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """A template's timeline goes with it, though nobody may delete an entry by itself."""
+        deleted, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        return deleted, counts, lacking - {TemplateChange._meta.verbose_name}, protected
+
     def panels(self, request: HttpRequest, template: Template) -> list[SafeString]:
         found = super().panels(request, template)
         if template.edited:

@@ -8,4 +8,10 @@ timing    how long messages take
 tables    every table as columns and rows, for JSON, CSV and XLSX
 behind    the messages behind any figure
 errors    advice for each code
+
+The pages, on top of these:
+
+words     figures in words                      links   where a number leads
+grid      tables of cells                       panels  cards, funnel, charts, variants compared
+frame     what is around every page             pages   each page; pages_messages: the lists behind
 """

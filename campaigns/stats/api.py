@@ -20,6 +20,7 @@ from campaigns.stats import behind, figures, queries, schema, series, tables
 from campaigns.stats.filters import Filters, Invalid, parse
 from campaigns.stats.schema import LIMIT, MOST
 from campaigns.stats.tables import Table
+from lib.shown import eyes_of
 from providers.models import Provider
 
 
@@ -119,8 +120,11 @@ def groups(
     offset: int = 0,
 ) -> Table:
     order = request.query_params.get("order") or "-accepted"
+    search = request.query_params.get("q", "").strip()
+    if "\0" in search:
+        raise problem(q="Holds a null character.")
     try:
-        return tables.by(filters, dimension, order, limit, offset)
+        return tables.by(filters, dimension, order, limit, offset, search)
     except ValueError as error:
         raise problem(order=f"It {error}.") from error
 
@@ -136,7 +140,7 @@ def _described(operation: str, text: str, *parameters: Any) -> Callable[[type[AP
     )
 
 
-_PAGING = (schema.ORDER, schema.SIZE, schema.OFFSET)
+_PAGING = (schema.SEARCH, schema.ORDER, schema.SIZE, schema.OFFSET)
 
 
 @_described("campaigns", "Figures by campaign.", *_PAGING)
@@ -161,7 +165,7 @@ class VariantsView(StatsView):
         filters = self.filters(request)
         if not filters.campaign:
             raise problem(campaign="Choose the campaign whose variants to compare.")
-        found = queries.groups(filters, "variant", order="variant")
+        found = queries.variants(filters)
         differences = {
             group.variant: {
                 name: each and {"value": each.value, "low": each.low, "high": each.high}
@@ -228,7 +232,7 @@ def asked_for(request: Request) -> tuple[str, int | None, str]:
 
 def messages(request: Request, rows: Iterable[behind.Row]) -> Table:
     providers = dict(Provider.objects.values_list("pk", "nickname"))
-    return tables.messages(rows, providers, request.user.has_perm("campaigns.view_phone_numbers"))
+    return tables.messages(rows, providers, eyes_of(request.user))
 
 
 def number(request: Request, name: str, default: int, most: int = 2**31) -> int:

@@ -61,11 +61,15 @@ def figures(
     bucket: str = "",
     spans: Sequence[Span] = SPANS,
     columns: Sequence[str] = rollups.COLUMNS,
+    where: tuple[str, Sequence[Any]] = ("", ()),
     order: str = "",
     limit: int | None = None,
     offset: int = 0,
 ) -> list[tuple[Any, ...]]:
-    """Sums of these columns, grouped by dimensions, or by `bucket`, an expression of `at`."""
+    """Sums of these columns, grouped by dimensions, or by `bucket`, an expression of `at`.
+
+    `where` is a condition on the dimensions of `t`, with its parameters.
+    """
     values = ", ".join(f"p.{name}" for name in columns)
     pending = ", ".join(f"CASE metric WHEN {METRIC[name]} THEN count ELSE 0 END" for name in columns)
     source, parameters = _source(
@@ -74,6 +78,9 @@ def figures(
     keys = [*by, *([bucket] if bucket else [])]
     sums = ", ".join(f"SUM({name}) AS {name}" for name in columns)
     statement = f"SELECT {', '.join([*keys, sums])} FROM ({source}) AS t"
+    if where[0]:
+        statement += f" WHERE {where[0]}"
+        parameters += where[1]
     if keys:
         statement += f" GROUP BY {', '.join(keys)}"
         # A scope stays: what did not happen in this range has no row.

@@ -39,6 +39,7 @@ class ExportView(api.StatsView):
             schema.choice("table", "Which table.", TABLES, location="path"),
             schema.choice("form", "Which kind of file.", TYPES, location="path"),
             *schema.FILTERS,
+            schema.SEARCH,
             schema.ORDER,
             schema.STEP,
             schema.choice("figure", "Of the table “messages”: whose.", behind.FIGURES),

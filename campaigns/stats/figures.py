@@ -26,7 +26,12 @@ DEFINITIONS = (
         "sent", "Sent", "Messages the BSP reported as sent: handed to WhatsApp. Some BSPs never report this."
     ),
     Definition("delivered", "Delivered", "Messages reported to be on the person’s phone."),
-    Definition("viewed", "Viewed", "Messages reported as read. People can turn read receipts off."),
+    Definition(
+        "viewed",
+        "Viewed",
+        "Messages reported as read. People can turn read receipts off. Being read does not make a message "
+        "delivered here: each is counted as reported, as CleverTap does.",
+    ),
     Definition("clicked_total", "Clicks", "Clicks on tracked links, those of programs left out."),
     Definition("clicked_unique", "Clicked", "Messages of which at least one tracked link was clicked."),
     Definition(

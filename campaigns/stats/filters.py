@@ -1,6 +1,7 @@
 """What a URL, or the command line, asks stats for: read, checked, and written back as a URL."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from math import ceil
@@ -33,6 +34,8 @@ RANGES = {
 _DAYS_BACK = {"today": 0, "yesterday": 1, "7d": 6, "30d": 29, "90d": 89}
 # As a filter: template messages whose msgId tells no campaign, or no variant.
 NONE = "(none)"
+# The years a range may begin and end in: there is room for the range before it, and for sums of times.
+YEARS = range(1970, 3000)
 PARAMETERS = ("range", "from", "to", "tz", "campaign", "variant", "template", "provider", "traffic")
 
 
@@ -185,16 +188,18 @@ def _moment(text: str, name: str, zone: ZoneInfo, errors: dict[str, str]) -> dat
     """A day, or a day with a time, in the zone unless it names an offset. `to` includes its whole day."""
     if not text:
         return None
-    try:
+    moment = None
+    with suppress(ValueError, OverflowError):
         if day := parse_date(text):
-            return _midnight(day + timedelta(days=name == "to"), zone)
-        moment = parse_datetime(text.replace(" ", "+") if text.count(" ") and "T" in text else text)
-        if moment is not None:
-            return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    errors[name] = "Expected a day as 2026-01-31, or with a time as 2026-01-31T18:30."
-    return None
+            moment = _midnight(day + timedelta(days=name == "to"), zone)
+        elif found := parse_datetime(text.replace(" ", "+") if text.count(" ") and "T" in text else text):
+            moment = (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+    if moment is None:
+        errors[name] = "Expected a day as 2026-01-31, or with a time as 2026-01-31T18:30."
+    elif moment.year not in YEARS:
+        errors[name] = f"Expected a year from {YEARS[0]} to {YEARS[-1]}."
+        return None
+    return moment
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -28,6 +28,13 @@ _BY: dict[Dimension, tuple[str, ...]] = {
     "provider": ("provider_id",),
     "variant": ("variant",),
 }
+Key = tuple[Any, ...]  # the values of these columns
+_OF_PROVIDER = "(SELECT o.nickname FROM providers_provider AS o WHERE o.id = t.provider_id)"
+_OF_CAMPAIGN = (
+    "(SELECT o.{} FROM campaigns_campaign AS o WHERE o.provider_id = t.provider_id AND o.code = t.campaign)"
+)
+# What a list of campaigns may be ordered by besides.
+_SEEN = ("campaign_name", "first_seen_at", "last_seen_at")
 FAILURES = {"refused": Metric.REFUSED, "not_sent": Metric.NOT_SENT, "undelivered": Metric.UNDELIVERED}
 _TIMES = {
     Metric.TIME_TO_SENT: "sent",
@@ -74,11 +81,11 @@ class UrlCount:
         return self.url == OTHER_URLS
 
 
-def totals(filters: Filters) -> Figures:
-    """All the figures of a range."""
+def totals(filters: Filters, failures: Sequence[ErrorCount] | None = None) -> Figures:
+    """All the figures of a range. `failures` are its errors, where they are known already."""
     (sums,) = counted.figures(filters)
     codes: Counter[str] = Counter()
-    for error in errors(filters):
+    for error in errors(filters) if failures is None else failures:
         codes[str(error.code)] += error.count
     found = {name: value or 0 for name, value in zip(figures.NAMES, sums, strict=True)}
     return Figures(**found, errors_by_code=dict(sorted(codes.items())))
@@ -91,15 +98,18 @@ def groups(
     order: str = "-accepted",
     limit: int | None = None,
     offset: int = 0,
+    search: str = "",
 ) -> list[Group]:
-    """Figures by dimension, ordered by a figure, a rate or the dimension's own name; with "-" falling.
+    """Figures by dimension, ordered by a figure, a rate or something of the dimension's; with "-" falling.
 
-    Conversations are in no campaign and no template, and so in no group but a provider's.
+    `search` is a part of the dimension's own name, or of a campaign's given name. Conversations are in
+    no campaign and no template, and so in no group but a provider's.
     """
-    by = _BY[dimension]
-    if dimension != "provider":
-        filters = replace(filters, traffic="campaigns") if filters.traffic == "all" else filters
-    rows = counted.figures(filters, by, order=_order(order, dimension), limit=limit, offset=offset)
+    by, filters = _BY[dimension], _grouped(filters, dimension)
+    where = _named(dimension, search)
+    rows = counted.figures(
+        filters, by, where=where, order=_order(order, dimension), limit=limit, offset=offset
+    )
     keys = [dict(zip(by, row, strict=False)) for row in rows]
     providers = dict(Provider.objects.values_list("pk", "nickname"))
     seen = _campaigns([key["campaign"] for key in keys]) if dimension == "campaign" else {}
@@ -118,6 +128,53 @@ def groups(
     return found
 
 
+def variants(filters: Filters) -> list[Group]:
+    """The variants of a campaign by name. The control group was sent nothing and is none of them."""
+    found = groups(filters, "variant", order="variant")
+    return [group for group in found if group.variant or group.figures.accepted or group.figures.errors]
+
+
+def known(filters: Filters, dimension: Dimension, groups: Sequence[Group]) -> dict[Key, Figures]:
+    """The figures of these groups in another range, by `key`; of those that have any."""
+    by = _BY[dimension]
+    names = {getattr(group, by[-1]) for group in groups}
+    if not names:
+        return {}
+    places = ", ".join(["%s"] * len(names))
+    rows = counted.figures(_grouped(filters, dimension), by, where=(f"{by[-1]} IN ({places})", list(names)))
+    return {row[: len(by)]: Figures(*row[len(by) :]) for row in rows}
+
+
+def key(group: Group, dimension: Dimension) -> Key:
+    """What tells a group from others of its dimension."""
+    return tuple(getattr(group, name) for name in _BY[dimension])
+
+
+def _grouped(filters: Filters, dimension: Dimension) -> Filters:
+    if dimension == "provider" or filters.traffic != "all":
+        return filters
+    return replace(filters, traffic="campaigns")
+
+
+_Where = tuple[str, list[Any]]
+
+
+def _named(dimension: Dimension, search: str) -> _Where:
+    if not search:
+        return "", []
+    if dimension == "provider":
+        return f"UPPER({_OF_PROVIDER}) LIKE UPPER(%s) ESCAPE '!'", [_like(search)]
+    words = f"UPPER({_BY[dimension][-1]}) LIKE UPPER(%s) ESCAPE '!'"
+    if dimension != "campaign":
+        return words, [_like(search)]
+    named = "SELECT provider_id, code FROM campaigns_campaign WHERE UPPER(name) LIKE UPPER(%s) ESCAPE '!'"
+    return f"({words} OR (provider_id, campaign) IN ({named}))", [_like(search)] * 2
+
+
+def _like(search: str) -> str:
+    return "%" + "".join(f"!{each}" if each in "%_!" else each for each in search) + "%"
+
+
 def _campaigns(codes: Sequence[str]) -> dict[tuple[int, str], Campaign]:
     rows = Campaign.objects.filter(code__in=set(codes))
     return {(campaign.provider_id, campaign.code): campaign for campaign in rows}
@@ -126,8 +183,14 @@ def _campaigns(codes: Sequence[str]) -> dict[tuple[int, str], Campaign]:
 def _order(order: str, dimension: Dimension) -> str:
     name = order.removeprefix("-")
     falling = " DESC" if order.startswith("-") else ""
-    if name == dimension:
+    if name == "provider" and "provider_id" in _BY[dimension]:
+        expression = _OF_PROVIDER
+    elif name == dimension:
         expression = _BY[dimension][-1]
+    elif name in _SEEN and dimension == "campaign":
+        # Of what is no campaign, nothing is known: it comes last either way.
+        known = _OF_CAMPAIGN.format(name.removeprefix("campaign_"))
+        return f"{known}{falling} NULLS LAST, provider_id, campaign"
     elif name in figures.NAMES:
         expression = f"SUM({name})"
     elif rate := figures.RATE.get(name):

@@ -32,6 +32,7 @@ STEP = choice("by", "The step; one that fits when left out.", series.STEPS)
 ORDER = OpenApiParameter(
     "order", str, description="A figure or rate to sort by; with “-” the greatest first: -delivered."
 )
+SEARCH = OpenApiParameter("q", str, description="Part of the name or id, in any case.")
 SIZE = OpenApiParameter("limit", int, description=f"At most {MOST}; {LIMIT} when left out.")
 OFFSET = OpenApiParameter("offset", int)
 AFTER = OpenApiParameter("after", str, description="`next` of the page before.")

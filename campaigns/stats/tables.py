@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 from campaigns.models import Status
@@ -11,7 +12,8 @@ from campaigns.stats.errors import advice
 from campaigns.stats.figures import DEFINITIONS, LABELS, RATES, Figures
 from campaigns.stats.filters import NONE, Filters
 from campaigns.stats.queries import Dimension, Group
-from lib import phone, sheets
+from lib import sheets
+from lib.shown import Eyes
 
 Kind = Literal["text", "count", "rate", "seconds", "time"]
 
@@ -39,19 +41,25 @@ class Table:
 
     def cells(self, filters: Filters) -> Iterator[sheets.Row]:
         """The heading and the rows for a spreadsheet, times in the filters' zone."""
-        yield [column.label for column in self.columns]
+        zone = f" ({filters.zone.key})"
+        yield [column.label + (zone if column.kind == "time" else "") for column in self.columns]
         for row in self.rows:
-            yield [
-                _cell(value, column.kind, filters) for value, column in zip(row, self.columns, strict=True)
-            ]
+            yield [_cell(value, filters) for value in row]
 
 
-def _cell(value: Any, kind: Kind, filters: Filters) -> sheets.Cell:
+def _cell(value: Any, filters: Filters) -> sheets.Cell:
     if isinstance(value, datetime):
-        return f"{value.astimezone(filters.zone):%Y-%m-%d %H:%M:%S}"
-    if kind in ("rate", "seconds") and value is not None:
-        return float(round(value, 4))
-    return value if isinstance(value, str | int | float) or value is None else str(value)
+        return _local(value.astimezone(filters.zone))
+    if isinstance(value, float | Decimal):
+        return round(float(value), 4)
+    return value if isinstance(value, str | int) or value is None else str(value)
+
+
+def _local(moment: datetime) -> str:
+    """As a spreadsheet reads it; in the hour that a clock change repeats, with its offset."""
+    text = f"{moment:%Y-%m-%d %H:%M:%S}"
+    certain = moment.utcoffset() == moment.replace(fold=1 - moment.fold).utcoffset()
+    return text if certain else f"{text}{moment:%z}"
 
 
 FIGURE_COLUMNS = (
@@ -111,9 +119,11 @@ def by(
     order: str = "-accepted",
     limit: int | None = None,
     offset: int = 0,
+    search: str = "",
 ) -> Table:
     """Figures by campaign, template, provider or variant."""
-    return of_groups(dimension, queries.groups(filters, dimension, order=order, limit=limit, offset=offset))
+    groups = queries.groups(filters, dimension, order=order, limit=limit, offset=offset, search=search)
+    return of_groups(dimension, groups)
 
 
 def of_groups(dimension: Dimension, groups: Iterable[Group]) -> Table:
@@ -201,22 +211,21 @@ MESSAGE_COLUMNS = (
 )
 
 
-def messages(rows: Iterable[behind.Row], providers: dict[int, str], whole_numbers: bool) -> Table:
-    """The messages behind a figure; phone numbers are masked unless they may be seen whole."""
-    show: Callable[[str], str] = str if whole_numbers else phone.masked
+def messages(rows: Iterable[behind.Row], providers: dict[int, str], eyes: Eyes) -> Table:
+    """The messages behind a figure, phone numbers as these eyes may see them."""
     table = (
         (
             row.pk,
             row.at,
             providers.get(row.provider_id, ""),
             row.msg_id,
-            show(row.to),
+            eyes.number(row.to),
             row.campaign,
             row.variant,
             row.template,
             "refused" if row.status is None else Status(row.status).label.lower(),
             row.code,
-            row.text,
+            eyes.text(row.text),
         )
         for row in rows
     )

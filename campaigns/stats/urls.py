@@ -1,8 +1,15 @@
+from typing import Any
+
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from campaigns.stats import api
 from campaigns.stats.export_api import ExportView
+
+_MAY: dict[str, Any] = {
+    "authentication_classes": api.StatsView.authentication_classes,
+    "permission_classes": api.StatsView.permission_classes,
+}
 
 urlpatterns = [
     path("stats", api.FiguresView.as_view(), name="stats"),
@@ -16,6 +23,6 @@ urlpatterns = [
     path("stats/times", api.TimesView.as_view(), name="stats_times"),
     path("stats/messages", api.MessagesView.as_view(), name="stats_messages"),
     path("stats/export/<slug:table>.<slug:form>", ExportView.as_view(), name="stats_export"),
-    path("schema", SpectacularAPIView.as_view(urlconf="campaigns.stats.urls"), name="stats_schema"),
-    path("docs", SpectacularSwaggerView.as_view(url_name="stats_schema"), name="stats_docs"),
+    path("schema", SpectacularAPIView.as_view(urlconf="campaigns.stats.urls", **_MAY), name="stats_schema"),
+    path("docs", SpectacularSwaggerView.as_view(url_name="stats_schema", **_MAY), name="stats_docs"),
 ]

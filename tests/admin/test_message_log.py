@@ -103,22 +103,24 @@ def test_the_search_goes_through_indexes(wanted: Message, term: str) -> None:
         assert "message_to" in how
 
 
-@pytest.mark.parametrize("status", [Status.QUEUED, Status.SENDING, Status.UNKNOWN, Status.FAILED])
-def test_the_states_of_trouble_have_an_index(operator: Client, wanted: Message, status: Status) -> None:
-    cl = operator.get(LIST, {"status": str(status.value)}).context["cl"]
-    assert "message_trouble" in plan(cl.queryset)
-
-
 def test_the_list_never_counts_and_asks_little(operator: Client, wanted: Message) -> None:
     MessageFactory.create_batch(60, provider=wanted.provider)
-    for query in ({}, {"q": "9198"}, {"status": "10"}, {"provider": str(wanted.provider_id)}, {"p": "2"}):
+    # Filters look up the groups of their index, the newest ids of those, and the rows; a search the ids of
+    # each kind first.
+    for query, most in (
+        ({}, 1),
+        ({"p": "2"}, 1),
+        ({"status": "10"}, 3),
+        ({"provider": str(wanted.provider_id)}, 3),
+        ({"q": "9198"}, 5),
+    ):
         with CaptureQueriesContext(connection) as queries:
             response = operator.get(LIST, query)
         assert response.status_code == 200
         sql = [query["sql"] for query in queries]
         assert not [each for each in sql if "COUNT(" in each.upper()]
-        assert len([each for each in sql if "campaigns_message" in each]) == 1
-        assert len(sql) <= 6
+        assert len([each for each in sql if "campaigns_message" in each]) <= most
+        assert len(sql) <= 5 + most
         assert not [each for each in sql if '"payload"' in each], "the list reads no payloads"
 
 

@@ -132,6 +132,27 @@ def test_a_number_that_nobody_has_yet(shop: Provider) -> None:
     assert (contact("new").opted_in, contact("new").dnd) == (True, True)
 
 
+@pytest.mark.parametrize(
+    ("sender", "dialled"),
+    [
+        ("5215512345678", "525512345678"),
+        ("5491123456789", "541123456789"),
+        ("551187654321", "5511987654321"),
+    ],
+)
+def test_a_number_that_whatsapp_spells_otherwise(shop: Provider, sender: str, dialled: str) -> None:
+    taken_over(f"identity,phone,MSG-whatsapp\nthere,+{dialled},TRUE\n")
+    write(shop, "STOP", sender=sender)
+    ingest.drain()
+    taken_over(f"identity,phone,MSG-whatsapp\nlater,+{dialled},TRUE\nas-sent,+{sender},TRUE\n")
+    for who in ("there", "later", "as-sent"):
+        assert (contact(who).opted_in, contact(who).dnd) == (True, True), who
+    write(shop, "START", sender=dialled, at=NOW + timedelta(hours=1))
+    ingest.drain()
+    assert not Contact.objects.filter(dnd=True).exists()
+    assert PhoneChoice.objects.count() == 1
+
+
 def test_a_list_uploaded_again_disturbs_nobody(shop: Provider) -> None:
     write(shop, "STOP")
     ingest.drain()
@@ -298,6 +319,17 @@ def test_what_a_number_has_overtaken_is_not_retried(telling: Provider) -> None:
     old = Subscription.objects.create(status="Unsubscribe", state=Subscription.State.PARKED, **values)
     Subscription.objects.create(status="Resubscribe", state=Subscription.State.DONE, **values)
     assert subscribing.retry([old.pk], now) == 0
+
+
+def test_what_was_told_is_not_kept_for_ever(telling: Provider) -> None:
+    now = timezone.now()
+    values = {"provider": telling, "phone": "1", "status": "Unsubscribe", "next_attempt_at": now}
+    for state in Subscription.State:
+        for days in (29, 31):
+            Subscription.objects.create(state=state, created_at=now - timedelta(days=days), **values)
+    assert subscribing.forget(now, 30) == 1
+    assert Subscription.objects.filter(state=Subscription.State.DONE).count() == 1
+    assert Subscription.objects.count() == 5
 
 
 def test_a_setting_that_was_taken_away(telling: Provider) -> None:

@@ -10,8 +10,18 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from audience import accounts, admin, opting, upload
-from audience.models import Contact, ContactEvent, OptChange, OptSetting, Subscription, Upload, UploadAccount
+from audience import accounts, finding, opting, upload
+from audience.models import (
+    Contact,
+    ContactEvent,
+    OptChange,
+    OptSetting,
+    Subscription,
+    Upload,
+    UploadAccount,
+    UploadError,
+)
+from lib.shown import WHOLE
 from providers.models import Provider
 from tests.admin.conftest import looker, operator, operator_user, signed_in
 from tests.audience.conftest import contact, taken_over
@@ -75,6 +85,8 @@ def test_from_the_file_to_its_errors(operator: Client) -> None:
     assert errors[1][0] == "3"
     assert errors[1][2:] == ["bob", "Bob", "12", "no", ""]
     assert "1 created, 1 failed" in text(operator.get(UPLOADS))
+    UploadError.objects.all().delete()  # in time
+    assert "have been deleted" in text(operator.get(f"{UPLOADS}{draft.pk}/change/"))
     errors[1][4] = "'+14155550000"  # corrected in a spreadsheet
     again = io.StringIO()
     csv.writer(again).writerows(errors)
@@ -190,13 +202,13 @@ def test_the_search_goes_through_indexes(people: None) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET enable_seqscan = off")
-    plan = admin.search(Contact.objects.order_by("-id"), "1415").explain()
+    plan = finding.search(Contact.objects.order_by("-id"), "1415", WHOLE).explain()
     identity = "contact_identity" if connection.vendor == "postgresql" else "autoindex_audience_contact"
     for index in (identity, "contact_email", "contact_phone"):
         assert index in plan
     assert "Seq Scan" not in plan
     assert "SCAN" not in plan
-    for consent in admin.CONSENT.values():
+    for consent in finding.CONSENT.values():
         assert "contact_reachable" in Contact.objects.filter(**consent).order_by("-id")[:50].explain()
 
 
@@ -264,6 +276,18 @@ def test_an_export_escapes_formulas_and_comes_back(operator: Client, people: Non
     assert (done.unchanged, done.updated) == (2, 0)
 
 
+def test_changes_of_consent_are_exported_with_their_proofs(operator: Client, people: None) -> None:
+    opting.by_operator(contact("zoe"), OptChange.To.STOP, "mira", "=asked on the phone", timezone.now())
+    zoe = contact("zoe")
+    url = "/admin/audience/optchange/"
+    assert f"{url}export/?q=9198" in text(operator.get(f"{url}?q=9198"))
+    _, opted_in, stopped = csv.reader(io.StringIO(text(operator.get(f"{url}export/?q=9198"))))
+    assert opted_in[1:5] == [zoe.phone, "zoe", "opted in", "CSV upload"]
+    assert stopped[1:8] == [
+        zoe.phone, "zoe", "do not disturb", "an operator", "'=asked on the phone", "mira", "",
+    ]  # fmt: skip
+
+
 def test_an_export_holds_one_chunk_at_a_time(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("audience.exporting.CHUNK", 2)
     taken_over("identity,phone\n" + "".join(f"p{n},\n" for n in range(7)))
@@ -324,3 +348,7 @@ def test_opt_outs_are_told_again(operator: Client, provider: Provider) -> None:
     operator.post(url, {"action": "retry_selected", "_selected_action": [row.pk]})
     row.refresh_from_db()
     assert row.state == Subscription.State.PENDING
+    assert "HTTP 400" in text(operator.get(f"{url}?q=%2B1415"))
+    assert "HTTP 400" not in text(operator.get(f"{url}?q=4155"))
+    _, told = csv.reader(io.StringIO(text(operator.get(f"{url}export/?state=1"))))
+    assert told[1:] == [provider.nickname, "14155551234", "Unsubscribe", "Pending", "0", "HTTP 400", ""]

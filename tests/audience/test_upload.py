@@ -1,5 +1,6 @@
 """CSV files of contacts: the seed's format, everything people's programs make of it, and half-done work."""
 
+import io
 import tracemalloc
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audience import csv_reading, upload, writing
+from audience import csv_reading, tasks, upload, writing
 from audience.csv_reading import Unreadable
 from audience.models import Contact, ContactDate, KnownProperty, OptChange, PhoneChoice, Upload, UploadError
 from tests.audience.conftest import contact, counts, csv_file, taken_over
@@ -119,6 +120,16 @@ def test_windows_1252() -> None:
     assert contact("a").name == "José “Pepe” Muñoz €"
 
 
+def test_an_encoding_that_nobody_can_guess_is_told() -> None:
+    content = "identity,name,phone\na,Иван Петров,\n".encode("cp1251")
+    taken_over(content)
+    assert contact("a").name == "Èâàí Ïåòðîâ"  # as Windows-1252, which it could be, too
+    told = upload.draft("people.csv", io.BytesIO(content), encoding="cp1251")
+    assert [cells for _, cells, _ in upload.preview(told, 1)] == [["a", "Иван Петров", ""]]
+    with pytest.raises(Unreadable, match="not in Shift-JIS"):
+        upload.draft("people.csv", io.BytesIO(content + b"\xfc\xff"), encoding="cp932")
+
+
 def test_quoted_delimiters_and_line_breaks_keep_the_line_numbers() -> None:
     done = taken_over('identity,name,phone\na,"Doe, ""J""\nJr.",+14155551234\nb,Bob,nonsense\n')
     assert contact("a").name == 'Doe, "J"\nJr.'
@@ -189,6 +200,10 @@ def test_bad_rows_are_named_and_cost_no_other(row: str, reason: str | None) -> N
         ("identity,phone\n日本,".encode("shift_jis") + b"\x81\x8d", "encoding is neither"),
         (b'identity,phone\na,1\n"b,2\nc,3\n', "From line 3 on the file cannot be read"),
         (("," * 400).encode(), "The file is empty"),
+        (b"  \n ; \n", "The file is empty"),
+        (b"identity,phone\n", "nobody in it"),
+        (b"identity,phone\n\n , \n", "nobody in it"),
+        (b"x" * 200_000, "longer than 131,072"),
         ((",".join(map(str, range(301)))).encode(), "names 301 columns"),
     ],
 )
@@ -206,7 +221,7 @@ def test_a_mapping_must_make_sense() -> None:
     draft.mapping[1]["to"] = "phone"
     draft.mapping[2]["to"] = "phone"
     draft.mapping[3]["name"] = "Email"
-    with pytest.raises(Unreadable, match=r"More than one column is phone. Email is no name"):
+    with pytest.raises(Unreadable, match=r"More than one column is phone. Email cannot be"):
         upload.start(draft)
 
 
@@ -333,17 +348,33 @@ def test_files_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not done.file
     old = upload.draft("x.csv", csv_file(SEED))
     path = old.file.path
-    assert upload.forget(timezone.now()) == 0
-    assert upload.forget(timezone.now() + timedelta(days=2)) == 1
+    assert upload.forget(timezone.now(), 30) == 0
+    assert upload.forget(timezone.now() + timedelta(days=2), 30) == 1
     assert not Upload.objects.filter(pk=old.pk).exists()
     with pytest.raises(FileNotFoundError):
         open(path)  # noqa: SIM115
 
 
+def test_upkeep_forgets_what_is_old(settings: Any) -> None:
+    settings.AUDIENCE_RETENTION_DAYS = 10
+    old, fresh = taken_over(FAQ + "bad,,12,,\n"), taken_over(FAQ + "bad,,12,,\n")
+    failed = upload.draft("x.csv", csv_file(SEED))
+    day = timezone.now() - timedelta(days=11)
+    Upload.objects.filter(pk=failed.pk).update(state="failed")
+    Upload.objects.exclude(pk=fresh.pk).update(created_at=day)
+    tasks.upkeep()
+    assert (old.errors.count(), fresh.errors.count()) == (0, 1)
+    failed.refresh_from_db()
+    assert not failed.file
+    assert Upload.objects.count() == 3, "the uploads themselves are the proof's"
+
+
 cells = st.sampled_from(["", "+14155550001", "+14155550002", "junk"])
 names = st.sampled_from(["", "Ann", "Bob", "=1+1"])
 file_rows = st.lists(
-    st.tuples(st.sampled_from("abcd"), names, cells, st.sampled_from(["", "TRUE", "no"])), max_size=14
+    st.tuples(st.sampled_from("abcd"), names, cells, st.sampled_from(["", "TRUE", "no"])),
+    min_size=1,
+    max_size=14,
 )
 
 

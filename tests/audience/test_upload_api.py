@@ -77,7 +77,7 @@ def test_profiles_are_merged(upload: Upload) -> None:
             **{
                 "Customer Type": {"$delete": 1}, "Tags": {"$add": ["b", "c"]}, "Points": {"$incr": 2},
                 "Name": {"$delete": True}, "Email": None, "City": "", "New": {"$set": 1},
-                "msg-dndwhatsapp": "TRUE",
+                "msg-dndwhatsapp": "TRUE", "MSG-whatsapp": {"$delete": 1},
             },
         )
     )  # fmt: skip
@@ -86,6 +86,7 @@ def test_profiles_are_merged(upload: Upload) -> None:
         "MSG-sms": True, "MSG-email": True, "City": "Pune", "Tags": ["a", "b", "c"], "Points": 5, "New": 1,
     }  # fmt: skip
     assert (jack.name, jack.email, jack.phone, jack.dnd) == ("", "jack@gmail.com", "14155550000", True)
+    assert not jack.opted_in
     upload(profile("1189549", Tags={"$remove": "a"}, Points={"$decr": 0.5}))
     assert (contact("1189549").attributes["Tags"], contact("1189549").attributes["Points"]) == (
         ["b", "c"],
@@ -150,7 +151,7 @@ def test_a_repeated_call_doubles_nothing(upload: Upload) -> None:
         (profile(City=[[1]]), 512, "no list of at most"),
         (profile(City=list(range(101))), 512, "no list of at most"),
         (profile(Points=2**63), 512, "too large a number"),
-        (profile(Born="$D_999999999999"), 512, "no date between"),
+        (profile(Born="$D_1350000000000"), 512, "no date between"),  # milliseconds
         (profile(**{f"k{n}": n for n in range(257)}), 522, "more than 256"),
         ({"identity": "a", "type": "event"}, 509, "evtName is missing"),
         (event("  "), 509, "evtName is missing"),
@@ -160,6 +161,9 @@ def test_a_repeated_call_doubles_nothing(upload: Upload) -> None:
         (event(evtData=[1]), 512, "evtData is not an object"),
         (event(evtData={f"k{n}": n for n in range(257)}), 522, "more than 256"),
         (event(evtData={"a": {"$incr": 1}}), 512, "no value to keep"),
+        (event(evtData={"Items": [{"a": {"b": 1}}]}), 512, "Items, a, is"),
+        (event(evtData={"Items": [{"a": 1}] * 101}), 512, "more than 100 items"),
+        (event(evtData={"Items": [{"a": 1}, 2]}), 512, "no list of at most"),
         (event(ts="yesterday"), 525, "not a time in epoch seconds"),
         (event(ts=1767225600000), 525, "not a time in epoch seconds"),
         (event(ts=-1), 525, "not a time in epoch seconds"),

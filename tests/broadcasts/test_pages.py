@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from broadcasts import running, steering
+from broadcasts import lists, running, steering
 from broadcasts.models import Broadcast, Listed, Recipient, Segment
 from campaigns.models import Message
 from providers.models import Provider
@@ -229,27 +229,69 @@ def test_event_values_need_an_event(operator: Client, provider: Provider, two: N
     assert "no event sets it off, so event.Film is never known" in page(operator, step(broadcast, "review"))
 
 
-def test_a_list_is_uploaded(operator: Client, provider: Provider, two: None) -> None:
+def upload(operator: Client, broadcast: Broadcast, name: str, content: bytes) -> str:
+    file = SimpleUploadedFile(name, content)
+    return post(operator, step(broadcast, "who"), who="list", filter="", file=file)
+
+
+def listed() -> set[str]:
+    return set(Listed.objects.values_list("contact__identity", flat=True))
+
+
+@pytest.mark.parametrize(
+    ("content", "people", "words"),
+    [
+        (
+            b"Phone;Identity\n1;mira\n2;nobody\n3;mira\n4;\n5;out\n",
+            {"mira", "out"},
+            "2 contacts are on the list. 1 are no contact’s: nobody. 1 rows name somebody again.",
+        ),
+        (b"\xef\xbb\xbfIdentity,City\r\nbo,Goa\r\nmira,\r\n", {"bo", "mira"}, "2 contacts"),
+        ("bo\r\nmira\r\n".encode("utf-16"), {"bo", "mira"}, "2 contacts"),  # no heading
+        ("identity,name\nmira,Zo\xeb\njos\xe9,x\n".encode("cp1252"), {"mira"}, "1 are no contact’s: josé."),
+        (b"Name,Phone\nM,+91 98123 00001\nB,009198123-00002\nX,12\nM,919812300001\n", {"mira", "bo"},
+         "1 are no contact’s: 12. 1 rows name somebody again."),
+    ],
+)  # fmt: skip
+def test_a_list_is_uploaded(
+    operator: Client, provider: Provider, two: None, content: bytes, people: set[str], words: str
+) -> None:
     broadcast = make_broadcast(provider)
-    file = SimpleUploadedFile("people.csv", b"Phone;Identity\n1;mira\n2;nobody\n3;mira\n4;\n5;out\n")
-    post(operator, step(broadcast, "who"), who="list", filter="", file=file)
+    assert words in upload(operator, broadcast, "people.csv", content)
     broadcast.refresh_from_db()
-    assert (broadcast.list_name, broadcast.list_unknown) == ("people.csv", 1)
-    assert set(Listed.objects.values_list("contact__identity", flat=True)) == {"mira", "out"}
-    plain = SimpleUploadedFile("p.txt", "bo\r\nmira\r\n".encode("utf-16"))  # no heading
-    post(operator, step(broadcast, "who"), who="list", filter="", file=plain)
-    assert set(Listed.objects.values_list("contact__identity", flat=True)) == {"bo", "mira"}
-    shown = post(
-        operator,
-        step(broadcast, "who"),
-        who="list",
-        filter="",
-        file=SimpleUploadedFile("x.xlsx", b"PK\x03\x04"),
-    )
-    assert "workbook" in shown
-    assert "Uploaded: p.txt, 2 contacts" in shown
-    estimated = page(operator, f"{LIST}{broadcast.pk}/estimate/")
-    assert "messages, to 2 people" in estimated
+    assert (listed(), broadcast.list_name) == (people, "people.csv")
+    assert f"messages, to {len(people)} people" in page(operator, f"{LIST}{broadcast.pk}/estimate/")
+
+
+def test_a_list_that_cannot_be_read_leaves_the_one_before(
+    operator: Client, provider: Provider, two: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broadcast = make_broadcast(provider)
+    monkeypatch.setattr(lists, "CHUNK", 2)
+    many = b"identity\nbo\nx1\nmira\nx1\nx2\nbo\n"  # repeated in other chunks
+    words = "2 contacts are on the list. 2 are no contact’s: x1, x2. 2 rows name somebody again."
+    assert words in upload(operator, broadcast, "p.csv", many)
+    for content, words in (
+        (b"PK\x03\x04", "workbook"),
+        (b"", "empty"),
+        (b"identity\n", "nobody in it"),
+        (b'identity\n"bo\n', "never closed"),
+        (b"a\x00b\x01\x00c", "null bytes"),
+    ):
+        shown = upload(operator, broadcast, "x.csv", content)
+        assert words in shown
+        assert "Uploaded: p.csv, 2 contacts, 2 unknown." in shown
+    assert listed() == {"bo", "mira"}
+
+
+def test_a_copy_of_a_list_is_for_nobody_yet(operator: Client, provider: Provider, two: None) -> None:
+    broadcast = make_broadcast(provider)
+    upload(operator, broadcast, "people.csv", b"identity\nbo\n")
+    copied = post(operator, f"{LIST}{broadcast.pk}/do/copy/")
+    assert "No list has been uploaded." in copied
+    twin = Broadcast.objects.exclude(pk=broadcast.pk).get()
+    assert "No list has been uploaded." in post(operator, step(twin, "review"))
+    assert Broadcast.objects.get(pk=twin.pk).state == State.DRAFT
 
 
 def test_triggers_are_written(operator: Client, provider: Provider, two: None) -> None:

@@ -5,18 +5,28 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from audience.models import Contact
 from broadcasts import planning, releasing, running, steering
-from broadcasts.models import Broadcast, Listed, Recipient
+from broadcasts.models import Broadcast, Listed, Recipient, Segment
 from callbacks import audit
 from campaigns import ledger
 from campaigns.models import Campaign, Event, Forward, Message, StatCount, Status
 from providers.messages import Outcome, ReportCode, StatusUpdate
 from providers.models import Provider
 from templates_app.models import Template
-from tests.broadcasts.conftest import add, launched, make_broadcast, make_template, make_variant, sums, work
+from tests.broadcasts.conftest import (
+    add,
+    happen,
+    launched,
+    make_broadcast,
+    make_template,
+    make_variant,
+    sums,
+    work,
+)
 
 State = Broadcast.State
 Reason = Recipient.Reason
@@ -143,6 +153,67 @@ def test_nobody(provider: Provider) -> None:
     assert broadcast.finished_at
 
 
+def test_a_segment_that_is_nobody_or_everybody(provider: Provider, people: Any) -> None:
+    people(5)
+    nowhere = {"kind": "attribute", "name": "City", "op": "is", "values": ["Nowhere"]}
+    nobody = Segment.objects.create(name="Nobody", filter={"groups": [{"conditions": [nowhere]}]})
+    unlike = nowhere | {"op": "is_not"}
+    everybody = Segment.objects.create(name="Everybody", filter={"groups": [{"conditions": [unlike]}]})
+    broadcast = launched(make_broadcast(provider, who=Broadcast.Who.SEGMENT, segment=nobody))
+    assert (broadcast.state, broadcast.reason, broadcast.recipients) == (State.DONE, "Nobody was meant.", 0)
+    broadcast = launched(make_broadcast(provider, who=Broadcast.Who.SEGMENT, segment=everybody))
+    assert sums(broadcast) == {"queued": 5}
+
+
+def test_every_slot_is_filled_from_the_contact_or_the_event(provider: Provider) -> None:
+    components = [
+        {"type": "HEADER", "format": "IMAGE"},
+        {"type": "BODY", "text": "Hello {{1}}"},
+        {
+            "type": "BUTTONS",
+            "buttons": [
+                {"type": "URL", "text": "Track", "url": "https://shop.example.test/track/{{1}}"},
+                {"type": "QUICK_REPLY", "text": "Stop"},
+            ],
+        },
+    ]
+    make_template(provider, components=components)
+    texts = {
+        "header": "https://cdn.example.test/{{ profile.Picture | plain }}.jpg",
+        "body.1": "{{ profile.name | friend }}",
+        "button.0": "{{ event.Order | latest }}?from=wa",
+        "button.1": "stop-{{ profile.City | anywhere }}",
+    }
+    for identity, name, number in (("mira", "Mira", "1"), ("bo", "", "2")):
+        add(
+            identity,
+            phone=f"+91981230000{number}",
+            name=name,
+            **({"Picture": 7, "City": "Goa"} if name else {}),
+        )
+    broadcast = launched(
+        make_broadcast(
+            provider, kind=Broadcast.Kind.ACTION, event_name="Bought", variants=[make_variant(values=texts)]
+        )
+    )
+    happen("mira", "Bought", Order="A-12")
+    happen("bo", "Bought")
+    work(broadcast, timezone.now() + timedelta(seconds=2))
+    assert sums(broadcast) == {"queued": 2}
+    found = {message.to[-1]: json.loads(message.content) for message in Message.objects.all()}
+    assert [
+        (
+            each["header"]["media"]["url"],
+            [value["text"] for value in each["body"]],
+            [button["value"] for button in each["buttons"]],
+        )
+        for each in (found["1"], found["2"])
+    ] == [
+        ("https://cdn.example.test/7.jpg", ["Mira"], ["A-12?from=wa", "stop-Goa"]),
+        ("https://cdn.example.test/plain.jpg", ["friend"], ["latest?from=wa", "stop-anywhere"]),
+    ]
+
+
 def test_a_list_of_identities(provider: Provider) -> None:
     chosen, _ = add("a", phone="+919812300001"), add("b", phone="+919812300002")
     broadcast = make_broadcast(provider, who=Broadcast.Who.LIST)
@@ -249,6 +320,36 @@ def test_it_waits_for_the_messages_ahead(
     Message.objects.update(status=Status.ACCEPTED)
     work(broadcast, timezone.now() + MINUTE)
     assert sums(broadcast) == {"waiting": 2, "queued": 8}
+
+
+def test_a_slow_provider_gets_a_few_seconds_worth(provider: Provider, people: Any) -> None:
+    """So that a pause, or errors, stop a campaign while most of it still waits."""
+    people(300)
+    Provider.objects.update(rate_count=20, rate_period=1)
+    broadcast = launched(make_broadcast(provider))
+    assert sums(broadcast) == {"waiting": 200, "queued": 100}
+
+
+@pytest.mark.parametrize("hours", [-3, 3])
+def test_a_clock_that_is_set_while_it_runs(provider: Provider, people: Any, hours: int) -> None:
+    people(50)
+    begin = timezone.now()
+    with time_machine.travel(begin, tick=False) as clock:
+        broadcast = make_broadcast(provider, throttle=20)
+        steering.launch(broadcast)
+        running.drain()
+        assert sums(broadcast) == {"waiting": 30, "queued": 20}
+        # As the worker that wakes up then finds it: no more than the throttle allows, and no long silence.
+        clock.move_to(begin + timedelta(hours=hours))
+        running.drain()
+        assert sums(broadcast) == (
+            {"waiting": 10, "queued": 40} if hours > 0 else {"waiting": 30, "queued": 20}
+        )
+        for minutes in (6, 12, 18):
+            clock.move_to(begin + timedelta(hours=hours, minutes=minutes))
+            running.drain()
+    assert (sums(broadcast), broadcast.state) == ({"queued": 50}, State.DONE)
+    assert Message.objects.values("to").distinct().count() == 50
 
 
 def test_a_paused_provider_holds_it(provider: Provider, people: Any) -> None:

@@ -13,7 +13,12 @@ from broadcasts.values import Missing, Reference
 
 BERLIN = ZoneInfo("Europe/Berlin")
 PROFILE = {"name": "Mira", "City": "Pune", "Points": 12.0, "Vip": True, "Likes": ["tea", "rain"], "phone": ""}
-EVENT = {"Order id": 4711, "Delivery": "2026-03-31T08:00:00Z", "Day": "2026-03-30T22:00:00Z"}
+EVENT = {
+    "Order id": 4711,
+    "Delivery": "2026-03-31T08:00:00Z",
+    "Day": "2026-03-30T22:00:00Z",
+    "Items": [{"Title": "Umbrella", "Quantity": 2.0}, {"Title": "Tea"}],
+}
 
 
 def filled(text: str) -> str:
@@ -33,6 +38,7 @@ def filled(text: str) -> str:
         ("{{ profile.Likes }}", "tea, rain"),
         ("{{ event.Delivery }}", "2026-03-31 10:00"),
         ("{{ event.Day }}", "2026-03-31"),
+        ("{{ event.Items }}", "Title: Umbrella, Quantity: 2, Title: Tea"),
         ("{{ event.Coupon | A|B }}", "A|B"),
         ("50 % {off}", "50 % {off}"),
     ],

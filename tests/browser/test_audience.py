@@ -14,6 +14,7 @@ from tests.browser.screenshots import shoot
 pytestmark = pytest.mark.browser
 
 ROWS = 4000
+PATIENCE = 30_000  # milliseconds: the worker shares its processors with the browser
 
 
 def users() -> bytes:
@@ -49,7 +50,7 @@ def test_a_file_is_mapped_watched_and_its_errors_read(
     page.locator("input[type=file]").set_input_files(file)
     page.get_by_role("button", name="Preview").click()
 
-    expect(page.locator("#upload-rows")).to_have_text(str(ROWS))
+    expect(page.locator("#upload-rows")).to_have_text(f"{ROWS:,}")
     expect(page.get_by_text("Windows-1252, separated by semicolons")).to_be_visible()
     expect(page.locator("#preview tbody tr")).to_have_count(10)
     expect(page.locator("#preview")).to_contain_text("José 0")
@@ -67,12 +68,12 @@ def test_a_file_is_mapped_watched_and_its_errors_read(
     page.get_by_role("button", name="Start").click()
 
     page.evaluate("window.sameDocument = true")
-    expect(page.locator("#upload-done")).to_have_text(re.compile("[123]000"))
+    expect(page.locator("#upload-done")).to_have_text(re.compile("[123],000"), timeout=PATIENCE)
     expect(page.get_by_role("progressbar")).to_be_visible()
     shoot(page, "audience-upload")
-    expect(page.get_by_text("All rows were read")).to_be_visible()
+    expect(page.get_by_text("All rows were read")).to_be_visible(timeout=PATIENCE)
     assert page.evaluate("window.sameDocument"), "nothing was loaded anew"
-    expect(page.locator("#upload-created")).to_have_text(str(ROWS - 1))
+    expect(page.locator("#upload-created")).to_have_text(f"{ROWS - 1:,}")
     expect(page.locator("#upload-failed")).to_have_text("1")
     expect(page.locator("#upload-errors")).to_contain_text("12345")
     with page.expect_download() as download:

@@ -1,6 +1,7 @@
 """A segment built and a campaign written, launched and watched to its end, on the simulator."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from django.utils import timezone
@@ -20,6 +21,13 @@ from tests.bsps import customer
 pytestmark = pytest.mark.browser
 
 PEOPLE = 60
+
+
+@pytest.fixture(autouse=True)
+def _patient() -> Iterator[None]:
+    expect.set_options(timeout=20_000)
+    yield
+    expect.set_options(timeout=5_000)
 
 
 @pytest.fixture
@@ -91,20 +99,22 @@ def test_from_a_segment_to_the_last_message(
     expect(page.get_by_text("Choose an event.")).to_be_visible()
     page.get_by_role("button", name="Remove this condition").nth(2).click()
     expect(page.locator("#segment-count")).to_have_text("50")
-    shoot(page, "segment-builder")
+    shoot(page, "campaign-segment")
     page.get_by_role("button", name="Save", exact=True).click()
     page.wait_for_url(f"{gateway}/admin/broadcasts/segment/")
     assert len(Segment.objects.get().filter["groups"][0]["conditions"]) == 2
 
-    # The campaign, step by step
+    # The campaign, step by step: two variants
     page.goto(f"{gateway}/admin/broadcasts/broadcast/add/")
     page.get_by_label("Name").fill("Spring sale")
     page.get_by_label("One time: ").check()
+    shoot(page, "campaign-what")
     page.get_by_role("button", name="Save and go on").click()
     page.get_by_label("A saved segment").check()
     page.get_by_label("Segment", exact=True).select_option(label="Opted in, in Pune or Goa")
+    shoot(page, "campaign-who")
     page.get_by_role("button", name="Save and go on").click()
-    page.get_by_label("Template", exact=True).select_option(label="spring_sale (en)")
+    page.locator("select[name=v0-template]").select_option(label="spring_sale (en)")
     page.get_by_label("Body {{1}}").fill("{{ profile.name | friend }}")
     page.get_by_label("Body {{2}}").click()
     page.get_by_label("Insert a value").select_option(label="{{ profile.Loves | }}")
@@ -112,57 +122,97 @@ def test_from_a_segment_to_the_last_message(
     expect(previews).to_contain_text("Hello Person 1, everything for tea is half price")
     page.get_by_label("As seen by").select_option(label="p004")
     expect(previews).to_contain_text("Hello Person 4, everything for rain is half price")
-    shoot(page, "broadcast-message")
+    page.get_by_role("button", name="Add a variant").click()
+    page.get_by_label("Body {{2}}").nth(1).fill("everybody’s garden")
+    expect(previews).to_contain_text("everything for everybody’s garden is half price")
+    shoot(page, "campaign-message")
     page.get_by_role("button", name="Save and go on").click()
     page.get_by_label("Control group, percent").fill("10")
+    shoot(page, "campaign-delivery")
     page.get_by_role("button", name="Save and go on").click()
 
-    # The estimate, and the launch
+    # The estimate, a test, and the launch
     expect(page.locator("#estimate-messages")).to_have_text("45")
     expect(page.locator("#estimate-excluded")).to_contain_text("about 5")
-    shoot(page, "broadcast-review")
+    shoot(page, "campaign-review")
+    page.get_by_role("link", name="Send a test").click()
+    page.get_by_label("Phone numbers").fill("+14155550100")
+    page.get_by_label("Variant").select_option(label="B: spring_sale")
+    page.get_by_label("With the values of").select_option(label="p002")
+    page.get_by_role("button", name="Send test").click()
+    expect(page.get_by_text("Read", exact=True).first).to_be_visible()
+    (tested,) = simulator.requests
+    assert tested.to == "14155550100"
+    assert "Person 2" in str(tested.body)
+    broadcast = Broadcast.objects.get()
+    page.goto(f"{gateway}/admin/broadcasts/broadcast/{broadcast.pk}/step/review/")
     page.get_by_role("button", name="Launch now").click()
 
     # Its progress, without loading the page anew
     page.evaluate("window.sameDocument = true")
-    broadcast = Broadcast.objects.get()
     expect(page.locator("#count-recipients")).to_have_text("50")
-    expect(page.locator("#figure-delivered")).to_have_text(re.compile("[1-9]"), timeout=20_000)
-    shoot(page, "broadcast-progress")
-    expect(page.get_by_text("Everybody it was for has been dealt with.")).to_be_visible(timeout=20_000)
+    expect(page.locator("#figure-delivered")).to_have_text(re.compile("[1-9]"))
+    shoot(page, "campaign-progress")
+    expect(page.get_by_text("Everybody it was for has been dealt with.")).to_be_visible()
     broadcast.refresh_from_db()
-    control = broadcast.control
+    control, sent = broadcast.control, str(50 - broadcast.control)
     assert 0 < control < 15
     expect(page.locator("#count-control")).to_have_text(str(control))
-    expect(page.locator("#count-queued")).to_have_text(str(50 - control))
-    expect(page.locator("#figure-delivered")).to_have_text(str(50 - control), timeout=20_000)
+    expect(page.locator("#count-queued")).to_have_text(sent)
+    expect(page.locator("#figure-delivered")).to_have_text(sent)
     assert page.evaluate("window.sameDocument"), "nothing was loaded anew"
-    assert (
-        Message.objects.filter(campaign=broadcast.code, status__gte=Status.DELIVERED).count() == 50 - control
-    )
-    assert len({record.to for record in simulator.requests}) == 50 - control
+    delivered = Message.objects.filter(campaign=broadcast.code, status__gte=Status.DELIVERED)
+    assert delivered.count() == 50 - control
+    assert len({record.to for record in simulator.requests}) == 50 - control + 1
     assert not simulator.sink, "CleverTap hears nothing of it"
 
+    # The people and the messages behind its figures, and its stats
     page.locator("#count-control").click()
     expect(page.locator("#result_list tbody tr")).to_have_count(control)
+    page.go_back()
+    page.locator("#figure-delivered a").click()
+    expect(page.locator("[data-count]")).to_have_text(sent)
+    page.go_back()
+    page.get_by_role("link", name="The stats of wp-").click()
+    expect(page.get_by_role("heading", name="Campaign Spring sale").last).to_be_visible()
+    for name, value in (("accepted", sent), ("delivered", sent), ("control_group", str(control))):
+        expect(page.locator(f'[data-figure="{name}"] .st-value')).to_have_text(value)
+    expect(page.locator('[data-table="versus-B"]')).to_contain_text("B")
 
 
-def test_a_campaign_is_paused_and_cancelled(
-    gateway: str, interakt: Provider, people: None, admin_page: Page
+def test_a_campaign_is_paused_goes_on_and_is_cancelled(
+    gateway: str, interakt: Provider, simulator: Simulator, people: None, admin_page: Page
 ) -> None:
+    simulator.behaviour.delays = (0.1, 0.2, 0.3)
     values = {"body.1": "you", "body.2": "rain"}
     variant = {"name": "A", "percent": 100, "template": "spring_sale", "language": "en", "values": values}
     broadcast = Broadcast.objects.create(provider=interakt, name="Slow", variants=[variant], throttle=10)
     page = admin_page
+    page.set_viewport_size({"width": 1400, "height": 1150})
     page.goto(f"{gateway}/admin/broadcasts/broadcast/{broadcast.pk}/step/review/")
     page.get_by_role("button", name="Launch now").click()
-    expect(page.locator("#meaning")).to_contain_text("The throttle allows 10 messages in 5 minutes")
+    meaning = page.locator("#meaning")
+    expect(meaning).to_contain_text("The throttle allows 10 messages in 5 minutes")
     expect(page.locator("#count-queued")).to_have_text("10")
     page.get_by_role("button", name="Pause").click()
-    expect(page.locator("#meaning")).to_contain_text("Paused by operator.")
+    expect(meaning).to_contain_text("Paused by operator.")
+    expect(page.locator("#count-waiting")).to_have_text("40")
+    shoot(page, "campaign-paused")
     page.get_by_role("button", name="Resume").click()
-    expect(page.locator("#meaning")).to_contain_text("The throttle allows")
+    expect(meaning).to_contain_text("The throttle allows")
+
+    # Too many errors: it stops by itself and says why
+    Broadcast.objects.update(throttle=20, error_percent=10)
+    simulator.behaviour.fail_fraction = 1.0
+    Broadcast.objects.update(next_step_at=timezone.now())
+    expect(page.locator("#figure-undelivered")).to_have_text("10")
+    Broadcast.objects.update(throttle=30, queued_before=0, next_step_at=timezone.now())
+    expect(meaning).to_contain_text("10 of 20 messages failed (50 %; the threshold is 10 %).")
+    expect(page.locator("#count-queued")).to_have_text("20")
+    shoot(page, "campaign-errors")
+
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Cancel").click()
-    expect(page.locator("#count-cancelled")).to_have_text("40")
-    expect(page.locator("#meaning")).to_contain_text("Cancelled by operator.")
+    expect(page.locator("#count-cancelled")).to_have_text("30")
+    expect(meaning).to_contain_text("Cancelled by operator.")
+    expect(page.get_by_role("button", name="Resume")).to_have_count(0)

@@ -38,8 +38,14 @@ class Died(Exception):
 
 
 class Story(RuleBasedStateMachine):
-    @initialize(untracked=st.lists(st.booleans(), min_size=1, max_size=3))
-    def accept(self, untracked: list[bool]) -> None:
+    @initialize(
+        untracked=st.sampled_from([[False, True], [False, False], [False, False, True]]),
+        data=st.data(),
+        told=st.lists(st.sampled_from(KINDS), min_size=1, max_size=6),
+        happened=st.sampled_from(HAPPENED),
+    )
+    def accept(self, untracked: list[bool], data: Any, told: list[str], happened: timedelta) -> None:
+        """Accepted, claimed and reported on: or most stories would end before anything is counted."""
         self.savepoint = transaction.atomic()
         self.savepoint.__enter__()
         self.provider = make_provider()
@@ -54,6 +60,8 @@ class Story(RuleBasedStateMachine):
         self.rows = list(Message.objects.filter(provider=self.provider).order_by("id"))
         self.before = {row.pk: row.status for row in self.rows}
         self.may_fall: set[int] = set()
+        self.claim(len(self.rows))
+        self.report(data=data, kinds=told, named="reference", happened=happened, fate="recorded")
 
     def teardown(self) -> None:
         if not hasattr(self, "savepoint"):
@@ -66,7 +74,6 @@ class Story(RuleBasedStateMachine):
 
     # what happens
 
-    @rule(limit=st.integers(1, 3))
     def claim(self, limit: int) -> None:
         for age, row in enumerate(reversed(self.rows)):  # an order that is the same in every run
             due = timezone.now() - timedelta(minutes=1 + age)
@@ -75,8 +82,13 @@ class Story(RuleBasedStateMachine):
             self.flying.append((claimed.id, claimed.attempt))
 
     @precondition(lambda self: self.flying)
-    @rule(data=st.data(), outcomes=st.lists(st.sampled_from(list(Outcome)), min_size=1, max_size=3))
-    def answer(self, data: Any, outcomes: list[Outcome]) -> None:
+    @rule(
+        data=st.data(),
+        outcomes=st.lists(st.sampled_from(list(Outcome)), min_size=1, max_size=3),
+        fate=st.sampled_from(["settled", "settled", "settled twice", "the worker dies"]),
+    )
+    def answer(self, data: Any, outcomes: list[Outcome], fate: str) -> None:
+        """The worker may not learn that its commit went through, or die before it."""
         now = timezone.now()
         tries = []
         for outcome in outcomes[: len(self.flying)]:
@@ -86,11 +98,18 @@ class Story(RuleBasedStateMachine):
             code = ReportCode.OTHER if outcome == Outcome.REJECTED else None
             bsp_id = f"bsp-{message_id}-{number}" if outcome == Outcome.ACCEPTED else ""
             tries.append(ledger.Tried(message_id, number, now, outcome, bsp_id=bsp_id, code=code, text="why"))
-        ledger.record_attempts(self.provider.pk, tries)
+        if fate == "the worker dies":
+            with suppress(Died), transaction.atomic():
+                ledger.record_attempts(self.provider.pk, tries)
+                raise Died
+            self.flying += [(tried.message_id, tried.number) for tried in tries]
+            return
+        for _ in range(2 if fate == "settled twice" else 1):
+            ledger.record_attempts(self.provider.pk, tries)
 
     @rule(
         data=st.data(),
-        kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=4),
+        kinds=st.lists(st.sampled_from(KINDS), min_size=2, max_size=6),
         named=st.sampled_from(["reference", "bsp_id", "msg_id"]),
         happened=st.sampled_from(HAPPENED),
         fate=st.sampled_from(["recorded", "recorded", "lost", "the worker dies"]),
@@ -156,19 +175,19 @@ class Story(RuleBasedStateMachine):
         outcomes = ledger.record(self.provider.pk, again)
         assert Event.objects.filter(provider=self.provider).count() - rows == outcomes.count("recorded")
 
-    @rule()
-    def lose(self) -> None:
-        ledger.lose(self.provider.pk)
-
-    @rule(data=st.data())
-    def resend(self, data: Any) -> None:
-        chosen = data.draw(st.sets(st.sampled_from([row.pk for row in self.rows])))
-        self.may_fall |= chosen
-        ledger.resend(chosen)
-
-    @rule()
-    def expire(self) -> None:
-        ledger.fail_expired(self.provider.pk, timezone.now() + DAY, DAY)
+    @rule(data=st.data(), what=st.sampled_from(["claim", "claim", "resend", "resend", "lose", "expire"]))
+    def go_on(self, data: Any, what: str) -> None:
+        """What moves messages that wait, failed, or hang."""
+        if what == "claim":
+            self.claim(data.draw(st.integers(1, 3)))
+        elif what == "resend":
+            chosen = data.draw(st.sets(st.sampled_from([row.pk for row in self.rows]), min_size=1))
+            self.may_fall |= chosen
+            ledger.resend(chosen)
+        elif what == "lose":
+            ledger.lose(self.provider.pk)
+        else:
+            ledger.fail_expired(self.provider.pk, timezone.now() + DAY, DAY)
 
     @rule(limit=st.sampled_from([2, 7, 1000]), dies=st.booleans())
     def squash(self, limit: int, dies: bool) -> None:
@@ -180,6 +199,11 @@ class Story(RuleBasedStateMachine):
             if dies:
                 raise Died
         assert self.shown() == before
+
+    @rule()
+    def audit(self) -> None:
+        """At any moment, whatever is folded and whatever not."""
+        assert [finding for finding in audit.run() if finding.problems] == []
 
     # what must hold
 
@@ -237,4 +261,4 @@ class Story(RuleBasedStateMachine):
 
 
 def test_any_story_adds_up(db: None) -> None:
-    run(Story, settings=settings(max_examples=50, stateful_step_count=20, deadline=None))
+    run(Story, settings=settings(max_examples=40, stateful_step_count=15, deadline=None))

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import transaction
+from django.test import Client
 from django.utils import timezone
 
 from callbacks import audit
 from campaigns import counts, dispatch, ledger, matching, rollups
+from campaigns import tasks as campaigns_tasks
 from campaigns.ledger import Tried
 from campaigns.models import Attempt, Event, Forward, Message, StatCount, StatPoint, Status
 from campaigns.stat_models import Span
@@ -525,6 +527,41 @@ def test_old_minutes_are_forgotten_and_no_figure_changes(row: Message) -> None:
     minutes = StatPoint.objects.filter(span=Span.MINUTE)
     assert not minutes.filter(at__lt=timezone.now() - rollups.MINUTES_KEPT).exists()
     assert minutes.exists(), "of the attempt"
+
+
+def test_counts_that_nobody_folds_are_an_alarm(row: Message, admin_client: Client) -> None:
+    """Every figure stays right; but a page reads each delta there is."""
+    while counts.squash():
+        pass
+    with time_machine.travel(timezone.now() + timedelta(days=1)):
+        assert counts.behind() is None, "nothing is waiting"
+        sent(row)
+        assert counts.behind() == pytest.approx(timedelta(days=1), abs=timedelta(minutes=1))
+        assert "since counts were last folded" in admin_client.get("/admin/").content.decode()
+        campaigns_tasks.upkeep()
+        assert counts.behind() is None
+        assert "since counts were last folded" not in admin_client.get("/admin/").content.decode()
+
+
+def test_a_clock_that_was_never_set_is_not_believed(row: Message) -> None:
+    """Or all time would begin in 1970."""
+    sent(row)
+    now = int(timezone.now().timestamp())
+    for kind, timestamp in (("sent", 0), ("delivered", 86_400), ("read", now + 86_401), ("clicked", 10**18)):
+        reported(row, kind, timestamp=timestamp)
+    for event in Event.objects.filter(message=row):
+        assert abs(event.at.timestamp() - now) < 60
+    reported(row, "clicked", timestamp=now + 3600)  # an hour ahead of ours: it may not know its zone
+    assert Event.objects.latest("id").at.timestamp() == now + 3600
+
+
+def test_read_is_not_delivered_and_delivered_not_sent(row: Message) -> None:
+    """Figures are what was reported, as CleverTap's are; only the status tells the highest."""
+    sent(row)
+    reported(row, "read")
+    found = queries.totals(filters.parse({}, timezone.now()))
+    assert (found.sent, found.delivered, found.viewed) == (0, 0, 1)
+    assert again(row).status == Status.READ
 
 
 def test_opposite_changes_leave_no_row(row: Message) -> None:

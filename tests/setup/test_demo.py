@@ -1,21 +1,37 @@
 """The demo's data: made once, the same for every run, and pointed at wherever it runs."""
 
+import asyncio
 import stat
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError
+from django.utils import timezone
 
+from audience.models import Contact, ContactEvent, UploadAccount
+from broadcasts import steering
+from broadcasts.models import Broadcast, Segment
+from callbacks import audit
+from campaigns.models import Campaign
+from campaigns.stats import queries
+from campaigns.stats.figures import Figures
+from campaigns.stats.filters import Filters
 from config import demo
 from config.management.commands import run_demo
 from providers.connectors import CONNECTORS
 from providers.models import ApiCredential, Provider
+from simulator import traffic
 from simulator.server import Simulator
 from templates_app import importer
 from templates_app.models import ImportRun, Template
 from tests.factories import make_provider
+from tests.journeys.conftest import gateway, settled
+from tests.processes import wait_until
+
+__all__ = ["gateway"]
 
 pytestmark = pytest.mark.django_db
 SIMULATOR = "http://127.0.0.1:8101"
@@ -26,12 +42,18 @@ def _own_directory(settings: Any, tmp_path: Path) -> None:
     settings.DATA_DIR = tmp_path
 
 
+def empty() -> None:
+    for model in (Broadcast, Campaign, Provider):
+        model._default_manager.all().delete()
+
+
 def test_a_second_run_changes_nothing() -> None:
     first = demo.seed(SIMULATOR)
-    rows = [model.objects.count() for model in (Provider, ApiCredential, Template)]
+    models = (Provider, ApiCredential, Template, Contact, ContactEvent, Segment, Broadcast, UploadAccount)
+    rows = [model._default_manager.count() for model in models]
     second = demo.seed(SIMULATOR)
     assert second == first
-    assert [model.objects.count() for model in (Provider, ApiCredential, Template)] == rows
+    assert [model._default_manager.count() for model in models] == rows
     assert rows[0] == rows[1] == len(CONNECTORS), "one of each kind"
 
 
@@ -43,13 +65,13 @@ def test_the_logins_are_kept_from_other_users() -> None:
 def test_logins_are_generated() -> None:
     first = demo.seed(SIMULATOR)
     demo.path().unlink()
-    Provider.objects.all().delete()
+    empty()
     assert demo.seed(SIMULATOR).admin.password != first.admin.password
 
 
 def test_an_emptied_database_is_filled_again_with_the_same_administrator() -> None:
     first = demo.seed(SIMULATOR)
-    Provider.objects.all().delete()
+    empty()
     get_user_model().objects.all().delete()
     assert demo.seed(SIMULATOR).admin == first.admin
     assert Provider.objects.count() == len(CONNECTORS)
@@ -82,6 +104,40 @@ def test_each_brings_its_templates_as_its_bsp_has_them(simulator: Simulator) -> 
     importer.drain()
     assert set(ImportRun.objects.values_list("state", "error")) == {("done", "")}
     assert Provider.objects.filter(templates=None).count() == 0
+
+
+def test_its_campaigns_run_and_the_stats_move(gateway: str, simulator: Simulator) -> None:
+    made = demo.seed(simulator.url)
+    for account in made.accounts:
+        simulator.add_account(account)
+    for each in (*made.traffic.campaigns, *made.traffic.events):
+        each.every = 0.2
+    posting = asyncio.run_coroutine_threadsafe(traffic.run(made.traffic, simulator.journal), simulator._loop)
+    ours, thanks = Broadcast.objects.order_by("pk")
+    assert ours.pk == made.campaign
+
+    def figures(campaign: str) -> Figures:
+        return queries.totals(Filters(timezone.now(), UTC, campaign=campaign))
+
+    try:
+        theirs = made.traffic.campaigns[0].code
+        wait_until(
+            lambda: figures(ours.code).delivered > 2 and figures(thanks.code).delivered > 0, timeout=20
+        )
+        wait_until(lambda: figures(theirs).clicked_total > 0, timeout=20)
+        wait_until(lambda: figures(theirs).undelivered > 0, timeout=20)
+    finally:
+        posting.cancel()
+    names = set(simulator.journal.summary()["counts"])
+    assert {each for each in names if each.startswith("traffic.")} == {"traffic.taken"}
+    ours.refresh_from_db()
+    assert ours.state == Broadcast.State.RUNNING, ours.reason
+    assert ours.waiting > 500, "it goes on for a while"
+    assert ours.control > 50
+    assert {"not_opted_in", "dnd", "no_phone"} <= ours.excluded_for.keys()
+    assert all(steering.pause(each, "Enough.") for each in (ours, thanks))
+    wait_until(lambda: settled(simulator), timeout=30)
+    assert [finding for finding in audit.run() if finding.problems] == []
 
 
 def test_it_stays_out_of_a_database_made_for_something_else() -> None:

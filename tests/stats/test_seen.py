@@ -10,7 +10,7 @@ from campaigns import seen
 from campaigns.models import Campaign, Message, Refusal
 from providers.models import Provider
 from tests.factories import make_provider
-from tests.gateway import freeform, post, template
+from tests.gateway import SUCCESS, freeform, post, template
 from tests.stats.conftest import NOW, accepted, refused
 
 
@@ -23,11 +23,38 @@ def test_a_campaign_is_found_in_the_msgid(shop: Provider) -> None:
     assert campaign.first_seen_at == campaign.last_seen_at == NOW
 
 
-@pytest.mark.parametrize("msg_id", ["0|0|0|0", "free text", "1|2", "|||||", "||x||y"])
-def test_an_id_that_tells_no_campaign_is_no_error(shop: Provider, msg_id: str) -> None:
+@pytest.mark.parametrize(
+    "msg_id",
+    ["0|0|0|0", "0|0|0|0|0", "free text", "1|2", "|||||", "||x||y", "", "1|7|20260105", "x" * 300, None],
+)
+def test_an_id_that_tells_no_campaign_is_no_error(shop: Provider, msg_id: str | None) -> None:
     assert post(shop, template(msgId=msg_id)).status == 200
     assert Message.objects.count() + Refusal.objects.count() == 1
     assert not Campaign.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("msg_id", "campaign", "batch", "variant"),
+    [
+        ("1|77|20260105|4", "77", "20260105", ""),
+        ("1|77|20260105|4|B|6|7", "77", "20260105", "B"),
+        ("1|77|||B", "77", "", "B"),
+        ("-1|77|soon|-1|B", "77", "", "B"),
+        ("é|кампания🎉|20260105|ü|Вариант", "кампания🎉", "20260105", "Вариант"),
+        ("1|7\x007|20260105|4|\ud83d", "77", "20260105", "?"),
+        (f"1|{'c' * 100}|20260105|4|{'v' * 100}", "c" * 64, "20260105", "v" * 32),
+        ("1|(none)|20260105|4|(none)", "(none)", "20260105", "(none)"),
+    ],
+)
+def test_as_much_is_taken_from_an_odd_id_as_it_tells(
+    shop: Provider, msg_id: str, campaign: str, batch: str, variant: str
+) -> None:
+    assert post(shop, template(msgId=msg_id)).body == SUCCESS
+    assert post(shop, template(msgId=msg_id, to="nobody")).status == 200
+    message, refusal = Message.objects.get(), Refusal.objects.get()
+    assert (message.campaign, message.batch, message.variant) == (campaign, batch, variant)
+    assert (refusal.campaign, refusal.variant, refusal.template) == (campaign, variant, message.template)
+    assert Campaign.objects.get().code == campaign
 
 
 def test_freeform_is_no_campaign(shop: Provider) -> None:

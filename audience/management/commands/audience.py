@@ -1,14 +1,16 @@
 import json
 from argparse import ArgumentParser
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
 from audience import accounts, csv_reading, upload
-from audience.admin import search
+from audience.finding import search
 from audience.models import Contact, Upload, UploadAccount
+from lib.shown import WHOLE
 
 LISTED = 50
 TARGETS = ("identity", "name", "email", "phone", "gender", "opted_in", "dnd", "skip")
@@ -27,6 +29,9 @@ class Command(BaseCommand):
             help=f"What a column is, where its name does not say: {', '.join(TARGETS)}; attribute:NAME else.",
         )  # fmt: skip
         take.add_argument("--country", default="", metavar="CODE", help="Of numbers without a country code.")
+        take.add_argument(
+            "--encoding", default="", choices=csv_reading.ENCODINGS, help="Else it is found out."
+        )
         show = actions.add_parser("list", help="Contacts, the newest first.")
         show.add_argument("search", nargs="?", default="", help="The beginning of identity, phone or e-mail.")
         show.add_argument("--limit", type=int, default=LISTED)
@@ -52,7 +57,7 @@ class Command(BaseCommand):
         path: Path = options["file"]
         try:
             with path.open("rb") as file:
-                draft = upload.draft(path.name, file, "the command line")
+                draft = upload.draft(path.name, file, "the command line", options["encoding"])
             draft.country = options["country"]
             draft.mapping = msgspec.to_builtins(_mapped(draft, options["map"]))
             upload.start(draft)
@@ -60,6 +65,9 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         upload.work(draft)
         draft.refresh_from_db()
+        while draft.state in Upload.OPEN:  # a worker was faster
+            sleep(1)
+            draft.refresh_from_db()
         return _told(draft) | {
             "errors": [
                 {"line": error.line, "reason": error.reason} for error in draft.errors.order_by("pk")[:LISTED]
@@ -69,7 +77,7 @@ class Command(BaseCommand):
     def do_list(self, options: dict[str, Any]) -> list[dict[str, Any]]:
         found = Contact.objects.order_by("-id")
         if options["search"]:
-            found = search(found, options["search"])
+            found = search(found, options["search"], WHOLE)
         return [
             {
                 "identity": row.identity,

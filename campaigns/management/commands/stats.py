@@ -37,7 +37,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         figures = queries.totals(filters)
         if options["json"]:
-            self.stdout.write(json.dumps(figures.as_dict() | {"as_of": filters.now.isoformat()}))
+            self.stdout.write(json.dumps(figures.as_dict()))
             return
         for definition in DEFINITIONS:
             self.stdout.write(f"{definition.label:<14} {getattr(figures, definition.name):>12,}")

@@ -61,12 +61,14 @@ class Command(BaseCommand):
         processes.start("worker", serve.worker_command())
         processes.start("web", serve.web_command(HOST, port, workers))
         # Last, so that it ends first: requests it holds on purpose must not keep the worker.
-        simulator = ["-m", "simulator", "--port", str(port + 1), "--accounts", str(_accounts_file())]
+        simulator = ["-m", "simulator", "--port", str(port + 1)]
+        simulator += ["--accounts", str(_file("simulator")), "--traffic", str(_file("traffic"))]
         processes.start("simulator", [sys.executable, *simulator])
 
 
-def _accounts_file() -> Path:
-    return Path(settings.DATA_DIR) / "simulator.json"
+def _file(name: str) -> Path:
+    """What the simulator is told."""
+    return Path(settings.DATA_DIR) / f"{name}.json"
 
 
 def _seed(simulator: str) -> Demo:
@@ -77,7 +79,8 @@ def _seed(simulator: str) -> Demo:
             "stays out of it. Serve it with: manage.py serve. Or run the demo elsewhere, with DATA_DIR=…"
         )
     made = demo.seed(simulator)
-    demo.write_private(_accounts_file(), msgspec.json.encode(made.accounts))
+    demo.write_private(_file("simulator"), msgspec.json.encode(made.accounts))
+    demo.write_private(_file("traffic"), msgspec.json.encode(made.traffic))
     return made
 
 
@@ -128,6 +131,13 @@ Waypost runs, with a simulator in place of CleverTap and the BSPs.
   Admin:      {base}/admin/
               username {made.admin.username}  password {password}
   Simulator:  {simulator}/
+
+Campaigns run already: two that CleverTap posts, a message every other second, and two of our own.
+
+  Campaign:   {base}/admin/broadcasts/broadcast/{made.campaign}/change/
+  Its stats:  {base}/admin/stats/campaign/?campaign=wp-{made.campaign}
+  All stats:  {base}/admin/stats/
+  Contacts:   {base}/admin/audience/contact/
 
 CleverTap would post its messages to one of these, with Basic authentication:
 

@@ -13,5 +13,5 @@ class Command(BaseCommand):
         foreground.add_options(parser)
 
     def handle(self, **options: object) -> None:
-        names = ("host", "port", "delay", "accounts", "no_record")
+        names = ("host", "port", "delay", "accounts", "traffic", "no_record")
         foreground.run(**{name: options[name] for name in names})  # type: ignore[arg-type]

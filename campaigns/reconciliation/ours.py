@@ -1,0 +1,74 @@
+"""Our figures by day and campaign, from the counts that all stats are read from."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+
+from campaigns.stats import counted, series
+from campaigns.stats.filters import Filters
+
+COLUMNS = ("accepted", "delivered", "viewed", "refused", "not_sent", "undelivered")
+ERRORS = ("refused", "not_sent", "undelivered")
+
+
+class Key(NamedTuple):
+    """A campaign of a provider on a day."""
+
+    day: date
+    provider_id: int
+    campaign: str
+
+
+class Ours(NamedTuple):
+    """What Waypost counted. Its accepted is CleverTap's Sent."""
+
+    accepted: int = 0
+    delivered: int = 0
+    viewed: int = 0
+    refused: int = 0
+    not_sent: int = 0
+    undelivered: int = 0
+
+    def of(self, figure: str) -> int:
+        """By CleverTap's name."""
+        if figure == "errors":
+            return self.refused + self.not_sent + self.undelivered
+        return int(getattr(self, "accepted" if figure == "sent" else figure))
+
+    @classmethod
+    def total(cls, parts: "Iterable[Ours]") -> "Ours":
+        return cls(*map(sum, zip(cls(), *parts, strict=True)))
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time.min, zone).astimezone(UTC)
+
+
+def figures(
+    first: date,
+    last: date,
+    zone: ZoneInfo,
+    *,
+    provider_id: int | None = None,
+    campaign: str = "",
+    columns: Sequence[str] = COLUMNS,
+) -> dict[Key, Ours]:
+    """The figures of every campaign on every day of these, where there are any."""
+    start, end = midnight(first, zone), midnight(last + timedelta(days=1), zone)
+    filters = Filters(
+        timezone.now(), zone, campaign=campaign, provider_id=provider_id, traffic="campaigns"
+    ).between(start, end)
+    bucket, spans = series.daily(zone, start, end)
+    rows = counted.figures(
+        filters, ("provider_id", "campaign"), bucket=bucket, spans=spans, columns=tuple(columns)
+    )
+    found: dict[Key, Ours] = {}
+    for provider, code, day, *values in rows:
+        if code:
+            key = Key(series.day(day, zone), provider, code)
+            more = Ours(**dict(zip(columns, values, strict=True)))
+            found[key] = Ours.total((found.get(key, Ours()), more))
+    return found

@@ -1,0 +1,68 @@
+"""How much a database reads for what is asked of it: for tests that nothing grows with the tables."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection
+
+
+class Reading:
+    """Rows and pages on PostgreSQL; steps of its machine on SQLite, in hundreds."""
+
+    def __init__(self) -> None:
+        self.amount = 0
+
+
+@contextmanager
+def reading() -> Iterator[Reading]:
+    read = Reading()
+    with _pages(read) if connection.vendor == "postgresql" else _steps(read):
+        yield read
+
+
+@contextmanager
+def _pages(read: Reading) -> Iterator[None]:
+    def explained(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        if sql.lstrip().startswith(("SELECT", "WITH")):
+            with connection.connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", parameters)
+                (found,) = cursor.fetchone()
+            (plan,) = json.loads(found) if isinstance(found, str) else found
+            read.amount += plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
+            read.amount += _rows(plan["Plan"])
+        return execute(sql, parameters, many, context)
+
+    with connection.execute_wrapper(explained):
+        yield
+
+
+def _rows(node: dict[str, Any]) -> int:
+    """What its scans looked at."""
+    here = 0
+    if "Scan" in node["Node Type"]:
+        here = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+    return int(here) + sum(_rows(each) for each in node.get("Plans", ()))
+
+
+@contextmanager
+def _steps(read: Reading) -> Iterator[None]:
+    def step() -> int:
+        read.amount += 1
+        return 0
+
+    connection.ensure_connection()
+    connection.connection.set_progress_handler(step, 100)
+    try:
+        yield
+    finally:
+        connection.connection.set_progress_handler(None, 100)
+
+
+def settle() -> None:
+    """Lets the planner know what is in the tables now, and take indexes for small ones too."""
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")

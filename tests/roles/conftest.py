@@ -1,0 +1,61 @@
+"""The world once a module, in a transaction that is undone, and everybody who may look at it."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group, Permission, User
+from django.db import transaction
+from django.test import Client, override_settings
+
+from config import roles
+from lib.shown import PERMISSION
+from tests.roles import world as worlds
+from tests.roles.world import World
+
+WAKING = (
+    "audience.opting", "audience.subscribing", "audience.upload", "broadcasts.releasing",
+    "broadcasts.steering", "callbacks.forward", "callbacks.ingest", "campaigns.resend", "campaigns.test_send",
+    "providers.setup", "templates_app.importer",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def world(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    files: Path = tmp_path_factory.mktemp("files")
+    patch = pytest.MonkeyPatch()
+    for module in WAKING:
+        patch.setattr(f"{module}.wake", lambda *_: None)
+    settings = override_settings(
+        MEDIA_ROOT=str(files),
+        ALLOW_PRIVATE_TARGETS=True,
+        INTAKE_GROUP_COMMIT=False,
+        PROVIDER_CACHE_SECONDS=0.0,
+    )
+    logging.disable(logging.CRITICAL)  # a refusal is a traceback in the log
+    with django_db_blocker.unblock(), settings, transaction.atomic():
+        roles.grant(apps)
+        yield worlds.make()
+        transaction.set_rollback(True)
+    logging.disable(logging.NOTSET)
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def people(world: World) -> dict[str, Client]:
+    """By name, each with a browser. `veiled` may do everything and see everything but phone numbers."""
+    found = {"anonymous": Client()}
+    for name in ("nobody", "veiled", "superuser", *roles.ROLES):
+        user = User.objects.create_user(name, is_staff=True, is_superuser=name == "superuser")
+        if name in roles.ROLES:
+            user.groups.add(Group.objects.get(name=name))
+        found[name] = Client()
+        found[name].force_login(user)
+    veiled = Permission.objects.exclude(codename=PERMISSION.partition(".")[2])
+    User.objects.get(username="veiled").user_permissions.set(veiled)
+    return found
