@@ -12,12 +12,13 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from audience import admin_settings, admin_uploads, exporting, finding, opting
-from audience.admin_lists import ByPhoneAdmin, ExportedAdmin
+from audience.admin_lists import MAY_EXPORT, ByPhoneAdmin
 from audience.forms import ReasonForm
 from audience.models import Contact, OptChange
 from audience.profiles import date_of
 from lib import shown
 from lib.admin import (
+    LogAdmin,
     SimpleListFilter,
     Tone,
     badge,
@@ -30,6 +31,7 @@ from lib.admin import (
     moment,
     page_url,
 )
+from lib.exported import ExportedAdmin
 from lib.pretty import clock
 from lib.sheets import Row
 from lib.shown import Eyes
@@ -76,8 +78,9 @@ class ReachFilter(SimpleListFilter):
 
 
 @admin.register(Contact)
-class ContactAdmin(ExportedAdmin):
+class ContactAdmin(ExportedAdmin, LogAdmin):
     export_name = "contacts"
+    export_permission = MAY_EXPORT
     list_display = ("who", "name", "number", "email", "consent", "updated")
     list_display_links = ("who",)
     list_defer = ("attributes",)
@@ -201,7 +204,8 @@ def _shown(value: Any) -> str:
 
 
 @admin.register(OptChange)
-class OptChangeAdmin(ByPhoneAdmin, ExportedAdmin):
+class OptChangeAdmin(ExportedAdmin, ByPhoneAdmin):
+    export_permission = MAY_EXPORT
     export_name = "consent"
     list_display = ("when", "number", "person", "what", "why", "words", "by")
     list_display_links = None

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from audience import accounts, exporting, opting, subscribing
-from audience.admin_lists import ByPhoneAdmin, ExportedAdmin
+from audience.admin_lists import MAY_EXPORT, ByPhoneAdmin
 from audience.forms import AccountForm, OptSettingForm
 from audience.models import OptSetting, Subscription, UploadAccount
 from lib import shown
@@ -32,6 +32,7 @@ from lib.admin import (
     moment,
     page_url,
 )
+from lib.exported import ExportedAdmin
 from lib.sheets import Row
 from lib.shown import Eyes
 from providers.admin_filters import ProviderFilter
@@ -74,7 +75,8 @@ class OptSettingAdmin(ModelAdmin):
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(ByPhoneAdmin, ExportedAdmin):
+class SubscriptionAdmin(ExportedAdmin, ByPhoneAdmin):
+    export_permission = MAY_EXPORT
     export_name = "opt-outs-for-clevertap"
     list_display = ("created", "provider", "number", "status", "state_now", "attempts", "why", "told")
     list_display_links = None

@@ -15,11 +15,11 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from audience import csv_reading, exporting, upload
-from audience.csv_reading import Unreadable
 from audience.forms import ColumnForm, CountryForm, FileForm
 from audience.models import Upload
 from lib import shown
 from lib.admin import LogAdmin, Tone, badge, button, choice_filter, column, list_url, moment, page_url
+from lib.csv_files import ENCODINGS, Unreadable
 from lib.pretty import length
 from lib.sheets import write_csv
 
@@ -202,7 +202,7 @@ def _mapping(draft: Upload) -> dict[str, Any]:
         "preview": rows,
         "wrong": sum(1 for *_, wrong in rows if wrong),
         "problems": csv_reading.problems(columns),
-        "encoding": csv_reading.ENCODINGS.get(draft.encoding, "UTF-16"),
+        "encoding": ENCODINGS.get(draft.encoding, "UTF-16"),
         "delimiter": DELIMITERS[draft.delimiter],
     }
 

@@ -11,7 +11,7 @@ import threading
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 
 from audience import accounts, writing
@@ -33,6 +33,13 @@ Records = list[Any]
 
 class UploadView(PlainView):
     """Creates and updates contacts, and stores what they did. `?dryRun=1` only checks."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method == "POST":
+            return super().dispatch(request, *args, **kwargs)
+        response = _failure(405, f"Method {request.method} is not allowed: post the records")
+        response["Allow"] = "POST"
+        return response
 
     def post(self, request: HttpRequest) -> HttpResponse:
         if not _places.acquire(blocking=False):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal
 
 from audience.profiles import Code, Invalid, attribute, date_text, flag
-from lib.sheets import harmless
+from lib.csv_files import plain
 
 Type = Literal["text", "number", "boolean", "date"]
 TYPES: tuple[Type, ...] = ("text", "number", "boolean", "date")
@@ -14,12 +14,6 @@ TYPES: tuple[Type, ...] = ("text", "number", "boolean", "date")
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,12})?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
 _BOOLEANS = frozenset(("true", "false", "yes", "no"))
-
-
-def plain(cell: str) -> str:
-    """The cell's text, without the apostrophe that an export puts before a formula."""
-    text = cell.strip()
-    return text[1:] if text[:1] == "'" and harmless(text[1:]) == text else text
 
 
 def guess(values: Sequence[str]) -> Type:

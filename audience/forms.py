@@ -12,9 +12,10 @@ from unfold.widgets import (
 )
 
 from audience import accounts
-from audience.csv_reading import ENCODINGS, Column
+from audience.csv_reading import Column
 from audience.csv_values import TYPES
 from audience.models import OptSetting, UploadAccount
+from lib.csv_files import ENCODINGS
 
 if TYPE_CHECKING:
     _SettingForm = forms.ModelForm[OptSetting]

@@ -18,11 +18,12 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from audience import csv_reading, writing
-from audience.csv_reading import Column, Unreadable
+from audience.csv_reading import Column
 from audience.models import OptChange, Upload, UploadError
 from audience.profiles import Invalid, Profile
-from lib import sql
+from lib import csv_files, sql
 from lib.crypto import token
+from lib.csv_files import Unreadable
 from lib.wake import wake
 
 CHUNK = {"postgresql": 2000, "sqlite": 1000}  # SQLite has one writer at a time, and others wait
@@ -45,8 +46,8 @@ def draft(name: str, content: IO[bytes], by: str = "", encoding: str = "") -> Up
     size = content.tell()
     if size > MOST_BYTES:
         raise Unreadable(f"The file is larger than {MOST_BYTES // 10**6:,} MB. Split it.")
-    facts = csv_reading.inspect(content, encoding)
-    first = list(islice(csv_reading.rows(content, facts.encoding, facts.delimiter), csv_reading.SAMPLE))
+    facts = csv_files.inspect(content, encoding)
+    first = list(islice(csv_files.rows(content, facts.encoding, facts.delimiter), csv_reading.SAMPLE))
     columns = csv_reading.guess(facts.header, [cells for _, cells in first])
     content.seek(0)
     upload = Upload(
@@ -74,7 +75,7 @@ def preview(upload: Upload, count: int) -> list[tuple[int, list[str], str]]:
     reader = None if csv_reading.problems(columns) else _reader(upload)
     shown = []
     with upload.file.open("rb") as file:
-        for line, cells in islice(csv_reading.rows(file.file, upload.encoding, upload.delimiter), count):
+        for line, cells in islice(csv_files.rows(file.file, upload.encoding, upload.delimiter), count):
             wrong = ""
             try:
                 if reader:
@@ -158,7 +159,7 @@ def _take_over(upload: Upload, stop: threading.Event | None) -> bool:
     """Returns whether the end of the file was reached. Raises Lost, Unreadable, OSError."""
     reader = _reader(upload)
     with upload.file.open("rb") as file:
-        rows = csv_reading.rows(file.file, upload.encoding, upload.delimiter, upload.done)
+        rows = csv_files.rows(file.file, upload.encoding, upload.delimiter, upload.done)
         for chunk in _chunks(rows):
             if stop and stop.is_set():
                 return False

@@ -31,6 +31,8 @@ def main(names: list[str]) -> None:
     elif names == ["stats"] and stats.FULL:
         how = f"STATS_SIZES={','.join(map(str, stats.SIZES))} make bench ARGS=stats"
         _put_into_readme("bench-stats", "\n".join([_where(how), *tables]))
+    if stats.SLOW in "".join(tables):
+        raise SystemExit("Something is slower than promised; the tables mark it.")
 
 
 def _where(how: str) -> str:

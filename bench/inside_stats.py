@@ -31,8 +31,13 @@ PATIENCE = "20s"  # with the baselines
 
 
 def load(count: str) -> dict:
+    """Unless it is done already, in a database that is kept."""
     began = time.monotonic()
-    stats_rows.load(int(count))
+    if not Message.objects.exists():
+        stats_rows.load(int(count))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('bench_fate')")
+        assert cursor.fetchone() == (None,), "Loading broke off: drop this database."
     return {"seconds": time.monotonic() - began}
 
 
@@ -41,7 +46,8 @@ def about() -> dict:
         cursor.execute("SELECT pg_database_size(current_database())")
         size = cursor.fetchone()[0]
     rows = {"events": Event, "points": StatPoint, "details": StatDetail, "pending": StatCount}
-    return {name: model.objects.count() for name, model in rows.items()} | {"gigabytes": size / 1e9}
+    found = {name: model.objects.count() for name, model in rows.items()}
+    return found | {"gigabytes": size / 1e9, "rows_of_counts": found["points"] + found["details"]}
 
 
 def agree() -> dict:

@@ -5,23 +5,22 @@ all the time, and conversations; and before them a few tests of a sixth provider
 there are, they are of the same campaigns: then what a page reads must not grow with them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from django.db import connection
+from django.db.models import Model
 from django.utils import timezone
 
-from campaigns import rollups
+from bench import stats_counts
 from campaigns.models import Attempt, Event, Message, Refusal
-from campaigns.rollups import MINUTES_KEPT
-from campaigns.stat_models import Campaign, Span, StatCount, StatDetail, StatPoint, StatScope
-from campaigns.stats.timing import BOUNDS
+from campaigns.stat_models import Campaign, StatCount, StatDetail, StatPoint, StatScope
 from providers.models import Provider
 
 DAYS, PROVIDERS, TEMPLATES, BLASTS, STEADY = 90, 5, 200, 1000, 150
 TESTS = 100  # older than all else: what a filter finds last
-PENDING = "interval '3 minutes'"  # what upkeep has not folded yet
-KEYS = "provider_id, minute, campaign, variant, template, metric, code, url"
-Metric = StatCount.Metric
+OF_MESSAGES = (Message, Attempt, Event, Refusal, Campaign)
+OF_COUNTS = (StatCount, StatPoint, StatDetail)
 
 
 def load(count: int) -> None:
@@ -31,40 +30,39 @@ def load(count: int) -> None:
             nickname=f"bench-{number}", connector="generic", waba_number=f"1555000{number:04d}",
             endpoint="http://127.0.0.1:9/",
         )  # fmt: skip
-    with connection.cursor() as cursor:
-        moment = f"'{timezone.now().isoformat()}'::timestamptz"
-
-        def run(statement: str) -> None:
-            cursor.execute(statement.replace("now()", moment))  # the same for all of them
-
-        # The foreign keys are right by construction.
-        run("SET session_replication_role = replica; SET work_mem = '512MB'; SET synchronous_commit = off")
-        run("SET maintenance_work_mem = '1GB'; SELECT setseed(0.42)")
-        again = _without_indexes(cursor)
-        run(_fates(count))
-        for statement in (*_rows(), *again):
-            run(statement)
-        for statement in _counts():
-            run(statement)
-        for model in (
-            Message,
-            Attempt,
-            Event,
-            Refusal,
-            StatCount,
-            StatScope,
-            StatPoint,
-            StatDetail,
-            Campaign,
-        ):
-            run(f"VACUUM ANALYZE {model._meta.db_table}")
-        run("DROP TABLE bench_fate, bench_delta, bench_campaign, bench_scope")
+    moment = f"'{timezone.now().isoformat()}'::timestamptz"  # the same for all statements
+    _run(moment, [_fates(count)])
+    with ThreadPoolExecutor(2) as pool:
+        works = [
+            pool.submit(_run, moment, _rows(), OF_MESSAGES),
+            pool.submit(_run, moment, stats_counts.statements(), OF_COUNTS),
+        ]
+        for work in works:
+            work.result()
+    # What is seen by everybody is marked only now that neither still has an older view.
+    filled = (*OF_MESSAGES, *OF_COUNTS, StatScope)
+    _run(moment, (f"VACUUM ANALYZE {model._meta.db_table}" for model in filled))
+    _run(moment, ["DROP TABLE bench_fate, bench_campaign"])
 
 
-def _without_indexes(cursor) -> list[str]:
+def _run(moment: str, statements: Iterable[str], filled: Sequence[type[Model]] = ()) -> None:
+    """Runs statements that fill these tables, on a connection of its own."""
+    try:
+        with connection.cursor() as cursor:
+            # The foreign keys are right by construction.
+            cursor.execute("SET session_replication_role = replica; SET synchronous_commit = off")
+            cursor.execute("SET work_mem = '512MB'; SET maintenance_work_mem = '1GB'; SELECT setseed(0.42)")
+            again = _without_indexes(cursor, filled)
+            for statement in (*statements, *again):
+                cursor.execute(statement.replace("now()", moment))
+    finally:
+        connection.close()
+
+
+def _without_indexes(cursor, filled: Sequence[type[Model]]) -> list[str]:
     """Drops what would slow the loading down. Returns the statements that make it again."""
     again = []
-    for model in (Message, Attempt, Event):
+    for model in filled:
         table = model._meta.db_table
         cursor.execute(
             "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint "
@@ -195,121 +193,3 @@ def _rows() -> Iterator[str]:
         SELECT provider_id, campaign, '', date_trunc('minute', MIN(at)), date_trunc('minute', MAX(at))
         FROM bench_fate WHERE campaign <> '' GROUP BY provider_id, campaign
     """
-
-
-def _counts() -> Iterator[str]:
-    """Deltas of each minute, all but the newest folded into points."""
-
-    def deltas(at: str, metric: int, code: str = "0", url: str = "''", having: str = "true") -> str:
-        return (
-            f"SELECT provider_id, date_trunc('minute', {at}), campaign, variant, template, {metric}, {code}, "
-            f"{url}, COUNT(*) FROM bench_fate WHERE {at} < now() AND {having} "
-            "GROUP BY 1, 2, 3, 4, 5, 6, 7, 8"
-        )
-
-    bounds = ", ".join(map(str, BOUNDS))
-
-    def took(at: str) -> str:
-        whole = f"floor(extract(epoch FROM {at})) - floor(extract(epoch FROM at))"
-        return f"width_bucket(({whole})::float, ARRAY[{bounds}]::float[])"
-
-    second = "clicked + interval '7 seconds'"
-    parts = [
-        deltas("at", Metric.ACCEPTED),
-        deltas("at", Metric.SUBMITTED, having="NOT not_sent"),
-        deltas("sent", Metric.SENT),
-        deltas("delivered", Metric.DELIVERED),
-        deltas("viewed", Metric.READ),
-        deltas("clicked", Metric.CLICKED),
-        deltas(second, Metric.CLICKED),
-        deltas("clicked", Metric.CLICKED_UNIQUE),
-        deltas("clicked", Metric.URL_CLICKED, url="url"),
-        deltas(second, Metric.URL_CLICKED, url="url"),
-        deltas("clicked", Metric.URL_CLICKED_UNIQUE, url="url"),
-        deltas("replied", Metric.REPLIED),
-        deltas("at", Metric.REFUSED, "2001 + (id % 2)::int", having="id % 200 = 0"),
-        deltas("happened", Metric.NOT_SENT, "code", having="failed AND not_sent"),
-        deltas("happened", Metric.UNDELIVERED, "code", having="failed AND NOT not_sent"),
-        *(
-            deltas(at, metric, took(at))
-            for at, metric in (
-                ("sent", Metric.TIME_TO_SENT),
-                ("delivered", Metric.TIME_TO_DELIVERED),
-                ("viewed", Metric.TIME_TO_READ),
-            )
-        ),
-    ]
-    yield f"CREATE UNLOGGED TABLE bench_raw({KEYS}, count) AS {' UNION ALL '.join(parts)}"
-    yield (
-        f"INSERT INTO {StatCount._meta.db_table} ({KEYS}, count) SELECT {KEYS}, count FROM bench_raw "
-        f"WHERE minute >= now() - {PENDING}"
-    )
-    conversation = "campaign = '' AND template = ''"
-    levels = [(1, "''", "''", "''"), (2, "''", "''", "template"), (3, "campaign", "variant", "template")]
-    for level, campaign, variant, template in levels:
-        yield (
-            f"INSERT INTO {StatScope._meta.db_table} (level, provider_id, conversation, campaign, variant, "
-            f"template) SELECT DISTINCT {level}, provider_id, {conversation}, {campaign}, {variant}, "
-            f"{template} FROM bench_raw"
-        )
-    yield f"ANALYZE {StatScope._meta.db_table}"
-    joins = " ".join(
-        f"JOIN {StatScope._meta.db_table} AS s{level} ON s{level}.level = {level} "
-        f"AND s{level}.provider_id = d.provider_id AND s{level}.conversation = "
-        f"(d.campaign = '' AND d.template = '') AND s{level}.campaign = {_of_delta(campaign)} "
-        f"AND s{level}.variant = {_of_delta(variant)} AND s{level}.template = {_of_delta(template)}"
-        for level, campaign, variant, template in levels
-    )
-    yield (
-        "CREATE UNLOGGED TABLE bench_scope AS SELECT d.*, ARRAY[s1.id, s2.id, s3.id] AS scopes FROM "
-        f"(SELECT DISTINCT provider_id, campaign, variant, template FROM bench_raw) AS d {joins}"
-    )
-    yield "ANALYZE bench_scope; ANALYZE bench_raw"
-    yield (
-        "CREATE UNLOGGED TABLE bench_delta AS SELECT scopes, minute, metric, code, url, count FROM bench_raw "
-        "JOIN bench_scope USING (provider_id, campaign, variant, template) "
-        f"WHERE minute < now() - {PENDING}"
-    )
-    yield "DROP TABLE bench_raw; ANALYZE bench_delta"
-    sums = ", ".join(
-        f"COALESCE(SUM(count) FILTER (WHERE metric = {metric.value}), 0)" for metric in rollups.COLUMN
-    )
-    plain = ", ".join(str(metric.value) for metric in rollups.COLUMN)
-    detailed = ", ".join(str(metric.value) for metric in rollups.DETAILED)
-    for span in (Span.MINUTE, Span.QUARTER):
-        at = f"date_bin('{span.value} minutes', minute, '2000-01-01T00:00Z')"
-        kept = f" AND minute >= now() - interval '{MINUTES_KEPT.days} days'" if span == Span.MINUTE else ""
-        for level in (1, 2, 3):
-            yield (
-                f"INSERT INTO {StatPoint._meta.db_table} (scope_id, span, at, {', '.join(rollups.COLUMNS)}) "
-                f"SELECT scopes[{level}], {span.value}, {at}, {sums} FROM bench_delta "
-                f"WHERE metric IN ({plain}){kept} GROUP BY 1, 3 ORDER BY 3"
-            )
-            yield (
-                f"INSERT INTO {StatDetail._meta.db_table} (scope_id, span, at, metric, code, url, count) "
-                f"SELECT scopes[{level}], {span.value}, {at}, metric, code, url, SUM(count) FROM bench_delta "
-                f"WHERE metric IN ({detailed}){kept} GROUP BY 1, 3, 4, 5, 6 ORDER BY 3"
-            )
-    yield from _days()
-
-
-def _days() -> Iterator[str]:
-    """By the day, of the quarters of an hour."""
-    day = f"{Span.DAY.value}, date_bin('1 day', at, '2000-01-01T00:00Z')"
-    among = f"WHERE span = {Span.QUARTER.value}"
-    names, sums = ", ".join(rollups.COLUMNS), ", ".join(f"SUM({name})" for name in rollups.COLUMNS)
-    table = StatPoint._meta.db_table
-    yield (
-        f"INSERT INTO {table} (scope_id, span, at, {names}) SELECT scope_id, {day}, {sums} FROM {table} "
-        f"{among} GROUP BY 1, 3 ORDER BY 3"
-    )
-    table = StatDetail._meta.db_table
-    yield (
-        f"INSERT INTO {table} (scope_id, span, at, metric, code, url, count) "
-        f"SELECT scope_id, {day}, metric, code, url, SUM(count) FROM {table} {among} "
-        "GROUP BY 1, 3, 4, 5, 6 ORDER BY 3"
-    )
-
-
-def _of_delta(column: str) -> str:
-    return column if column == "''" else f"d.{column}"

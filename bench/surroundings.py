@@ -22,17 +22,21 @@ ADMIN_URL = os.environ.get("BENCH_DATABASE_URL", "postgres://postgres@127.0.0.1:
 
 
 @contextmanager
-def database(kind: str, directory: Path) -> Iterator[dict[str, str]]:
-    """The environment of a gateway on an empty, migrated database: "postgresql" or "sqlite"."""
+def database(kind: str, directory: Path, kept: str = "") -> Iterator[dict[str, str]]:
+    """The environment of a gateway on an empty, migrated database: "postgresql" or "sqlite".
+
+    On PostgreSQL one may be `kept` under a name, and is then what the last one left.
+    """
     env = {
         "DATA_DIR": str(directory),
         "ALLOW_PRIVATE_TARGETS": "1",
         "LOG_LEVEL": "WARNING",
         "CELERY_BROKER_URL": "",
     }
-    name = f"waypost_bench_{secrets.token_hex(4)}"
+    name = f"waypost_bench_{kept or secrets.token_hex(4)}"
     if kind == "postgresql":
-        _psql(f'CREATE DATABASE "{name}"')
+        if not _psql(f"SELECT 1 FROM pg_database WHERE datname = '{name}' AND '{kept}' <> ''"):
+            _psql(f'CREATE DATABASE "{name}"')
         env["DATABASE_URL"] = urlsplit(ADMIN_URL)._replace(path=f"/{name}").geturl()
     else:
         env["DATABASE_URL"] = f"sqlite:///{directory / 'bench.sqlite3'}"
@@ -40,15 +44,16 @@ def database(kind: str, directory: Path) -> Iterator[dict[str, str]]:
         manage(env, "migrate", "--verbosity", "0")
         yield env
     finally:
-        if kind == "postgresql":
+        if kind == "postgresql" and not kept:
             _psql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
-def _psql(statement: str) -> None:
+def _psql(statement: str) -> list[tuple]:
     import psycopg
 
     with psycopg.connect(ADMIN_URL.replace("postgres://", "postgresql://"), autocommit=True) as connection:
-        connection.execute(statement)
+        cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
 
 
 def query(env: Mapping[str, str], statement: str) -> list[tuple]:

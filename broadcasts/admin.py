@@ -1,5 +1,6 @@
 """Campaigns of ours: the list, and each one's page with its progress and what may be done with it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin, messages
@@ -13,11 +14,14 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from broadcasts import admin_recipients, admin_segments, progress, steering
+from broadcasts import admin_recipients, admin_segments, exporting, progress, steering
 from broadcasts.admin_steps import BroadcastSteps
 from broadcasts.admin_tests import BroadcastTests
 from broadcasts.models import Broadcast
 from lib.admin import badge, choice_filter, column, confirm, moment, page_url
+from lib.exported import ExportedAdmin
+from lib.sheets import Row
+from lib.shown import Eyes
 from providers.admin_filters import ProviderFilter
 
 __all__ = ["admin_recipients", "admin_segments"]
@@ -43,7 +47,9 @@ ACTIONS = {
 
 
 @admin.register(Broadcast)
-class BroadcastAdmin(BroadcastSteps, BroadcastTests):
+class BroadcastAdmin(BroadcastSteps, BroadcastTests, ExportedAdmin):
+    export_name = "our-campaigns"
+    export_permission = "campaigns.export_stats"
     list_display = (
         "name", "state_badge", "kind", "provider", "recipients", "queued", "waiting", "excluded", "begun",
     )  # fmt: skip
@@ -58,11 +64,14 @@ class BroadcastAdmin(BroadcastSteps, BroadcastTests):
     search_fields = ("name",)
     search_help_text = "Name"
     actions = None
-    empty_title = "No campaign of ours yet"
+    empty_title = "No own campaign yet"
     empty_text = (
         "Waypost can send a campaign itself, to its own contacts. Add one: it is written step by step, and "
         "nothing is sent before you launch it. Campaigns that CleverTap sends are under Campaigns."
     )
+
+    def export_rows(self, found: QuerySet[Any], eyes: Eyes) -> Iterator[Row]:
+        return exporting.broadcasts(found)
 
     @column(description="state")
     def state_badge(self, broadcast: Broadcast) -> SafeString:
@@ -142,8 +151,8 @@ class BroadcastAdmin(BroadcastSteps, BroadcastTests):
         if request.method != "POST" or (warning and "confirmed" not in request.POST):
             text = [warning or f"{label} “{broadcast}”?"]
             return confirm(
-                self, request, title=f"{label}: {broadcast}", text=text, button=label, back=back,
-                danger=what == "cancel",
+                self, request, title=f"{label}: {broadcast}", text=text, button=f"{label} campaign",
+                back=back, danger=what == "cancel",
             )  # fmt: skip
         return self._done(request, broadcast, what)
 

@@ -1,5 +1,6 @@
 """The recipients of campaigns: who is in which state, and why."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
@@ -8,12 +9,20 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from audience.models import Contact
+from broadcasts import exporting
 from broadcasts.models import Broadcast, Recipient
 from broadcasts.progress import message_link
-from lib import shown
+from campaigns.admin import MessageAdmin
+from campaigns.models import Message
+from lib import phone, shown
 from lib.admin import LogAdmin, SimpleListFilter, Tone, badge, choice_filter, column, link, moment, page_url
+from lib.exported import ExportedAdmin
+from lib.sheets import Row
+from lib.shown import Eyes
 
 State = Recipient.State
+MOST = 10_000  # rows that a search finds
 _TONES: dict[int, Tone] = {
     State.WAITING: "info",
     State.QUEUED: "success",
@@ -36,8 +45,22 @@ class CampaignFilter(SimpleListFilter):
         return queryset.filter(broadcast=int(value)) if value.isdecimal() and len(value) < 19 else queryset
 
 
+def _found(term: str) -> set[int]:
+    """Rows of contacts with that identity or number, or of messages to it, each found by its index."""
+    digits = phone.typed(term)
+    contacts = list(Contact.objects.filter(identity=term).values_list("pk", flat=True))
+    sent: list[int] = []
+    if digits:
+        contacts += Contact.objects.filter(phone=digits).values_list("pk", flat=True)[:MOST]
+        sent += Message.objects.filter(to=digits).values_list("pk", flat=True)[:MOST]
+    rows = Recipient.objects.order_by().values_list("pk", flat=True)
+    return {*rows.filter(contact__in=contacts)[:MOST], *rows.filter(message__in=sent)[:MOST]}
+
+
 @admin.register(Recipient)
-class RecipientAdmin(LogAdmin):
+class RecipientAdmin(ExportedAdmin, LogAdmin):
+    export_name = "recipients"
+    export_permission = "campaigns.export_stats"
     list_display = (
         "who",
         "number",
@@ -56,16 +79,21 @@ class RecipientAdmin(LogAdmin):
         choice_filter("state", State.choices),
         choice_filter("reason", [each for each in Recipient.Reason.choices if each[0]]),
     )
-    search_fields = ("phone",)
-    search_help_text = "Phone number"
+    list_defer = ("contact__attributes", *(f"message__{name}" for name in MessageAdmin.list_defer))
+    groupings = exporting.RECIPIENTS
+    search_fields = ("phone",)  # shows the box
+    search_help_text = "Whole phone number or identity"
     empty_title = "Nobody"
-    empty_text = "Every person that a campaign of ours is for has a row here, made before anything is sent."
+    empty_text = "Every person that an own campaign is for has a row here, made before anything is sent."
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Recipient], search_term: str
     ) -> tuple[QuerySet[Recipient], bool]:
-        digits = "".join(filter(str.isdigit, search_term))
-        return (queryset.filter(contact__phone=digits) if digits else queryset), False
+        term = search_term.strip()
+        return (queryset.filter(pk__in=_found(term)) if term else queryset), False
+
+    def export_rows(self, found: QuerySet[Any], eyes: Eyes) -> Iterator[Row]:
+        return exporting.recipients(found, eyes)
 
     @column(description="contact", empty_value="deleted")
     def who(self, row: Recipient) -> SafeString | None:

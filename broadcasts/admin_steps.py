@@ -11,7 +11,6 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
-from audience.csv_reading import Unreadable
 from audience.models import KnownProperty
 from broadcasts import composing, estimate, lists, message_form, progress, steering
 from broadcasts.delivery_form import DeliveryForm
@@ -23,6 +22,7 @@ from broadcasts.values import Missing, parse
 from broadcasts.values import render as rendered
 from lib import shown
 from lib.admin import ModelAdmin, list_url, page_url
+from lib.csv_files import Unreadable
 from lib.pretty import length
 from templates_app.preview import bubble
 
@@ -111,6 +111,9 @@ class BroadcastSteps(ModelAdmin):
         if broadcast is None:
             raise Http404
         if broadcast.state != State.DRAFT:
+            if request.method == "POST":
+                words = "It is no longer a draft, perhaps launched in another tab; nothing was changed."
+                self.message_user(request, words, messages.WARNING)
             return redirect(page_url("broadcasts_broadcast", broadcast.pk))
         return broadcast
 

@@ -89,7 +89,8 @@ def estimate(broadcast: Broadcast, now: datetime) -> Estimate:
             reachable=Count("pk", filter=REACHABLE),
             numbers=Count("phone", filter=REACHABLE, distinct=True),
         )
-        made = Estimate(counted["people"], unknown=broadcast.list_unknown)
+        listed = broadcast.who == Broadcast.Who.LIST  # one uploaded before another choice is of no account
+        made = Estimate(counted["people"], unknown=broadcast.list_unknown if listed else 0)
         excluded = {name: counted[name] for name in ("no_phone", "not_opted_in")}
         excluded["dnd"] = counted["left_alone"]
         left = counted["reachable"]

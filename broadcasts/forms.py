@@ -1,5 +1,6 @@
 """The steps of a campaign as forms: what it is, what sets it off, whom it is for, when it goes out."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -135,8 +136,9 @@ class TriggerForm(_Form):
             self.fields["wait_minutes"].label, self.fields["wait_minutes"].help_text = waits[kind]
             return
         broadcast = self.instance
-        found = [f"{event}\n{name}" for event, name in builder.dates()]
-        now = f"{broadcast.event_name}\n{broadcast.date_name}"
+        # As JSON: a browser writes line breaks in a value anew, and any mark may be part of a name.
+        found = [json.dumps([event, name]) for event, name in builder.dates()]
+        now = json.dumps([broadcast.event_name, broadcast.date_name])
         if broadcast.date_name and now not in found:
             found.append(now)
         offer(self, "date_name", [(each, _date_label(each)) for each in found])
@@ -161,19 +163,19 @@ class TriggerForm(_Form):
                 self.add_error(
                     "at_time", "Hours are counted from the date itself; a time goes with days only."
                 )
-            if not cleaned.get("date_name", "").partition("\n")[0] and cleaned.get("event_where"):
+            chosen = cleaned.get("date_name")
+            if chosen and not json.loads(chosen)[0] and cleaned.get("event_where"):
                 self.add_error("event_where", "The date is the contact's own: no event comes with it.")
         return cleaned
 
     def save(self, commit: bool = True) -> Broadcast:
         if self.instance.kind == Kind.DATE:
-            event, _, name = self.cleaned_data["date_name"].partition("\n")
-            self.instance.event_name, self.instance.date_name = event, name
+            self.instance.event_name, self.instance.date_name = json.loads(self.cleaned_data["date_name"])
         return super().save(commit)
 
 
 def _date_label(each: str) -> str:
-    event, _, name = each.partition("\n")
+    event, name = json.loads(each)
     return f"{name} of the event {event}" if event else f"{name} of the contact"
 
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import IO, NamedTuple
 
-from audience import csv_reading, csv_values
-from audience.csv_reading import Facts, Unreadable
+from audience import csv_reading
 from audience.models import Contact
 from broadcasts.models import Broadcast, Listed
-from lib import phone, sql
+from lib import csv_files, phone, sql
+from lib.csv_files import Facts, Unreadable, plain
 
 CHUNK = 5000
 MOST_BYTES = 100_000_000
@@ -49,7 +49,7 @@ def inspect(file: IO[bytes], name: str, size: int) -> Source:
     numbers, else in the first."""
     if size > MOST_BYTES:
         raise Unreadable(f"The file is larger than {MOST_BYTES // 1_000_000} MB.")
-    facts = csv_reading.inspect(file)
+    facts = csv_files.inspect(file)
     told = [column.to for column in csv_reading.guess(facts.header, [])]
     by = "phone" if "identity" not in told and "phone" in told else "identity"
     return Source(file, name, facts, told.index(by) if by in told else 0, by)
@@ -64,8 +64,8 @@ def take(broadcast: Broadcast, source: Source) -> Taken:
     _named(broadcast, "", 0)
     Listed.objects.filter(broadcast=broadcast).delete()
     facts, column = source.facts, source.column
-    rows = csv_reading.rows(source.file, facts.encoding, facts.delimiter)
-    values = (csv_values.plain(cells[column]) for _, cells in rows if column < len(cells))
+    rows = csv_files.rows(source.file, facts.encoding, facts.delimiter)
+    values = (plain(cells[column]) for _, cells in rows if column < len(cells))
     heading = facts.header[column : column + 1]
     contacts = len(_add(broadcast, source.by, heading)[0])  # a heading, or somebody like the others
     count = contacts

@@ -143,8 +143,8 @@ class Broadcast(models.Model):
     excluded_for = models.JSONField(default=dict, editable=False, help_text="How many for which reason.")
 
     class Meta:
-        verbose_name = "campaign of ours"
-        verbose_name_plural = "campaigns of ours"
+        verbose_name = "own campaign"
+        verbose_name_plural = "own campaigns"
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(
@@ -263,7 +263,8 @@ class Recipient(models.Model):
         indexes = [
             # releasing: who is next.
             models.Index(fields=["broadcast", "due_at", "id"], condition=Q(state=1), name="recipient_due"),
-            models.Index(fields=["broadcast", "state", "id"], name="recipient_state"),
+            # The list's filters, newest first (lib.listing).
+            models.Index(fields=["broadcast", "state", "reason", "id"], name="recipient_listed"),
             models.Index(fields=["message"], condition=Q(message__isnull=False), name="recipient_message"),
             models.Index(fields=["event"], condition=Q(event__isnull=False), name="recipient_event"),
         ]

@@ -1,5 +1,6 @@
 """What a broadcast's page shows: where it is, why it waits, and how its messages fare."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -214,8 +215,14 @@ def _messages(broadcast: Broadcast) -> list[tuple[str, str]]:
         found.append(
             (f"Variant {each.name}" if several else "Template", f"{each.template} ({each.language}){share}")
         )
-        found += [(path.replace(".", " "), text) for path, text in each.values.items() if text]
+        found += [(_slot(path), text) for path, text in each.values.items() if text]
     return found or [("Template", "–")]
+
+
+def _slot(path: str) -> str:
+    """A slot as the form calls it: buttons and cards count from 1 there."""
+    counted = re.sub(r"(button|card)\.(\d+)", lambda found: f"{found[1]} {int(found[2]) + 1}", path)
+    return counted.replace(".", " ").capitalize()
 
 
 def _delivery(broadcast: Broadcast) -> list[tuple[str, str]]:

@@ -30,6 +30,7 @@ from lib.admin import (
     user_id,
 )
 from lib.http import HttpRequest as Incoming
+from lib.listing import Grouping, found_first
 from lib.redact import redact_request
 from providers.admin_filters import ProviderFilter
 from providers.messages import Reply as Inbound
@@ -53,15 +54,6 @@ _MEANINGS: dict[int, str] = {
     "from elsewhere. If the message has turned up since, read it again.",
     Webhook.State.QUARANTINED: "It could not be read, so nothing of it was used. After a fix, read it again.",
 }
-# The words of the indexes on pending and on troubled webhooks (lib.admin.choice_filter says why).
-INDEXED = {
-    str(state.value): f"callbacks_webhook.state IN {pair}"
-    for pair, states in (
-        ("(0, 1)", (Webhook.State.PENDING, Webhook.State.WAITING)),
-        ("(3, 4)", (Webhook.State.UNMATCHED, Webhook.State.QUARANTINED)),
-    )
-    for state in states
-}
 
 
 def state_badge(webhook: Webhook) -> SafeString:
@@ -75,10 +67,11 @@ class WebhookAdmin(LogAdmin):
     list_select_related = ("provider",)
     list_defer = ("body", "headers")
     list_filter = (
-        choice_filter("state", Webhook.State.choices, spelled=INDEXED),
+        choice_filter("state", Webhook.State.choices),
         ProviderFilter,
         choice_filter("source", Webhook.Source.choices),
     )
+    groupings = (Grouping("webhook_listed", ("provider", "state", "source")),)
     actions = ("read_again_selected",)
     actions_detail = ("read_again",)
     empty_title = "No webhook yet"
@@ -173,6 +166,7 @@ class ReplyAdmin(LogAdmin):
         ProviderFilter,
         choice_filter("kind", [(kind, kind) for kind in Inbound.__annotations__["kind"].__args__]),
     )
+    groupings = (Grouping("reply_listed", ("provider", "forward", "kind")),)
     search_fields = ("sender",)  # shows the box
     search_help_text = "Phone or its beginning; the BSP's whole id"
     actions = ("retry_selected",)
@@ -187,10 +181,15 @@ class ReplyAdmin(LogAdmin):
         if not term:
             return queryset, False
         providers = list(Provider.objects.values_list("pk", flat=True))
-        found = Q(provider_id__in=providers, bsp_id=term)
-        if digits := phone.typed(term):
-            found |= shown.found("sender", digits)
-        return queryset.filter(found), False
+        by_id = Q(provider_id__in=providers, bsp_id=term)
+        digits = phone.typed(term)
+        by_sender = shown.found("sender", digits) if digits else Q(pk=None)
+        found = found_first(
+            queryset,
+            Reply.objects.filter(by_id).order_by(),
+            Reply.objects.filter(by_sender).order_by("sender"),
+        )
+        return queryset.filter(by_id | by_sender) if found is None else found, False
 
     @column(description="received")
     def received(self, reply: Reply) -> SafeString | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin import action
-from django.db.models import Case, OuterRef, Q, QuerySet, When
+from django.db.models import Case, OuterRef, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -26,6 +26,7 @@ from lib.admin import (
     list_url,
     moment,
 )
+from lib.listing import Grouping
 from providers.admin_filters import ProviderFilter
 
 
@@ -128,6 +129,15 @@ def _items_url(outlet: Outlet, state: Forward) -> str:
     return list_url(name, provider=outlet.provider_id, forward=state.value)
 
 
+_LISTED = ("provider", "kind")
+UNANSWERED = Grouping("forward_call_unanswered", _LISTED, among="callbacks_forwardcall.status IS NULL")
+REFUSED = Grouping(
+    "forward_call_refused",
+    _LISTED,
+    among="(callbacks_forwardcall.status < 200 OR callbacks_forwardcall.status >= 300)",
+)
+
+
 class AnsweredFilter(SimpleListFilter):
     title = "answer"
     parameter_name = "answer"
@@ -136,9 +146,10 @@ class AnsweredFilter(SimpleListFilter):
         return [("taken", "Taken (2xx)"), ("refused", "Refused"), ("none", "No answer")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[ForwardCall]) -> QuerySet[ForwardCall]:
-        taken = Q(status__gte=200, status__lt=300)
-        wanted = {"taken": taken, "refused": Q(status__isnull=False) & ~taken, "none": Q(status=None)}
-        return queryset.filter(wanted.get(self.value() or "", Q()))
+        if self.value() == "taken":
+            return queryset.filter(status__range=(200, 299))
+        few = {"refused": REFUSED, "none": UNANSWERED}.get(self.value() or "")
+        return queryset.extra(where=[few.among]) if few else queryset  # noqa: S610
 
 
 @admin.register(ForwardCall)
@@ -147,6 +158,7 @@ class ForwardCallAdmin(LogAdmin):
     list_select_related = ("provider",)
     list_defer = ("body", "answer")
     list_filter = (AnsweredFilter, ProviderFilter, choice_filter("kind", Outlet.Kind.choices))
+    groupings = (UNANSWERED, REFUSED, Grouping("forward_call_listed", _LISTED))
     empty_title = "CleverTap has not been called yet"
     empty_text = (
         "Every request that brings reports or inbound messages to CleverTap is kept here with its answer."

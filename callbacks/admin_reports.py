@@ -20,6 +20,7 @@ from campaigns.models import Event, Forward, Message
 from campaigns.timeline import code_words
 from lib import shown
 from lib.admin import LogAdmin, ModelAdmin, Tone, badge, choice_filter, column, link, moment, page_url
+from lib.listing import Grouping
 from providers.admin_filters import ProviderFilter
 from providers.models import Provider
 
@@ -43,7 +44,13 @@ def retry(page: ModelAdmin, request: HttpRequest, items: QuerySet[Any]) -> None:
         page.message_user(request, "Nothing to retry: it has been forwarded already.", messages.WARNING)
 
 
-class OwedFilter(choice_filter("forward", Forward.choices, title="forwarding")):  # type: ignore[misc]
+# The indexes on what is owed to CleverTap.
+PENDING = Grouping("event_pending", ("provider",), among="campaigns_event.forward = 1")
+PARKED = Grouping("event_parked", ("provider",), among="campaigns_event.forward = 3")
+_WORDS = {"1": PENDING.among, "3": PARKED.among}
+
+
+class OwedFilter(choice_filter("forward", Forward.choices, title="forwarding", spelled=_WORDS)):  # type: ignore[misc]
     def queryset(self, request: HttpRequest, queryset: QuerySet[Event]) -> QuerySet[Event]:
         found: QuerySet[Event] = super().queryset(request, queryset)
         if self.value() in ("1", "3"):
@@ -76,6 +83,7 @@ class EventAdmin(LogAdmin):
         ProviderFilter,
         choice_filter("kind", Event.Kind.choices),
     )  # fmt: skip
+    groupings = (PENDING, PARKED)
     actions = ("retry_selected",)
     empty_title = "No delivery report yet"
     empty_text = (

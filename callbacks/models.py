@@ -41,8 +41,10 @@ class Webhook(models.Model):
             models.Index(
                 fields=["next_attempt_at", "id"], condition=Q(state__in=(0, 1)), name="webhook_queue"
             ),
+            # The dashboard's counts, and reading again.
             models.Index(fields=["state", "id"], condition=Q(state__in=(3, 4)), name="webhook_trouble"),
-            models.Index(fields=["provider", "id"], name="webhook_provider"),
+            # The list's filters, newest first (lib.listing).
+            models.Index(fields=["provider", "state", "source", "id"], name="webhook_listed"),
         ]
 
     def __str__(self) -> str:
@@ -72,7 +74,10 @@ class Reply(models.Model):
         verbose_name = "inbound message"
         constraints = [models.UniqueConstraint(fields=["provider", "bsp_id"], name="reply_once")]
         indexes = [
+            # forward.claim: the oldest still owed to CleverTap.
             models.Index(fields=["provider", "id"], condition=Q(forward=1), name="reply_pending"),
+            # The list's filters, newest first (lib.listing).
+            models.Index(fields=["provider", "forward", "kind", "id"], name="reply_listed"),
         ]
 
     def __str__(self) -> str:
@@ -140,7 +145,18 @@ class ForwardCall(models.Model):
     error = models.CharField(max_length=500, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["provider", "id"], name="forward_call_provider")]
+        indexes = [
+            # The list's filters, newest first (lib.listing); few calls are not taken.
+            models.Index(fields=["provider", "kind", "id"], name="forward_call_listed"),
+            models.Index(
+                fields=["provider", "kind", "id"], condition=Q(status=None), name="forward_call_unanswered"
+            ),
+            models.Index(
+                fields=["provider", "kind", "id"],
+                condition=Q(status__lt=200) | Q(status__gte=300),
+                name="forward_call_refused",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"call {self.pk} to {self.url}"

@@ -37,12 +37,17 @@ from lib.admin import (
     page_url,
     user_id,
 )
-from lib.listing import Grouping
+from lib.listing import FEW, Grouping
 from providers.admin_filters import ProviderFilter
 from providers.messages import AnswerCode, ReportCode
 
 __all__ = ["admin_campaigns"]
 
+EXPORT = "campaigns_message_export"
+MANY_FOUND = (
+    f"More than {FEW:,} messages begin like this. The list shows those among the newest {FEW:,} that pass "
+    "the filters. Type more of it to see the others; an export has them all."
+)
 RESENDABLE = (Status.FAILED, Status.UNKNOWN)
 
 
@@ -56,7 +61,8 @@ class ErrorFilter(SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
         if self.value() not in dict(self.lookup_choices):
             return queryset
-        return queryset.filter(status=Status.FAILED, error_code=self.value())
+        found = queryset.filter(status=Status.FAILED, error_code=self.value())
+        return found.extra(where=[lookup.BY_CODE.among])  # noqa: S610
 
 
 class TestFilter(SimpleListFilter):
@@ -112,7 +118,14 @@ class MessageAdmin(TestSends, LogAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Message], search_term: str
     ) -> tuple[QuerySet[Message], bool]:
-        return (lookup.searched(queryset, search_term) if search_term.strip() else queryset), False
+        if not search_term.strip():
+            return queryset, False
+        if request.resolver_match and request.resolver_match.url_name == EXPORT:
+            return lookup.search(queryset, search_term), False
+        found, some_missing = lookup.searched(queryset, search_term)
+        if some_missing:
+            self.message_user(request, MANY_FOUND, messages.WARNING)
+        return found, False
 
     # Columns
 
@@ -218,7 +231,7 @@ class MessageAdmin(TestSends, LogAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.export_view)
-        return [path("export/", view, name="campaigns_message_export"), *super().get_urls()]
+        return [path("export/", view, name=EXPORT), *super().get_urls()]
 
     def export_view(self, request: HttpRequest) -> StreamingHttpResponse:
         """What the list shows under its present search and filters, as CSV."""

@@ -7,25 +7,23 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from campaigns.models import Message
-from lib import phone, shown
+from lib import listing, phone, shown
 from lib.admin import prefix
 from lib.listing import Grouping
 from providers.models import Provider
 
 UNTRACKED = "0|0|0|0"
 # The indexes of the message log.
+BY_CODE = Grouping(
+    "message_by_code",
+    ("error_code", "status", "provider", "untracked", "kind"),
+    among="campaigns_message.error_code IS NOT NULL",
+)
 GROUPINGS = (
-    Grouping(
-        "message_by_code",
-        ("error_code", "status", "provider", "untracked", "kind"),
-        among="error_code IS NOT NULL",
-    ),
+    BY_CODE,
     Grouping("message_by_status", ("status", "provider", "untracked", "kind")),
     Grouping("message_by_provider", ("provider", "untracked", "kind")),
 )
-# A search that finds no more than this is a list of ids; one that finds more is met soon enough by
-# going through the log.
-FEW = 10_000
 # Messages are stored in about the order they came; by this much it may be off.
 DISORDER = timedelta(minutes=10)
 
@@ -40,17 +38,24 @@ def search(messages: QuerySet[Message], term: str) -> QuerySet[Message]:
     return messages.filter(found)
 
 
-def searched(messages: QuerySet[Message], term: str) -> QuerySet[Message]:
-    """The same for a list: where few messages match, they are found first, whatever else is asked of them."""
+def searched(messages: QuerySet[Message], term: str) -> tuple[QuerySet[Message], bool]:
+    """The same for a list: where few messages match, they are found first. Of many that match it has those
+    among as many of the newest that pass the filters, for all of them may be old. Whether some may be
+    missing is told, too."""
     if term.strip() == UNTRACKED:
-        return search(messages, term)
-    ids: set[int] = set()
-    for condition, order in _alternatives(term):
-        # In the order of the index, which the planner then takes for certain.
-        ids.update(Message.objects.filter(condition).order_by(*order).values_list("pk", flat=True)[: FEW + 1])
-        if len(ids) > FEW:
-            return search(messages, term)
-    return messages.filter(pk__in=ids)
+        return search(messages, term), False
+    alternatives = (
+        Message.objects.filter(condition).order_by(*order) for condition, order in _alternatives(term)
+    )
+    found = listing.found_first(messages, *alternatives)
+    if found is not None:
+        return found, False
+    ids = listing.newest(messages, GROUPINGS, listing.FEW)
+    if ids is None:
+        ids = list(messages.order_by("-pk").values_list("pk", flat=True)[: listing.FEW])
+    if len(ids) < listing.FEW:
+        return search(messages, term), False
+    return search(messages.filter(pk__gte=ids[-1]), term), True
 
 
 def _alternatives(term: str) -> Iterator[tuple[Q, tuple[str, ...]]]:

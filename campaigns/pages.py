@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from campaigns import timeline
 from campaigns.models import Forward, Link, Message, Status
+from campaigns.stats import links
 from lib import pretty, shown
-from lib.admin import Tone, badge
+from lib.admin import Tone, badge, link
 from providers import setup
 from providers.models import Provider
 
@@ -83,20 +85,20 @@ def message_page(message: Message, log: Iterable[Any]) -> dict[str, Any]:
         "payload": shown.text(pretty.body(message.payload)),
         "content": shown.text(pretty.body(message.content)),
         "inbound_curl": shown.text(_inbound_curl(message)),
-        "links": [_link(link) for link in message.links.order_by("id")],
+        "links": [_link(each) for each in message.links.order_by("id")],
     }
 
 
-def _link(link: Link) -> dict[str, Any]:
+def _link(each: Link) -> dict[str, Any]:
     """A short link with its newest clicks, previews among them."""
-    seen = link.click_rows.order_by("-id")[:CLICKS_SHOWN]
-    first = link.first_clicked_at
+    seen = each.click_rows.order_by("-id")[:CLICKS_SHOWN]
+    first = each.first_clicked_at
     facts = [
-        ("Button", link.path),
-        ("Leads to", shown.text(link.url)),
-        ("Short link", link.short_url),
-        ("Clicks", f"{link.clicks:,}" + (f", first {pretty.clock(first)[:-4]}" if first else "")),
-        ("Expires", pretty.clock(link.expires_at)[:-4]),
+        ("Button", each.path),
+        ("Leads to", shown.text(each.url)),
+        ("Short link", each.short_url),
+        ("Clicks", f"{each.clicks:,}" + (f", first {pretty.clock(first)[:-4]}" if first else "")),
+        ("Expires", pretty.clock(each.expires_at)[:-4]),
     ]
     clicks = [(pretty.clock(one.at)[:-4], one.address, one.user_agent, one.preview) for one in seen]
     return {"facts": facts, "clicks": clicks}
@@ -106,9 +108,9 @@ def _facts(message: Message) -> list[tuple[str, str]]:
     facts = [
         ("To", _to(message)),
         ("msgId", message.msg_id + (" (a test: never deduplicated or counted)" if message.untracked else "")),
-        ("Template", f"{message.template} ({message.language})" if message.template else ""),
+        ("Template", _with_others(message, "template", f"{message.template} ({message.language})")),
         ("Kind", "" if message.template else "Freeform"),
-        ("Campaign", message.campaign),
+        ("Campaign", _with_others(message, "campaign", message.campaign)),
         ("Batch", message.batch),
         ("Variant", message.variant),
         ("BSP id", shown.text(message.bsp_id)),
@@ -122,6 +124,15 @@ def _facts(message: Message) -> list[tuple[str, str]]:
         ("Notes", shown.text("; ".join(message.notes))),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _with_others(message: Message, of: str, words: str) -> str:
+    """The template or the campaign, with a link to all its messages that count; tests do not."""
+    value = getattr(message, of)
+    if not value or message.untracked or not shown.may("campaigns.view_stats"):
+        return words if value else ""
+    url = links.page("messages", figure="accepted", range="all", **{of: value})
+    return format_html("{} {}", words, link(url, "all its messages"))
 
 
 def _to(message: Message) -> str:

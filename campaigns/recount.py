@@ -146,7 +146,11 @@ def _bucket() -> str:
 
 
 def _day(column: str) -> str:
-    return f"{sql.epoch(column)} / 86400"
+    return _span(column, Span.DAY)
+
+
+def _span(column: str, span: Span) -> str:
+    return f"{sql.epoch(column)} / {span.value * 60}"
 
 
 def _rows(statement: str) -> list[tuple[Any, ...]]:
@@ -163,21 +167,22 @@ def uneven_rollups() -> Iterator[str]:
         (DETAIL, ", p.metric, p.code", ["p.count"]),
     ):
         sums = ", ".join(f"SUM({value})" for value in values)
-        for span in (Span.MINUTE, Span.QUARTER):
-            kept = _kept(span)
+        for span, longer in zip(Span, [Span.DAY] * 3 + [Span.WEEK], strict=False):
             yield from _differences(
-                f"{span.label.lower()}s in a day",
-                f"SELECT p.scope_id, {_day('p.at')}{keys}, {sums} FROM {table} AS p "
-                f"WHERE p.span = {{}}{kept} GROUP BY p.scope_id, 2{keys}",
+                f"{span.label.lower()} points in a {longer.label.lower()}",
+                f"SELECT p.scope_id, {_span('p.at', longer)}{keys}, {sums} FROM {table} AS p "
+                f"WHERE p.span = {{}}{_kept(span)} GROUP BY p.scope_id, 2{keys}",
                 span.value,
-                Span.DAY.value,
+                longer.value,
             )
-        for level, about in ((Level.TEMPLATE, ", s.template"), (Level.PROVIDER, "")):
+        about = ("s.conversation", "s.provider_id", "s.template")
+        for known, level in enumerate((Level.TOTAL, Level.PROVIDER, Level.TEMPLATE), 1):
+            of = ", ".join(about[:known])
             yield from _differences(
                 f"scopes of a {level.label.lower()}",
-                f"SELECT s.provider_id, s.conversation{about}, p.at{keys}, {sums} FROM {table} AS p "
+                f"SELECT {of}, p.at{keys}, {sums} FROM {table} AS p "
                 f"JOIN {SCOPE} AS s ON s.id = p.scope_id WHERE p.span = {Span.DAY.value} AND s.level = {{}} "
-                f"GROUP BY s.provider_id, s.conversation{about}, p.at{keys}",
+                f"GROUP BY {of}, p.at{keys}",
                 Level.CAMPAIGN.value,
                 level.value,
             )

@@ -2,9 +2,10 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from django.db.models import Q
 from django.utils import timezone
 
 from campaigns.stat_models import Span, StatCount, StatDetail, StatPoint, StatScope
@@ -42,6 +43,7 @@ DETAILED = (
 # a day more is kept, so that what they may ask for is still there.
 MINUTES_FOR = timedelta(days=14)
 MINUTES_KEPT = MINUTES_FOR + timedelta(days=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FORGET = 5_000  # rows deleted at a time
 # Distinct URLs of a scope; those that come after are counted together, or links with something
 # personal in their path would make a row for every person.
@@ -53,17 +55,21 @@ class Scope(NamedTuple):
     """The columns of a StatScope."""
 
     level: int
-    provider_id: int
+    provider_id: int | None
     conversation: bool
     campaign: str = ""
     variant: str = ""
     template: str = ""
 
 
+_LENGTH = {span: timedelta(minutes=span.value) for span in Span}
+
+
 def scopes(key: "Key") -> tuple[Scope, ...]:
     """The scope of each level that a count is in."""
     conversation = not key.campaign and not key.template
     return (
+        Scope(Level.TOTAL.value, None, conversation),
         Scope(Level.PROVIDER.value, key.provider_id, conversation),
         Scope(Level.TEMPLATE.value, key.provider_id, conversation, template=key.template),
         Scope(Level.CAMPAIGN.value, key.provider_id, conversation, key.campaign, key.variant, key.template),
@@ -71,14 +77,14 @@ def scopes(key: "Key") -> tuple[Scope, ...]:
 
 
 def begin(at: datetime, span: Span) -> datetime:
-    """When the span that `at` lies in begins, by UTC."""
-    minutes = (at.hour * 60 + at.minute) % span
-    return at.replace(second=0, microsecond=0) - timedelta(minutes=minutes)
+    """When the span that `at` lies in begins, by UTC. Weeks begin as 1970 did, on a Thursday."""
+    return at - (at - _EPOCH) % _LENGTH[span]
 
 
 def fold(sums: Mapping["Key", int]) -> None:
     """Adds the counts to the points and details they belong to. The caller has the transaction."""
     oldest_minute = timezone.now() - MINUTES_KEPT
+    moments = {key.minute: _moments(key.minute, key.minute >= oldest_minute) for key in sums}
     points: dict[tuple[Scope, int, datetime], Counter[str]] = defaultdict(Counter)
     details: Counter[tuple[Scope, int, datetime, int, int, str]] = Counter()
     for key, count in sums.items():
@@ -86,23 +92,25 @@ def fold(sums: Mapping["Key", int]) -> None:
             continue
         metric = Metric(key.metric)
         for scope in scopes(key):
-            for span in Span:
-                if span == Span.MINUTE and key.minute < oldest_minute:
-                    continue
-                at = begin(key.minute, span)
+            for span, at in moments[key.minute]:
                 if metric in COLUMN:
-                    points[scope, span.value, at][COLUMN[metric]] += count
+                    points[scope, span, at][COLUMN[metric]] += count
                 if metric in DETAILED:
-                    details[scope, span.value, at, metric.value, key.code, key.url] += count
+                    details[scope, span, at, metric.value, key.code, key.url] += count
     ids = _ids({scope for scope, _, _ in points} | {scope for scope, *_ in details})
     _add_points({(ids[scope], span, at): sums for (scope, span, at), sums in points.items()})
     _add_details(_fewer_urls({(ids[scope], *rest): count for (scope, *rest), count in details.items()}))
 
 
+def _moments(minute: datetime, kept: bool) -> list[tuple[int, datetime]]:
+    """The spans a minute is in, each with its begin."""
+    return [(span.value, begin(minute, span)) for span in Span if kept or span != Span.MINUTE]
+
+
 def _ids(wanted: Collection[Scope]) -> dict[Scope, int]:
     """The ids of scopes, made where they are new."""
     known = _stored(wanted)
-    if missing := sorted(set(wanted) - known.keys()):
+    if missing := list(set(wanted) - known.keys()):
         sql.insert(StatScope, Scope._fields, missing, ignore_conflicts=True)
         known |= _stored(missing)
     return known
@@ -110,7 +118,7 @@ def _ids(wanted: Collection[Scope]) -> dict[Scope, int]:
 
 def _stored(wanted: Collection[Scope]) -> dict[Scope, int]:
     rows = StatScope.objects.filter(
-        provider__in={scope.provider_id for scope in wanted},
+        Q(provider=None) | Q(provider__in={scope.provider_id for scope in wanted} - {None}),
         campaign__in={scope.campaign for scope in wanted},
         template__in={scope.template for scope in wanted},
     )

@@ -53,7 +53,7 @@ class StatCount(models.Model):
         URL_CLICKED = 16
         URL_CLICKED_UNIQUE = 17
 
-    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False)
+    provider = models.ForeignKey(Provider, on_delete=models.PROTECT, db_index=False)
     minute = models.DateTimeField()
     campaign = models.CharField(max_length=64, blank=True)
     variant = models.CharField(max_length=32, blank=True)
@@ -76,12 +76,14 @@ class StatScope(models.Model):
     class Level(models.IntegerChoices):
         """Finer to the right: a question is answered from the coarsest level that knows its filters."""
 
-        PROVIDER = 1
-        TEMPLATE = 2
-        CAMPAIGN = 3
+        TOTAL = 1
+        PROVIDER = 2
+        TEMPLATE = 3
+        CAMPAIGN = 4
 
     level = models.SmallIntegerField(choices=Level.choices)
-    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False)
+    # Not deleted with its counts: they are in those of all providers too.
+    provider = models.ForeignKey(Provider, on_delete=models.PROTECT, null=True, db_index=False)
     conversation = models.BooleanField(help_text="Freeform: of no campaign and no template.")
     campaign = models.CharField(max_length=64, blank=True)
     variant = models.CharField(max_length=32, blank=True)
@@ -92,7 +94,14 @@ class StatScope(models.Model):
             models.UniqueConstraint(
                 fields=["level", "campaign", "template", "variant", "provider", "conversation"],
                 name="stat_scope_once",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["conversation"], condition=models.Q(provider=None), name="stat_scope_total_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(level=1, provider=None) | models.Q(level__gt=1, provider__isnull=False),
+                name="stat_scope_total_of_all",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -100,11 +109,17 @@ class StatScope(models.Model):
 
 
 class Span(models.IntegerChoices):
-    """How long a point lasts, in minutes. Every time zone's days begin at a quarter of an hour."""
+    """How long a point lasts, in minutes; each is a whole number of those before it.
+
+    Every time zone's days begin at a quarter of an hour. Three hours make such a day of few points
+    where it is none by UTC.
+    """
 
     MINUTE = 1
     QUARTER = 15
+    THREE_HOURS = 180
     DAY = 1440
+    WEEK = 10080
 
 
 class StatPoint(models.Model):

@@ -9,7 +9,6 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from callbacks.admin import INDEXED
 from callbacks.models import Outlet, Reply, Webhook
 from campaigns import counts
 from campaigns.models import Event, Forward, Message, Status
@@ -98,12 +97,15 @@ def _messages(status: Status) -> Counted:
 
 
 def _webhooks(state: Webhook.State) -> Counted:
-    rows = Webhook.objects.filter(state=state)
-    return rows.extra(where=[INDEXED[str(state.value)]]), {"state": state.value}  # noqa: S610
+    # SQLite takes the index on troubled webhooks only for a query with its very words.
+    rows = Webhook.objects.filter(state=state).extra(where=["callbacks_webhook.state IN (3, 4)"])
+    return rows, {"state": state.value}
 
 
 def _parked(model: type[Event] | type[Reply]) -> Counted:
-    return model._default_manager.filter(forward=Forward.PARKED), {"forward": Forward.PARKED.value}
+    # The indexes on what is parked begin with the provider.
+    mine = model._default_manager.filter(provider__in=list(Provider.objects.values_list("pk", flat=True)))
+    return mine.filter(forward=Forward.PARKED), {"forward": Forward.PARKED.value}
 
 
 def _accepted_today() -> int:

@@ -249,6 +249,9 @@ UNFOLD = {
     "SITE_TITLE": "Waypost",
     "SITE_HEADER": "Waypost",
     "SITE_SYMBOL": "signpost",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: STATIC_URL + "waypost/favicon.svg"}
+    ],
     "SITE_URL": None,
     "DASHBOARD_CALLBACK": "config.dashboard.index",
     "SIDEBAR": {"navigation": "config.navigation.sidebar"},

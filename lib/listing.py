@@ -3,9 +3,10 @@
 A filter that few rows pass makes a database walk through all the others. So a list has an index on the
 columns that it is filtered by, ended by the id. Those columns have few values, and so few groups: the
 newest rows of each group that passes are found at once, and the newest of those are the page.
+An export takes the groups one after the other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,20 +15,22 @@ from django.db import connection
 from django.db.models import Model, QuerySet
 from django.db.models.expressions import Col
 from django.db.models.lookups import Exact, GreaterThanOrEqual, In, LessThanOrEqual, Lookup
-from django.db.models.sql.where import AND, WhereNode
+from django.db.models.sql.where import AND, ExtraWhere, WhereNode
 from unfold import paginator
 
 M = TypeVar("M", bound=Model)
 
 BRANCHES = 200  # of a statement; SQLite takes 500
 LAST_ID = 2**63 - 1
+FEW = 10_000  # rows that are met late when a list is gone through
 
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """An index and its columns but the last, which is the id; `among` is its condition, if it has one.
+    """An index and its columns but the last, which is the id. In it none of the columns is null.
 
-    In the index none of the columns is null.
+    `among` is the condition of a partial index, in SQL with the table's name. It serves a list with a
+    filter that says the very same (QuerySet.extra), as SQLite demands of a query, too.
     """
 
     index: str
@@ -36,8 +39,8 @@ class Grouping:
 
 
 class InfinitePaginator(paginator.InfinitePaginator):  # type: ignore[misc]
-    """Pages of a queryset, newest first. Of the groupings the first is taken that begins with a filter,
-    else the last. Unfold's templates look at the name of this class."""
+    """Pages of a queryset, newest first. Of the groupings the first is taken whose condition is a filter,
+    or that begins with one, else the last. Unfold's templates look at the name of this class."""
 
     def __init__(self, rows: QuerySet[Any], per_page: int, groupings: Sequence[Grouping]) -> None:
         super().__init__(rows, per_page)
@@ -56,6 +59,18 @@ class InfinitePaginator(paginator.InfinitePaginator):  # type: ignore[misc]
         )
 
 
+def found_first(rows: QuerySet[M], *alternatives: QuerySet[M]) -> QuerySet[M] | None:
+    """Those of the rows that any of the alternatives finds, as a list of ids; so they are found first,
+    whatever else is asked of them. Each is in the order of its index, which the planner then takes for
+    certain. None where they are more than a few: going through the list meets those soon enough."""
+    ids: set[int] = set()
+    for each in alternatives:
+        ids.update(each.values_list("pk", flat=True)[: FEW + 1])
+        if len(ids) > FEW:
+            return None
+    return rows.filter(pk__in=ids)
+
+
 def newest(rows: QuerySet[M], groupings: Sequence[Grouping], count: int) -> list[int] | None:
     """The ids of that many newest rows. None where no filter needs this."""
     conditions = _Conditions(rows)
@@ -63,27 +78,58 @@ def newest(rows: QuerySet[M], groupings: Sequence[Grouping], count: int) -> list
         return []
     if conditions.few:
         return sorted(rows.order_by().values_list("pk", flat=True), reverse=True)[:count]
-    fitting = [each for each in groupings if each.columns[0] in conditions.equal]
-    fitting += [each for each in groupings[-1:] if conditions.equal.keys() & set(each.columns)]
-    if not fitting:
+    grouping = _serving(groupings, conditions)
+    if grouping is None:
         return None
-    grouping = fitting[0]
     rest = conditions.without(grouping.columns)
     parts = [
-        _newest_of(rest, grouping, group, conditions, count)
+        _newest_of(rest, grouping, group, (conditions.low, conditions.high), count)
         for group in groups(rows.model, grouping, conditions.equal)
     ]
     found: list[int] = []
     for start in range(0, len(parts), BRANCHES):
         chunk = parts[start : start + BRANCHES]
         union = " UNION ALL ".join(f"SELECT * FROM ({sql}) AS part" for sql, _ in chunk)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT * FROM ({union}) AS found ORDER BY 1 DESC LIMIT {int(count)}",
-                [value for _, values in chunk for value in values],
-            )
-            found += [pk for (pk,) in cursor.fetchall()]
+        found += _ids(
+            f"SELECT * FROM ({union}) AS found ORDER BY 1 DESC LIMIT {int(count)}",
+            [value for _, values in chunk for value in values],
+        )
     return sorted(found, reverse=True)[:count]
+
+
+def batches(rows: QuerySet[Any], groupings: Sequence[Grouping], size: int) -> Iterator[list[int]]:
+    """The ids of all the rows, so many at a time: by group, newest first. Each batch is a query of its own,
+    so nothing is held open."""
+    conditions = _Conditions(rows)
+    if conditions.contradict:
+        return
+    grouping = None if conditions.few else _serving(groupings, conditions)
+    if grouping is None:
+        newest_first, high = rows.order_by("-pk").values_list("pk", flat=True), conditions.high
+        while batch := list(newest_first.filter(pk__lte=high)[:size]):
+            yield batch
+            high = batch[-1] - 1
+        return
+    rest = conditions.without(grouping.columns)
+    for group in groups(rows.model, grouping, conditions.equal):
+        high = conditions.high
+        while batch := _ids(*_newest_of(rest, grouping, group, (conditions.low, high), size)):
+            yield batch
+            high = batch[-1] - 1
+
+
+def _ids(sql: str, parameters: Sequence[Any]) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def _serving(groupings: Sequence[Grouping], conditions: "_Conditions") -> Grouping | None:
+    for each in groupings:
+        if each.among in conditions.words if each.among else each.columns[0] in conditions.equal:
+            return each
+    last = groupings[-1] if groupings else None
+    return last if last and not last.among and conditions.equal.keys() & set(last.columns) else None
 
 
 def groups(model: type[Model], grouping: Grouping, equal: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -111,15 +157,13 @@ def _column(model: type[Model], name: str) -> str:
 def _walk(table: str, grouping: Grouping, columns: Sequence[str], only: bool) -> str:
     """`only` leaves in one value of the first column: not as an equality, or another index could have the
     same order."""
-    order = _list("n", columns)
-    among = f" AND n.{grouping.among}" if grouping.among else ""
-    since, until = (f" AND n.{columns[0]} >= %s", f" AND n.{columns[0]} <= %s") if only else ("", "")
+    order, among, since, until = _limits(table, grouping, columns, only)
     return f"""
         WITH RECURSIVE walk AS (
-            (SELECT {order} FROM {table} AS n WHERE true{among}{since}{until} ORDER BY {order} LIMIT 1)
+            (SELECT {order} FROM {table} WHERE true{among}{since}{until} ORDER BY {order} LIMIT 1)
             UNION ALL
             SELECT next.* FROM walk, LATERAL (
-                SELECT {order} FROM {table} AS n WHERE ({order}) > ({_list("walk", columns)}){among}{until}
+                SELECT {order} FROM {table} WHERE ({order}) > ({_list("walk", columns)}){among}{until}
                 ORDER BY {order} LIMIT 1
             ) AS next
         )
@@ -128,15 +172,13 @@ def _walk(table: str, grouping: Grouping, columns: Sequence[str], only: bool) ->
 
 def _walk_on_sqlite(table: str, grouping: Grouping, columns: Sequence[str], only: bool) -> str:
     """The same without LATERAL. To compare several columns at once would lead through a whole group."""
-    order = _list("n", columns)
-    among = f" AND n.{grouping.among}" if grouping.among else ""
-    since, until = (f" AND n.{columns[0]} >= %s", f" AND n.{columns[0]} <= %s") if only else ("", "")
-    source = f"SELECT n.id FROM {table} AS n INDEXED BY {grouping.index} WHERE true{among}"
+    order, among, since, until = _limits(table, grouping, columns, only)
+    source = f"SELECT {table}.id FROM {table} INDEXED BY {grouping.index} WHERE true{among}"
     steps = []
     for level, rising in reversed(list(enumerate(columns))):
-        same = "".join(f" AND n.{column} = x.{column}" for column in columns[:level])
+        same = "".join(f" AND {table}.{column} = x.{column}" for column in columns[:level])
         end = "" if level else until
-        steps.append(f"({source}{same} AND n.{rising} > x.{rising}{end} ORDER BY {order} LIMIT 1)")
+        steps.append(f"({source}{same} AND {table}.{rising} > x.{rising}{end} ORDER BY {order} LIMIT 1)")
     return f"""
         WITH RECURSIVE walk(id) AS (
             SELECT * FROM ({source}{since}{until} ORDER BY {order} LIMIT 1) AS first
@@ -144,6 +186,14 @@ def _walk_on_sqlite(table: str, grouping: Grouping, columns: Sequence[str], only
             SELECT COALESCE(NULL, {", ".join(steps)}) FROM walk JOIN {table} AS x ON x.id = walk.id
         )
         SELECT {_list("x", columns)} FROM walk JOIN {table} AS x ON x.id = walk.id"""
+
+
+def _limits(table: str, grouping: Grouping, columns: Sequence[str], only: bool) -> tuple[str, str, str, str]:
+    """SQL for the order of the index, its condition, and both ends of what is left in of it."""
+    among = f" AND {grouping.among}" if grouping.among else ""
+    first = f"{table}.{columns[0]}"
+    since, until = (f" AND {first} >= %s", f" AND {first} <= %s") if only else ("", "")
+    return _list(table, columns), among, since, until
 
 
 def _list(alias: str, columns: Sequence[str]) -> str:
@@ -156,10 +206,13 @@ class _Conditions:
     def __init__(self, rows: QuerySet[Any]) -> None:
         self.rows = rows
         self.equal: dict[str, Any] = {}
+        self.words: set[str] = set()  # conditions in SQL
         self.contradict = False  # a column is to equal two values
         self.few = False  # the ids that come into question are listed
         self.low, self.high = 0, LAST_ID
         for each in _all_of(rows.query.where):
+            if isinstance(each, ExtraWhere):
+                self.words.update(each.sqls)
             if not isinstance(each, Lookup) or not isinstance(each.lhs, Col):
                 continue
             field = each.lhs.target
@@ -201,12 +254,12 @@ def _all_of(where: WhereNode) -> list[Any]:
 
 
 def _newest_of(
-    rest: QuerySet[Any], grouping: Grouping, group: Sequence[Any], conditions: _Conditions, count: int
+    rest: QuerySet[Any], grouping: Grouping, group: Sequence[Any], between: tuple[int, int], count: int
 ) -> tuple[str, Sequence[Any]]:
-    """SQL for the newest ids of a group."""
+    """SQL for the newest ids of a group, of those from one id to another."""
     table = rest.model._meta.db_table
     columns = [f"{table}.{_column(rest.model, name)}" for name in grouping.columns]
-    where = [f"{table}.{grouping.among}"] if grouping.among else []
+    where = [grouping.among] if grouping.among else []
     # Spelled out, as Django writes an equality of a boolean so that SQLite finds no index for it.
     where += [f"{column} = %s" for column in columns[:-1]]
     order = ["-id"]
@@ -214,10 +267,10 @@ def _newest_of(
         # A range, and its order: only this index has it. The planner cannot choose the primary key.
         pair = f"({columns[-1]}, {table}.id)"
         where.append(f"{pair} >= (%s, %s) AND {pair} <= (%s, %s)")
-        parameters = [*group, conditions.low, group[-1], conditions.high]
+        parameters = [*group, between[0], group[-1], between[1]]
         order = [f"-{grouping.columns[-1]}", "-id"]
     else:
         where.append(f"{columns[-1]} = %s AND {table}.id >= %s AND {table}.id <= %s")
-        parameters = [*group, conditions.low, conditions.high]
+        parameters = [*group, *between]
     rows = rest.extra(where=where, params=parameters).order_by(*order)  # noqa: S610
     return rows.values_list("id")[:count].query.sql_with_params()

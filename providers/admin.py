@@ -25,8 +25,8 @@ from providers.forms import SAVED_FIELDS, ProviderForm
 from providers.models import CallbackToken, Provider
 
 KEPT_FOR_ITS_MESSAGES = (
-    "This provider cannot be deleted, because messages, reports or inbound messages belong to it and "
-    "would lose their history. Pause it instead: nothing is sent then, and everything stays readable."
+    "This provider cannot be deleted, because messages, reports, inbound messages or counts belong to "
+    "it and would lose their history. Pause it instead: nothing is sent then, and everything stays readable."
 )
 ABOUT_SECRETS = (
     "Kept encrypted and never shown again. Leave all of it empty where the endpoint asks for nothing."

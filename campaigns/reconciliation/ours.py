@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
-from campaigns.stats import counted, series
+from campaigns.stats import counted
 from campaigns.stats.filters import Filters
 
 COLUMNS = ("accepted", "delivered", "viewed", "refused", "not_sent", "undelivered")
@@ -57,18 +58,16 @@ def figures(
     columns: Sequence[str] = COLUMNS,
 ) -> dict[Key, Ours]:
     """The figures of every campaign on every day of these, where there are any."""
-    start, end = midnight(first, zone), midnight(last + timedelta(days=1), zone)
-    filters = Filters(
-        timezone.now(), zone, campaign=campaign, provider_id=provider_id, traffic="campaigns"
-    ).between(start, end)
-    bucket, spans = series.daily(zone, start, end)
-    rows = counted.figures(
-        filters, ("provider_id", "campaign"), bucket=bucket, spans=spans, columns=tuple(columns)
-    )
+    filters = Filters(timezone.now(), zone, campaign=campaign, provider_id=provider_id, traffic="campaigns")
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    midnights = [filters.kept(midnight(day, zone)) for day in [*days, last + timedelta(days=1)]]
+    windows = list(pairwise(midnights))
     found: dict[Key, Ours] = {}
-    for provider, code, day, *values in rows:
+    for place, provider, code, *values in counted.figures_within(
+        filters, windows, ("provider_id", "campaign"), tuple(columns)
+    ):
         if code:
-            key = Key(series.day(day, zone), provider, code)
+            key = Key(days[place], provider, code)
             more = Ours(**dict(zip(columns, values, strict=True)))
             found[key] = Ours.total((found.get(key, Ours()), more))
     return found

@@ -14,7 +14,6 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from audience.csv_reading import Unreadable
 from campaigns.models import Report
 from campaigns.reconciliation import columns, matching, reading, shown, storage, tables
 from campaigns.reconciliation.forms import AboutForm, ColumnsForm, FileForm
@@ -22,6 +21,7 @@ from campaigns.reconciliation.matching import Asked, Result
 from campaigns.stats import frame
 from campaigns.stats.filters import Filters, Invalid, parse
 from lib import sheets
+from lib.csv_files import Unreadable
 from providers.models import Provider
 
 MAY_UPLOAD = "campaigns.add_report"

@@ -9,11 +9,11 @@ from datetime import date, tzinfo
 from itertools import islice
 from typing import IO, NamedTuple
 
-from audience import csv_reading
-from audience.csv_reading import Unreadable
 from campaigns.reconciliation import cells, columns
 from campaigns.reconciliation.cells import Bad
 from campaigns.reconciliation.columns import FIGURES, INTERNAL, PARTS, Mapped
+from lib import csv_files
+from lib.csv_files import Unreadable
 
 MOST_BYTES = 100_000_000
 MOST_ROWS = 200_000  # CleverTap's longest: 2,500 campaigns on 60 days
@@ -90,10 +90,10 @@ def inspect(file: IO[bytes]) -> Facts:
         )
     if head.startswith((b"{", b"[")):
         raise Unreadable("This is JSON, not CSV. Download the campaign report, which is a CSV file.")
-    facts = csv_reading.inspect(file)
+    facts = csv_files.inspect(file)
     if facts.rows > MOST_ROWS:
         raise Unreadable(f"The file has {facts.rows:,} rows; {MOST_ROWS:,} are read. Export fewer days.")
-    first = islice(csv_reading.rows(file, facts.encoding, facts.delimiter, -1), HEADER_WITHIN)
+    first = islice(csv_files.rows(file, facts.encoding, facts.delimiter, -1), HEADER_WITHIN)
     candidates = [[cell.strip() for cell in row] for _, row in first]
     known = [len(columns.guess(header)) for header in candidates]
     row = known.index(max(known))
@@ -122,7 +122,7 @@ def read(file: IO[bytes], facts: Facts, mapped: Mapped, options: Options) -> Rea
 
 
 def _rows(file: IO[bytes], facts: Facts) -> Iterator[tuple[int, list[str]]]:
-    return csv_reading.rows(file, facts.encoding, facts.delimiter, facts.header_row)
+    return csv_files.rows(file, facts.encoding, facts.delimiter, facts.header_row)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -37,7 +37,7 @@ class Owned:
 
 
 def draft(name: str, content: IO[bytes], **about: Any) -> Report:
-    """Keeps the file with what its headings say. Raises csv_reading.Unreadable."""
+    """Keeps the file with what its headings say. Raises Unreadable."""
     facts = reading.inspect(content)
     _forget_drafts()
     content.seek(0)
@@ -66,7 +66,7 @@ def options_of(report: Report) -> Options:
 def load(report: Report) -> int:
     """Reads the draft's file and makes it count. Returns how many lines of earlier reports it replaced.
 
-    Raises csv_reading.Unreadable; then it stays a draft, and nothing else has changed.
+    Raises Unreadable; then it stays a draft, and nothing else has changed.
     """
     with report.file.open("rb") as file:
         read = reading.read(file.file, facts_of(report), report.mapping, options_of(report))

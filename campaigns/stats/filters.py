@@ -81,6 +81,10 @@ class Filters:
             end=None if end is None else _cut(end, self.now, up=True),
         )
 
+    def kept(self, moment: datetime) -> datetime:
+        """Where counts are cut at or before the moment."""
+        return _cut(moment, self.now, up=False)
+
     def previous(self) -> "Filters | None":
         """The range before, as long as this one. A range that begins a day is moved by whole days, so
         that it is compared with the same hours of the days before. None for all time."""

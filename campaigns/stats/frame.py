@@ -41,6 +41,8 @@ TABS = [
     ("stats:conversations", "Conversations"),
     ("reconciliation:page", "Reconciliation"),
 ]
+# Of parameters that are not called as their field is.
+LABELS = {"tz": "Time zone", "by": "Trend", "q": "Search", "after": "Page", "offset": "Page", "url": "URL"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ def page(
             if not part:
                 context |= admin.site.each_context(request) | {"title": context["title"]}
                 context["fields"] = _fields(request.GET, context["errors"], more, without)
+            if context["errors"]:
+                context |= _astray(name, context["errors"])
                 context["hidden"] = [
                     (each, request.GET[each]) for each in ("figure", "code", "url", "order") if each in more
                     and request.GET.get(each)
@@ -93,6 +97,18 @@ def page(
         return admin.site.admin_view(view)
 
     return wrapped
+
+
+def _astray(name: str, errors: Mapping[str, str]) -> dict[str, Any]:
+    """What a page shows whose filters make no sense: which, and ways out of it."""
+    pages = [each for each, _ in TABS]
+    own = (f"stats:{name}", f"stats:{name}s", f"{name}:page")
+    anew = next((each for each in own if each in pages), pages[0])
+    return {
+        "wrong": [(LABELS.get(each, each.capitalize()), why) for each, why in errors.items()],
+        "anew": reverse(anew),
+        "tabs": [(title, reverse(each), each == anew) for each, title in TABS],
+    }
 
 
 def text(request: HttpRequest, name: str) -> str:

@@ -1,5 +1,6 @@
 """The stats pages. What they ask the counts is measured in bench/inside_stats.py."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -7,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from campaigns.models import Campaign
+from campaigns.stat_models import StatCount
 from campaigns.stats import grid, links, panels, queries, series, words
 from campaigns.stats.figures import FAILURES
 from campaigns.stats.filters import Filters, Invalid
@@ -14,6 +16,7 @@ from campaigns.stats.frame import page, text
 from campaigns.stats.grid import Grid, Sorting
 from campaigns.stats.queries import Dimension, Group
 
+Metric = StatCount.Metric
 TOP = 10  # rows of a list that is part of another page
 SIZE = 25  # rows of a list that is a page
 LAST = 10_000_000  # no list goes beyond
@@ -40,31 +43,22 @@ def _trend(
     }
 
 
-def _figures(request: HttpRequest, filters: Filters) -> dict[str, Any]:
-    """What the overview and the pages of one thing begin with."""
-    previous = filters.previous()
-    failed = queries.errors(filters)
-    failed_before = None if previous is None else queries.errors(previous)
-    now = queries.totals(filters, failed)
-    before = None if previous is None else queries.totals(previous, failed_before)
-    times_before = None if previous is None else queries.times(previous)
-    errors_file = links.files("errors", filters)
+def _figures(request: HttpRequest, filters: Filters, *more: Sequence[Metric]) -> dict[str, Any]:
+    """What the overview and the pages of one thing begin with; with queries.CLICKS the pages clicked."""
+    now, before, details, old = queries.compared(filters, queries.FAILED, queries.TIMES, *more)
+    errors_before, urls_before = (old.errors, old.urls) if old else (None, None)
+    times_file, urls_file = links.files("times", filters), links.files("urls", filters)
     return {
         "now": now,
         "empty": now.empty,
         "cards": panels.cards(now, before, filters),
         "summary_files": links.files("summary", filters),
         "funnel": panels.funnel(now, filters),
-        "errors_grid": grid.of_errors(failed, failed_before, filters, errors_file),
-        "times": grid.of_times(queries.times(filters), times_before, filters, links.files("times", filters)),
+        "errors_grid": grid.of_errors(details.errors, errors_before, filters, links.files("errors", filters)),
+        "times": grid.of_times(details.times, old.times if old else None, filters, times_file),
+        "urls": grid.of_urls(details.urls, urls_before, filters, urls_file) if more else None,
         "lists": [],
     } | _trend(request, filters)
-
-
-def _clicks(filters: Filters) -> Grid:
-    previous = filters.previous()
-    before = None if previous is None else queries.urls(previous)
-    return grid.of_urls(queries.urls(filters), before, filters, links.files("urls", filters))
 
 
 def _grid(
@@ -173,7 +167,7 @@ def campaign(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     code = _chosen(filters, "campaign")
     known = _known(filters)
     name = next((each["name"] for each in known if each["name"]), "")
-    context = _figures(request, filters)
+    context = _figures(request, filters, queries.CLICKS)
     variants = queries.variants(filters)
     previous = filters.previous()
     before = None if previous is None else queries.known(previous, "variant", variants)
@@ -186,7 +180,6 @@ def campaign(request: HttpRequest, filters: Filters) -> dict[str, Any]:
             for each in known
         ],
         "may_name": request.user.has_perm("campaigns.change_campaign"),
-        "urls": _clicks(filters),
         "variants": grid.of_groups("variant", variants, before, filters, files=files),
         "compared": panels.comparisons(variants),
         "lists": [_top(filters, "template", "Templates of this campaign")],
@@ -196,10 +189,9 @@ def campaign(request: HttpRequest, filters: Filters) -> dict[str, Any]:
 @page("stats/figures.html", "Template", "template", more=("by",), without=("traffic",))
 def template(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     name = _chosen(filters, "template")
-    return _figures(request, filters) | {
+    return _figures(request, filters, queries.CLICKS) | {
         "keep": urlencode({"template": filters.template}),
         "title": f"Template {name}",
-        "urls": _clicks(filters),
         "lists": [_top(filters, "campaign", "Campaigns with this template")],
     }
 
@@ -208,22 +200,18 @@ def template(request: HttpRequest, filters: Filters) -> dict[str, Any]:
 def provider(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     name, may = _chosen(filters, "provider"), request.user.has_perm("providers.view_provider")
     tops = [_top(filters, "campaign", "Campaigns"), _top(filters, "template", "Templates")]
-    return _figures(request, filters) | {
+    return _figures(request, filters, queries.CLICKS) | {
         "keep": urlencode({"provider": filters.provider}),
         "title": f"Provider {name}",
         "about": reverse("admin:providers_provider_change", args=[filters.provider_id]) if may else "",
-        "urls": _clicks(filters),
         "lists": [] if filters.traffic == "conversations" else tops,
     }
 
 
 @page("stats/errors.html", "Errors", "errors", more=("by",))
 def errors(request: HttpRequest, filters: Filters) -> dict[str, Any]:
-    previous = filters.previous()
-    found = queries.errors(filters)
-    old = None if previous is None else queries.errors(previous)
-    now = queries.totals(filters, found)
-    before = None if previous is None else queries.totals(previous, old)
+    now, before, details, old = queries.compared(filters, queries.FAILED)
+    errors_before = old.errors if old else None
     names = (*FAILURES, "error_rate")
     lists = [] if filters.traffic == "conversations" else [
         _top(filters, "template", "Templates with the highest error rate", "-error_rate")
@@ -232,6 +220,6 @@ def errors(request: HttpRequest, filters: Filters) -> dict[str, Any]:
         "empty": not now.errors,
         "total": now.errors,
         "cards": panels.cards(now, before, filters, names),
-        "errors_grid": grid.of_errors(found, old, filters, links.files("errors", filters)),
+        "errors_grid": grid.of_errors(details.errors, errors_before, filters, links.files("errors", filters)),
         "lists": lists,
     } | _trend(request, filters, FAILURES, "bars")

@@ -1,10 +1,11 @@
 """Figures from the counts: in all, by dimension, by code, by URL. No query here looks at a message."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from itertools import chain
+from typing import Any, Literal, NamedTuple
 
 from django.db.models import Min
 
@@ -41,6 +42,8 @@ _TIMES = {
     Metric.TIME_TO_DELIVERED: "delivered",
     Metric.TIME_TO_READ: "viewed",
 }
+FAILED, TIMES, CLICKS = tuple(FAILURES.values()), tuple(_TIMES), rollups.URLS
+_KINDS = {metric.value: kind for kind, metric in FAILURES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +84,47 @@ class UrlCount:
         return self.url == OTHER_URLS
 
 
-def totals(filters: Filters, failures: Sequence[ErrorCount] | None = None) -> Figures:
-    """All the figures of a range. `failures` are its errors, where they are known already."""
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What figures are made of: failures by kind and code and clicks by page, the most frequent first,
+    and the times from being accepted until sent, delivered and viewed."""
+
+    errors: list[ErrorCount]
+    urls: list[UrlCount]
+    times: dict[str, Timing]
+
+
+def totals(filters: Filters) -> Figures:
+    """All the figures of a range."""
     (sums,) = counted.figures(filters)
+    found: list[Any] = [value or 0 for value in sums]
+    return _with_codes(Figures(*found), errors(filters))
+
+
+def _with_codes(found: Figures, failures: Sequence[ErrorCount]) -> Figures:
     codes: Counter[str] = Counter()
-    for error in errors(filters) if failures is None else failures:
+    for error in failures:
         codes[str(error.code)] += error.count
-    found = {name: value or 0 for name, value in zip(figures.NAMES, sums, strict=True)}
-    return Figures(**found, errors_by_code=dict(sorted(codes.items())))
+    return replace(found, errors_by_code=dict(sorted(codes.items())))
+
+
+def compared(
+    filters: Filters, *metrics: Sequence[Metric]
+) -> tuple[Figures, Figures | None, Details, Details | None]:
+    """The figures of the range and of the one before, and their details of these metrics, FAILED among
+    them."""
+    previous = filters.previous()
+    windows = [(each.start, each.end) for each in (filters, previous) if each]
+    sums = [Figures() for _ in windows]
+    for place, *found in counted.figures_within(filters, windows):
+        sums[place] = Figures.total((sums[place], Figures(*found)))
+    rows: list[list[_Row]] = [[] for _ in windows]
+    among = tuple(chain(*metrics))
+    for place, *row in counted.details_within(filters, windows, among, ("metric", "code", "url")):
+        rows[place].append(_Row(*row))
+    about = [_read(each) for each in rows]
+    now, *before = map(_with_codes, sums, (each.errors for each in about))
+    return now, before[0] if before else None, about[0], about[1] if before else None
 
 
 def groups(
@@ -140,8 +176,7 @@ def known(filters: Filters, dimension: Dimension, groups: Sequence[Group]) -> di
     names = {getattr(group, by[-1]) for group in groups}
     if not names:
         return {}
-    places = ", ".join(["%s"] * len(names))
-    rows = counted.figures(_grouped(filters, dimension), by, where=(f"{by[-1]} IN ({places})", list(names)))
+    rows = counted.figures(_grouped(filters, dimension), by, among=sorted(names))
     return {row[: len(by)]: Figures(*row[len(by) :]) for row in rows}
 
 
@@ -203,27 +238,51 @@ def _order(order: str, dimension: Dimension) -> str:
 
 def errors(filters: Filters) -> list[ErrorCount]:
     """Failures by kind and code, the most frequent first."""
-    kinds = {metric.value: kind for kind, metric in FAILURES.items()}
-    rows = counted.details(filters, tuple(FAILURES.values()), ("metric", "code"))
-    found = [ErrorCount(kinds[metric], code, count) for metric, code, count in rows]
-    return sorted(found, key=lambda error: (-error.count, error.code, error.kind))
+    return _details(filters, FAILED).errors
 
 
 def urls(filters: Filters) -> list[UrlCount]:
     """Clicks by page, the most clicked first."""
-    total: Counter[str] = Counter()
-    unique: Counter[str] = Counter()
-    for metric, url, count in counted.details(filters, rollups.URLS, ("metric", "url")):
-        (total if metric == Metric.URL_CLICKED else unique)[url] += count
-    return [UrlCount(url, count, unique[url]) for url, count in total.most_common()]
+    return _details(filters, CLICKS).urls
 
 
 def times(filters: Filters) -> dict[str, Timing]:
     """How long messages took from being accepted until sent, delivered and viewed."""
+    return _details(filters, TIMES).times
+
+
+class _Row(NamedTuple):
+    metric: int
+    code: int
+    url: str
+    number: int
+
+
+def _details(filters: Filters, metrics: Sequence[Metric]) -> Details:
+    return _read([_Row(*row) for row in counted.details(filters, metrics, ("metric", "code", "url"))])
+
+
+def _read(rows: Iterable[_Row]) -> Details:
+    failures: Counter[tuple[str, int]] = Counter()
+    clicks: dict[str, Counter[str]] = {"total": Counter(), "unique": Counter()}
     histograms: dict[str, Counter[int]] = defaultdict(Counter)
-    for metric, bucket, count in counted.details(filters, tuple(_TIMES), ("metric", "code")):
-        histograms[_TIMES[Metric(metric)]][bucket] += count
-    return {name: timing(histograms[name]) for name in _TIMES.values()}
+    for row in rows:
+        if row.metric in _KINDS:
+            failures[_KINDS[row.metric], row.code] += row.number
+        elif row.metric in _TIMES:
+            histograms[_TIMES[Metric(row.metric)]][row.code] += row.number
+        else:
+            clicks["total" if row.metric == Metric.URL_CLICKED else "unique"][row.url] += row.number
+    failed = [ErrorCount(*about, count) for about, count in failures.items() if count]
+    return Details(
+        sorted(failed, key=lambda error: (-error.count, error.code, error.kind)),
+        [
+            UrlCount(url, count, clicks["unique"][url])
+            for url, count in sorted(clicks["total"].items(), key=lambda each: (-each[1], each[0]))
+            if count
+        ],
+        {name: timing(histograms[name]) for name in _TIMES.values()},
+    )
 
 
 def first_at() -> datetime | None:

@@ -6,18 +6,24 @@ from typing import Any
 
 import msgspec
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Permission, User
-from django.test import Client
+from django.db.models import Model
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
+from django.urls import resolve, reverse
 from django.utils import timezone
 
 from callbacks.models import Outlet, Reply, Webhook
 from campaigns import ledger
 from campaigns.models import Event, Forward, Message, Status
+from lib.shown import Middleware
 from providers.messages import InboundMedia, Outcome, ReportCode, StatusUpdate
 from providers.messages import Reply as Inbound
 from providers.models import Provider
 from tests.factories import MessageFactory, make_provider
 
+Listed = Callable[[type[Model], dict[str, str]], list[int]]
 SECRETS = {"api_key": "k3y-of-the-bsp-71f0", "webhook_secret": "h00k-secret-of-the-bsp-88"}
 
 
@@ -48,6 +54,27 @@ def signed_in(db: None) -> Callable[[Iterable[str]], Client]:
         return client
 
     return make
+
+
+@pytest.fixture
+def listed(operator: Client) -> Listed:
+    """What the list of a model shows for a query, without the drawing of its page."""
+
+    def found(model: type[Model], query: dict[str, str]) -> list[int]:
+        url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        request = RequestFactory().get(url, query)
+        request.user, request.resolver_match = User.objects.get(username="mira"), resolve(url)
+        shown: list[int] = []
+
+        def read(request: Any) -> HttpResponse:
+            rows = admin.site.get_model_admin(model).get_changelist_instance(request).result_list
+            shown.extend(row.pk for row in rows)
+            return HttpResponse()
+
+        Middleware(read)(request)
+        return shown
+
+    return found
 
 
 @pytest.fixture

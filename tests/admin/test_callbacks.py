@@ -66,16 +66,6 @@ def test_the_long_lists_never_count(operator: Client, bsp: Provider, url: str) -
     assert not [each["sql"] for each in queries if "COUNT(" in each["sql"].upper()]
 
 
-def test_troubled_webhooks_have_an_index(operator: Client, bsp: Provider) -> None:
-    for state in (State.UNMATCHED, State.QUARANTINED):
-        found = operator.get(WEBHOOKS, {"state": str(state.value)}).context["cl"].queryset
-        with connection.cursor() as cursor:
-            if connection.vendor == "postgresql":
-                cursor.execute("SET LOCAL enable_seqscan = off")
-        assert "webhook_" in found.explain()
-        assert "SCAN callbacks_webhook\n" not in found.explain() + "\n"
-
-
 def test_a_webhooks_page_shows_it_whole_but_no_secret(
     operator: Client, looker: Client, bsp: Provider
 ) -> None:

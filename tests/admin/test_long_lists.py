@@ -1,22 +1,18 @@
 """The message log among many messages: no filter, and no combination of them, reads more than a page."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from typing import Any
 
 import pytest
-from django.contrib import admin
-from django.http import HttpResponse
-from django.test import Client, RequestFactory
 
 from campaigns.models import Message, Status
-from lib.shown import Middleware
 from providers.models import Provider
+from tests.admin.conftest import Listed
 from tests.factories import MessageFactory, make_provider
 from tests.reading import reading, settle
 
-LIST = "/admin/campaigns/message/"
 BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
 
 
@@ -61,27 +57,6 @@ def filters(asked: dict[str, str]) -> Iterator[dict[str, str]]:
     yield from (a | b for a, b in combinations(singles, 2) if a.keys() != b.keys())
 
 
-@pytest.fixture
-def log(operator: Client) -> Callable[[dict[str, str]], list[int]]:
-    """What the list shows for a query, without the drawing of its page."""
-    page = operator.get(LIST).wsgi_request
-
-    def found(query: dict[str, str]) -> list[int]:
-        request = RequestFactory().get(LIST, query)
-        request.user, request.resolver_match = page.user, page.resolver_match
-        shown: list[int] = []
-
-        def read(request: Any) -> HttpResponse:
-            rows = admin.site.get_model_admin(Message).get_changelist_instance(request).result_list
-            shown.extend(row.pk for row in rows)
-            return HttpResponse()
-
-        Middleware(read)(request)
-        return shown
-
-    return found
-
-
 def plainly(query: dict[str, str]) -> list[int]:
     """What the list must show, from a plain query."""
     rows = Message.objects.order_by("-id")
@@ -99,9 +74,7 @@ def plainly(query: dict[str, str]) -> list[int]:
     return list(rows.values_list("pk", flat=True)[:50])
 
 
-def test_no_filter_reads_more_among_more_messages(
-    log: Callable[[dict[str, str]], list[int]], asked: dict[str, str]
-) -> None:
+def test_no_filter_reads_more_among_more_messages(listed: Listed, asked: dict[str, str]) -> None:
     busy = Provider.objects.get(pk=asked["busy"])
     read: dict[str, list[int]] = {}
     for count in (500, 3000):
@@ -110,7 +83,7 @@ def test_no_filter_reads_more_among_more_messages(
         settle()
         for query in filters(asked):
             with reading() as it:
-                shown = log(query)
+                shown = listed(Message, query)
             assert shown == plainly(query), query
             read.setdefault(str(query), []).append(it.amount)
     grown = {query: (few, many) for query, (few, many) in read.items() if many > 2 * few + 200}

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from campaigns import export, lookup
 from campaigns.models import Message, Status
-from lib import phone
+from lib import listing, phone
 from providers.models import Provider
 from tests.admin.conftest import failed, unknown
 from tests.factories import MessageFactory, make_provider
@@ -101,6 +101,24 @@ def test_the_search_goes_through_indexes(wanted: Message, term: str) -> None:
     assert "Seq Scan" not in how
     if phone.typed(term):
         assert "message_to" in how
+
+
+def test_a_beginning_of_many_messages_is_looked_for_among_the_newest(
+    operator: Client, bsp: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that match may be old, and others many. The list says so; the export has all of them."""
+    monkeypatch.setattr(listing, "FEW", 4)
+    old = [MessageFactory(provider=bsp, msg_id=f"47{n}").pk for n in range(5)]
+    MessageFactory.create_batch(3, provider=bsp)
+    for query in ({"q": "47"}, {"q": "47", "provider": str(bsp.pk)}):
+        shown = operator.get(LIST, query)
+        assert [row.pk for row in shown.context["cl"].result_list] == old[-1:]
+        assert "Type more of it to see the others" in shown.content.decode()
+        exported = b"".join(operator.get(f"{LIST}export/", query).streaming_content).decode()  # type: ignore[attr-defined]
+        assert all(f"47{n}" in exported for n in range(5))
+    shown = operator.get(LIST, {"q": "471"})
+    assert [row.pk for row in shown.context["cl"].result_list] == [old[1]]
+    assert "Type more of it" not in shown.content.decode()
 
 
 def test_the_list_never_counts_and_asks_little(operator: Client, wanted: Message) -> None:

@@ -1,7 +1,7 @@
 """The page of one message: its whole story, what can be copied, and sending it again."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -206,3 +206,18 @@ def test_the_page_asks_a_handful_of_queries(
 def test_a_message_that_is_not_there(operator: Client, db: None) -> None:
     response = operator.get(f"{LIST}4711/change/", follow=True)
     assert "doesn’t exist. Perhaps it was deleted?" in response.content.decode()
+
+
+def test_it_leads_to_all_messages_of_its_campaign_and_template(
+    operator: Client, bsp: Provider, signed_in: Callable[[Iterable[str]], Client]
+) -> None:
+    message = MessageFactory(provider=bsp, campaign="1731583253", template="order_ready")
+    for query in ("campaign=1731583253", "template=order_ready"):
+        address = f"/admin/stats/messages/?figure=accepted&range=all&{query}"
+        assert f'href="{address.replace("&", "&amp;")}"' in shown(operator, message)
+        assert operator.get(address).status_code == 200
+    of_a_test = MessageFactory(provider=bsp, untracked=True, campaign="1731583253", template="order_ready")
+    without_stats = signed_in(["view_message"])
+    for page in (shown(operator, of_a_test), shown(without_stats, message)):
+        assert "order_ready" in page
+        assert "all its messages" not in page

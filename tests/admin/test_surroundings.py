@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.contrib.staticfiles import finders
 from django.test import Client
 
 from callbacks.models import Webhook
@@ -40,6 +41,9 @@ def test_the_sidebar_leads_everywhere(operator: Client) -> None:
     for words in ("Waypost", "Operate", "Delivery", "Administration", "Parked reports", *LISTS):
         assert words in shown
     assert "/admin/campaigns/event/?forward=3" in shown
+    icon = re.search(r'rel="icon"\s+href="/static/([^"]+)"', shown)  # without one, browsers ask and log a 404
+    assert icon
+    assert finders.find(icon[1])
 
 
 def test_the_sidebar_shows_what_the_user_may_see(signed_in: Callable[[Iterable[str]], Client]) -> None:

@@ -12,9 +12,10 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audience import csv_reading, tasks, upload, writing
-from audience.csv_reading import Unreadable
+from audience import tasks, upload, writing
 from audience.models import Contact, ContactDate, KnownProperty, OptChange, PhoneChoice, Upload, UploadError
+from lib import csv_files
+from lib.csv_files import Unreadable
 from tests.audience.conftest import contact, counts, csv_file, taken_over
 
 pytestmark = pytest.mark.django_db
@@ -201,8 +202,8 @@ def test_bad_rows_are_named_and_cost_no_other(row: str, reason: str | None) -> N
         (b'identity,phone\na,1\n"b,2\nc,3\n', "From line 3 on the file cannot be read"),
         (("," * 400).encode(), "The file is empty"),
         (b"  \n ; \n", "The file is empty"),
-        (b"identity,phone\n", "nobody in it"),
-        (b"identity,phone\n\n , \n", "nobody in it"),
+        (b"identity,phone\n", "one row only"),
+        (b"identity,phone\n\n , \n", "one row only"),
         (b"x" * 200_000, "longer than 131,072"),
         ((",".join(map(str, range(301)))).encode(), "names 301 columns"),
     ],
@@ -421,8 +422,8 @@ def test_reading_a_long_file_needs_no_more_memory(tmp_path: Path) -> None:
             file.writelines(f"user-{n},+9198{n:08d}\n" for n in range(count))
         tracemalloc.start()
         with path.open("rb") as content:
-            facts = csv_reading.inspect(content)
-            rows = csv_reading.rows(content, facts.encoding, facts.delimiter)
+            facts = csv_files.inspect(content)
+            rows = csv_files.rows(content, facts.encoding, facts.delimiter)
             assert sum(len(chunk) for chunk in upload._chunks(rows)) == facts.rows == count
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()

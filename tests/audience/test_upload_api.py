@@ -238,8 +238,18 @@ def test_strangers_are_turned_away(upload: Upload, wrong: dict[str, str]) -> Non
     assert not Contact.objects.exists()
 
 
-def test_only_posts(upload: Upload) -> None:
-    assert call("GET", "/1/upload").status == 405
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS"])
+def test_only_posts(upload: Upload, method: str) -> None:
+    answer = call(method, "/1/upload", json.dumps({"d": [SEED]}).encode(), {"Accept": "text/none"})
+    assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+    assert answer.json == {
+        "status": "fail",
+        "error": f"Method {method} is not allowed: post the records",
+        "code": 405,
+        "processed": 0,
+        "unprocessed": [],
+    }
+    assert not Contact.objects.exists()
 
 
 def test_a_dry_run_only_checks(upload: Upload) -> None:

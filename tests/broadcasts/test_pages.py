@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from broadcasts import lists, running, steering
+from broadcasts import lists, progress, running, steering
 from broadcasts.models import Broadcast, Listed, Recipient, Segment
 from campaigns.models import Message
 from providers.models import Provider
@@ -32,7 +33,9 @@ def page(client: Client, url: str) -> str:
 
 
 def post(client: Client, url: str, **data: Any) -> str:
-    answer = client.post(url, data, follow=True)
+    """As browsers do it: line breaks in values are CR and LF."""
+    sent = {name: re.sub("\r?\n", "\r\n", v) if isinstance(v, str) else v for name, v in data.items()}
+    answer = client.post(url, sent, follow=True)
     assert answer.status_code == 200, url
     return re.sub(r"\s+", " ", answer.content.decode())
 
@@ -126,6 +129,8 @@ def test_a_campaign_is_written_and_launched(operator: Client, provider: Provider
     assert "Before it can be launched" not in shown
     assert "The segment Pune: City is Pune" in shown
     assert "100 messages per 5 minutes" in shown
+    assert "Body 2</dt><dd>tea" in shown
+    assert progress._slot("card.0.button.1") == "Card 1 button 2"  # as the form has them
 
     estimated = page(operator, f"{LIST}{broadcast.pk}/estimate/")
     assert "messages, to 2 people who are meant" in estimated
@@ -146,7 +151,7 @@ def test_a_campaign_is_written_and_launched(operator: Client, provider: Provider
 
 
 def test_variants_are_added_removed_and_must_sum_up(operator: Client, provider: Provider, two: None) -> None:
-    template = make_template(provider)
+    template = make_template(provider, pk=7001)  # no percentage
     broadcast = make_broadcast(provider, variants=[])
     url = step(broadcast, "message")
     one = {"v0-percent": 100, "v0-template": template.pk, "v0-slot-body-1": "x", "v0-slot-body-2": "y"}
@@ -274,7 +279,7 @@ def test_a_list_that_cannot_be_read_leaves_the_one_before(
     for content, words in (
         (b"PK\x03\x04", "workbook"),
         (b"", "empty"),
-        (b"identity\n", "nobody in it"),
+        (b"identity\n", "one row only"),
         (b'identity\n"bo\n', "never closed"),
         (b"a\x00b\x01\x00c", "null bytes"),
     ):
@@ -282,6 +287,9 @@ def test_a_list_that_cannot_be_read_leaves_the_one_before(
         assert words in shown
         assert "Uploaded: p.csv, 2 contacts, 2 unknown." in shown
     assert listed() == {"bo", "mira"}
+    assert "no contact of ours" in page(operator, f"{LIST}{broadcast.pk}/estimate/")
+    post(operator, step(broadcast, "who"), who="everybody", filter="")
+    assert "no contact of ours" not in page(operator, f"{LIST}{broadcast.pk}/estimate/")
 
 
 def test_a_copy_of_a_list_is_for_nobody_yet(operator: Client, provider: Provider, two: None) -> None:
@@ -315,9 +323,10 @@ def test_triggers_are_written(operator: Client, provider: Provider, two: None) -
 
     post(operator, step(broadcast, "basics"), name="x", kind="date", provider=provider.pk)
     shown = page(operator, url)
-    assert "Departure of the event Booked" in shown
+    found = re.search(r'<option value="([^"]+)"[^>]*>\s*Departure of the event Booked', shown)
+    assert found
     values = {
-        "date_name": "Booked\nDeparture",
+        "date_name": unescape(found[1]),
         "offset": 2,
         "side": "-",
         "zone": "Asia/Kolkata",
@@ -352,13 +361,18 @@ def test_its_buttons(operator: Client, provider: Provider, people: Any) -> None:
     url = f"{LIST}{broadcast.pk}"
     shown = page(operator, f"{url}/change/")
     assert "The throttle allows 2 messages in 5 minutes; more in" in shown
+    late = post(operator, step(broadcast, "review"))  # as from another tab
+    assert "It is no longer a draft" in late
+    assert "It is no longer a draft" in post(operator, step(broadcast, "basics"), name="Other")
     for button in ("Pause", "Cancel", "Copy"):
         assert f"/do/{button.lower()}/" in shown
     assert "/do/end/" not in shown
     assert "Paused by mira. Nothing is sent" in post(operator, f"{url}/do/pause/")
     assert "Its state had changed meanwhile" in post(operator, f"{url}/do/pause/")
     assert "data-open" in post(operator, f"{url}/do/resume/")
-    assert "for good" in post(operator, f"{url}/do/cancel/")
+    asked = post(operator, f"{url}/do/cancel/")
+    assert "for good" in asked
+    assert "Cancel campaign" in asked
     assert sums(broadcast)["waiting"] == 3
     assert "Cancelled by mira." in post(operator, f"{url}/do/cancel/", confirmed="yes")
     running.drain()

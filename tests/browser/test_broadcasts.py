@@ -66,7 +66,11 @@ def people(gateway: str) -> None:
         Profile(
             f"p{n:03d}",
             {"phone": f"91981230{n:04d}", "name": f"Person {n}", "opted_in": n % 6 != 0},
-            {"City": "Pune" if n % 2 else "Goa", "Loves": "tea" if n % 4 else "rain"},
+            {
+                "City": "Pune" if n % 2 else "Goa",
+                "Loves": "tea" if n % 4 else "rain",
+                "Renewal": "2030-01-05T10:00:00Z",
+            },
         )
         for n in range(PEOPLE)
     ]
@@ -109,6 +113,14 @@ def test_from_a_segment_to_the_last_message(
     page.get_by_label("Name").fill("Spring sale")
     page.get_by_label("One time: ").check()
     shoot(page, "campaign-what")
+    page.get_by_label("On a date/time: ").check()
+    page.get_by_role("button", name="Save and go on").click()
+    page.get_by_label("The date").select_option(label="Renewal of the contact")
+    page.get_by_role("button", name="Save and go on").click()
+    expect(page.get_by_label("A saved segment")).to_be_visible()
+    assert Broadcast.objects.get().date_name == "Renewal"
+    page.get_by_role("link", name="1. What").click()
+    page.get_by_label("One time: ").check()
     page.get_by_role("button", name="Save and go on").click()
     page.get_by_label("A saved segment").check()
     page.get_by_label("Segment", exact=True).select_option(label="Opted in, in Pune or Goa")

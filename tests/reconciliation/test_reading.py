@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from audience.csv_reading import Unreadable
 from campaigns.reconciliation import cells, reading
 from campaigns.reconciliation.cells import Bad
 from campaigns.reconciliation.reading import Line, Options, Reading
+from lib.csv_files import Unreadable
 from tests.reconciliation.conftest import FILES
 
 UTC = ZoneInfo("UTC")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission, User
+from django.core.files.storage import FileSystemStorage
 from django.db import transaction
 from django.test import Client, override_settings
 
@@ -31,6 +32,8 @@ def world(
     patch = pytest.MonkeyPatch()
     for module in WAKING:
         patch.setattr(f"{module}.wake", lambda *_: None)
+    # Undoing a transaction brings no file back, so none is deleted in one.
+    patch.setattr(FileSystemStorage, "delete", lambda *_: None)
     settings = override_settings(
         MEDIA_ROOT=str(files),
         ALLOW_PRIVATE_TARGETS=True,

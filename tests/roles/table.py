@@ -150,6 +150,7 @@ def _audience() -> Iterator[Page]:
     yield admin("audience_contact_change", "nameless", see=READERS)
     for model in ("contact", "optchange", "subscription"):
         yield admin(f"audience_{model}_export", see=READERS)
+        yield admin(f"audience_{model}_export_xlsx", see=READERS)
     for what in ("opt_in", "opt_out", "stop", "resume"):
         yield asked(f"audience_contact_{what}", "contact", data={"reason": "x"})
     yield from rows("audience_optchange", "change")
@@ -175,6 +176,9 @@ def _broadcasts() -> Iterator[Page]:
                     data={"name": "x", "filter": "{}"}, added={"name": "y", "filter": "{}"})  # fmt: skip
     yield admin("broadcasts_segment_count", see=NOBODY, do=OPERATORS, no=405, data={"filter": "{}"})
     yield from rows("broadcasts_recipient", "recipient", ALL)
+    for model in ("recipient", "broadcast"):
+        yield admin(f"broadcasts_{model}_export")
+        yield admin(f"broadcasts_{model}_export_xlsx")
     yield admin(f"{name}_changelist")
     yield admin(f"{name}_history", "broadcast")
     yield admin(f"{name}_change", "broadcast")

@@ -1,6 +1,7 @@
 """The demo's data: made once, the same for every run, and pointed at wherever it runs."""
 
 import asyncio
+import re
 import stat
 from datetime import UTC
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError
+from django.test import Client
 from django.utils import timezone
 
 from audience.models import Contact, ContactEvent, UploadAccount
@@ -85,6 +87,14 @@ def test_a_changed_password_stays_changed() -> None:
     made = demo.seed(SIMULATOR)
     assert made.admin_changed
     assert login.password not in run_demo.introduction(made, "http://127.0.0.1:8100", SIMULATOR)
+
+
+def test_the_pages_it_names_are_there(admin_client: Client) -> None:
+    text = run_demo.introduction(demo.seed(SIMULATOR), "http://waypost", SIMULATOR)
+    pages = re.findall(r"http://waypost(/admin/\S*)", text)
+    assert len(pages) == 6
+    for page in pages:
+        assert admin_client.get(page, follow=True).status_code == 200, page
 
 
 def test_another_port_moves_the_providers_with_it() -> None:

@@ -13,7 +13,10 @@ from providers.connectors import CONNECTORS
 ROOT = Path(settings.BASE_DIR)
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
-PACKAGES = ("config", "lib", "providers", "templates_app", "audience", "campaigns", "callbacks", "simulator")
+PACKAGES = (
+    "config", "lib", "providers", "templates_app", "audience", "campaigns", "broadcasts", "callbacks",
+    "simulator",
+)  # fmt: skip
 # How the pages call the modules that they speak of most.
 SHORT = {
     "intake": "campaigns.intake",

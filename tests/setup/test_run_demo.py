@@ -36,9 +36,9 @@ def get(url: str) -> Any:
 
 
 def reported(simulator: str, msg_id: str) -> set[str]:
-    """The statuses of a message that the fake CleverTap was told."""
+    """The statuses of a message that the fake CleverTap was told, among replies and opt-outs."""
     sink = get(f"{simulator}_control/sink")["records"]
-    statuses = [status for record in sink for status in record["payload"]["statuses"]]
+    statuses = [status for record in sink for status in record["payload"].get("statuses", ())]
     return {status["status"] for status in statuses if status["msgId"].startswith(msg_id)}
 
 

@@ -417,12 +417,17 @@ def test_what_makes_no_sense_is_said_beside_the_field(
 ) -> None:
     shown = get(analyst, path, 400)
     assert words in unescape(shown)
-    assert "so there are no figures" in shown
-    name = re.search(r"<li>(\w+):", shown)
-    assert name
-    if f'id="f-{name[1]}"' in shown:
-        assert f'aria-describedby="e-{name[1]}"' in shown
-        assert f'id="e-{name[1]}"' in shown
+    assert "There are no figures, as the page’s address" in shown
+    assert re.search(r"<li>[A-Z][\w ]+: [A-Z]", shown)
+    for name in re.findall(r'aria-describedby="e-(\w+)"', shown):
+        assert f'id="f-{name}"' in shown
+        assert f'id="e-{name}"' in shown
+    assert 'class="st-field st-wrong"' in shown or "aria-describedby" not in shown
+    # The ways out: the tabs, and the page without filters; that of one thing leads to their list.
+    assert 'aria-current="page"' in shown or path.startswith("messages/")
+    anew = re.search(r'href="([^"]+)">Begin anew', shown)
+    assert anew
+    assert analyst.get(anew[1]).status_code == 200
 
 
 @pytest.mark.parametrize("path", PAGES)

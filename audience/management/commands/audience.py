@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from audience import accounts, csv_reading, upload
 from audience.finding import search
 from audience.models import Contact, Upload, UploadAccount
+from lib.csv_files import ENCODINGS, Unreadable
 from lib.shown import WHOLE
 
 LISTED = 50
@@ -29,9 +30,7 @@ class Command(BaseCommand):
             help=f"What a column is, where its name does not say: {', '.join(TARGETS)}; attribute:NAME else.",
         )  # fmt: skip
         take.add_argument("--country", default="", metavar="CODE", help="Of numbers without a country code.")
-        take.add_argument(
-            "--encoding", default="", choices=csv_reading.ENCODINGS, help="Else it is found out."
-        )
+        take.add_argument("--encoding", default="", choices=ENCODINGS, help="Else it is found out.")
         show = actions.add_parser("list", help="Contacts, the newest first.")
         show.add_argument("search", nargs="?", default="", help="The beginning of identity, phone or e-mail.")
         show.add_argument("--limit", type=int, default=LISTED)
@@ -61,7 +60,7 @@ class Command(BaseCommand):
             draft.country = options["country"]
             draft.mapping = msgspec.to_builtins(_mapped(draft, options["map"]))
             upload.start(draft)
-        except (csv_reading.Unreadable, OSError) as error:
+        except (Unreadable, OSError) as error:
             raise CommandError(str(error)) from error
         upload.work(draft)
         draft.refresh_from_db()

@@ -11,12 +11,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from audience.csv_reading import Unreadable
 from campaigns.reconciliation import columns, matching, reading, storage, tables
 from campaigns.reconciliation.comparing import Theirs
 from campaigns.reconciliation.facts import Basis
 from campaigns.reconciliation.matching import Asked, Result, Source
 from campaigns.reconciliation.reading import Facts, Options, Reading
+from lib.csv_files import Unreadable
 from providers.models import Provider
 
 

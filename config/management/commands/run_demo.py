@@ -135,8 +135,8 @@ Waypost runs, with a simulator in place of CleverTap and the BSPs.
 Campaigns run already: two that CleverTap posts, a message every other second, and two of our own.
 
   Campaign:   {base}/admin/broadcasts/broadcast/{made.campaign}/change/
-  Its stats:  {base}/admin/stats/campaign/?campaign=wp-{made.campaign}
-  All stats:  {base}/admin/stats/
+  Its stats:  {base}/admin/stats/campaigns/one/?campaign=wp-{made.campaign}&range=24h
+  All stats:  {base}/admin/stats/overview/?range=24h
   Contacts:   {base}/admin/audience/contact/
 
 CleverTap would post its messages to one of these, with Basic authentication:

@@ -1,0 +1,68 @@
+"""What is read of the counts: by the days and campaigns looked at, whatever happened in them."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from campaigns import rollups
+from campaigns.counts import Key
+from campaigns.models import StatCount
+from campaigns.stat_models import Span
+from campaigns.stats import counted, pages, queries, series
+from campaigns.stats.filters import RANGES
+from providers.models import Provider
+from tests.factories import make_provider
+from tests.reading import reading, settle
+from tests.stats.conftest import NOW, asked
+
+Metric = StatCount.Metric
+DAYS = 35
+ZONES = ("UTC", "Asia/Kolkata", "Asia/Kathmandu", "America/New_York")
+
+
+def happen(provider: Provider) -> None:
+    """Something in every quarter of an hour, in turn of one of three campaigns."""
+    sums: Counter[Key] = Counter()
+    for quarter in range(DAYS * 96):
+        at = NOW - timedelta(minutes=15 * quarter + 1)
+        for metric, code in ((Metric.DELIVERED, 0), (Metric.UNDELIVERED, 1002)):
+            sums[Key(provider.pk, at, f"c{quarter % 3}", "", "t", metric.value, code)] += 1
+    rollups.fold(sums)
+    settle()
+
+
+@pytest.fixture
+def busy(db: None) -> Provider:
+    provider = make_provider()
+    happen(provider)
+    return provider
+
+
+def overview(name: str, zone: str) -> None:
+    filters = asked(range=name, tz=zone)
+    queries.compared(filters, queries.FAILED, queries.TIMES)
+    series.trend(filters)
+    for dimension in ("provider", "campaign", "template"):
+        queries.groups(filters, dimension, limit=pages.TOP)  # type: ignore[arg-type]
+
+
+def test_days_of_any_zone_are_of_few_points(busy: Provider) -> None:
+    with reading() as by_quarters:
+        counted.figures(asked(range="30d"), spans=(Span.MINUTE, Span.QUARTER))
+    for zone in ZONES:
+        filters = asked(range="30d", tz=zone)
+        with reading() as read:
+            found = series.trend(filters, "day")
+        assert read.amount < by_quarters.amount / 2, zone
+        assert sum(point.figures.delivered for point in found) == queries.totals(filters).delivered > 2_800
+
+
+def test_the_overview_reads_little_in_any_zone(busy: Provider) -> None:
+    most = 4_000 if connection.vendor == "postgresql" else 900
+    for name in RANGES:
+        for zone in ZONES:
+            with reading() as read:
+                overview(name, zone)
+            assert 0 < read.amount < most, (name, zone)
