@@ -8,13 +8,12 @@ from django.db import connection
 
 from campaigns import rollups
 from campaigns.counts import Key
-from campaigns.models import StatCount
-from campaigns.stat_models import Span
+from campaigns.stat_models import Span, StatCount, StatDetail, StatPoint, StatScope
 from campaigns.stats import counted, pages, queries, series
 from campaigns.stats.filters import RANGES
 from providers.models import Provider
 from tests.factories import make_provider
-from tests.reading import reading, settle
+from tests.reading import reading
 from tests.stats.conftest import NOW, asked
 
 Metric = StatCount.Metric
@@ -30,7 +29,9 @@ def happen(provider: Provider) -> None:
         for metric, code in ((Metric.DELIVERED, 0), (Metric.UNDELIVERED, 1002)):
             sums[Key(provider.pk, at, f"c{quarter % 3}", "", "t", metric.value, code)] += 1
     rollups.fold(sums)
-    settle()
+    with connection.cursor() as cursor:
+        for model in (StatScope, StatPoint, StatDetail):
+            cursor.execute(f"ANALYZE {model._meta.db_table}")
 
 
 @pytest.fixture
