@@ -5,6 +5,8 @@ from typing import Any
 
 import hypothesis
 import pytest
+from django.db import connections, transaction
+from django.test import TransactionTestCase
 
 from providers import auth
 from providers.models import Provider
@@ -16,11 +18,31 @@ from tests.factories import make_provider
 # A slow machine is no failure, and the database fixture may serve all examples of a test.
 hypothesis.settings.register_profile(
     "waypost",
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("waypost")
+
+
+# What migrations made and no test changes.
+KEPT = {"django_migrations", "django_content_type", "auth_permission"}
+
+
+def _empty(case: TransactionTestCase) -> None:
+    """Deletes the rows there are. Django would truncate every table and make every permission anew, which
+    takes longer than most tests."""
+    for alias in case._databases_names(include_mirrors=False):
+        connection = connections[alias]
+        with (
+            transaction.atomic(alias),
+            connection.cursor() as cursor,
+        ):  # foreign keys are looked at in the end
+            for table in set(connection.introspection.django_table_names(only_existing=True)) - KEPT:
+                cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
+
+
+TransactionTestCase._fixture_teardown = _empty  # type: ignore[method-assign]
 
 
 @pytest.fixture(autouse=True)

@@ -75,6 +75,12 @@ class Row:
     def differing(self) -> list[Cell]:
         return [cell for cell in self.cells if cell.difference]
 
+    @property
+    def own(self) -> bool:
+        """Whether it is a campaign of Waypost's own and nothing else: the report lacks it rightly."""
+        causes = {each.cause.name for cell in self.cells for each in cell.explained}
+        return self.missing and causes == {"own"} and not any(cell.unexplained for cell in self.cells)
+
 
 def compare(
     theirs: Sequence[Theirs],

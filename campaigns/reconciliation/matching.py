@@ -53,6 +53,7 @@ class Left:
     conversations: int
     nameless: int
     tests: int | None
+    own: int = 0
 
     def and_(self, other: "Left") -> "Left":
         tests = None if self.tests is None or other.tests is None else self.tests + other.tests
@@ -111,6 +112,8 @@ def match(theirs: Sequence[Theirs], sources: Mapping[int, Source], asked: Asked)
         left = left.and_(_left(min(days), max(days), zone, asked, quick))
     unseen = volume if volume > MOST_LOOKED_AT and not asked.causes else 0
     rows = rows if unseen else _with_causes(rows, sources)
+    left = replace(left, own=sum(row.ours.accepted for row in rows if row.own))
+    rows = [row for row in rows if not row.own]
     rows.sort(key=lambda row: (-row.day.toordinal(), row.campaign, row.provider_id or 0))
     return Result(rows, comparing.verdict(rows, not unseen), left, hints, unseen)
 

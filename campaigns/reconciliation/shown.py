@@ -95,5 +95,6 @@ def left(filters: Filters) -> dict[str, str]:
     return {
         "conversations": links.behind(replace(filters, traffic="conversations", campaign=""), "accepted"),
         "nameless": links.behind(replace(filters, campaign=NONE), "accepted"),
+        "own": list_url("broadcasts_broadcast"),
         "tests": list_url("campaigns_message", test="yes"),
     }

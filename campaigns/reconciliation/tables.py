@@ -81,7 +81,7 @@ def as_dict(result: Result, providers: Mapping[int, str], titles: Mapping[str, s
         ],
         "not_compared": {
             "conversations": result.left.conversations, "no_campaign": result.left.nameless,
-            "tests": result.left.tests,
+            "tests": result.left.tests, "own": result.left.own,
         },
         "hints": result.hints,
     }  # fmt: skip

@@ -61,7 +61,7 @@ def test_days_of_any_zone_are_of_few_points(busy: Provider) -> None:
 
 
 def test_the_overview_reads_little_in_any_zone(busy: Provider) -> None:
-    most = 4_000 if connection.vendor == "postgresql" else 900
+    most = 6_000 if connection.vendor == "postgresql" else 900
     for name in RANGES:
         for zone in ZONES:
             with reading() as read:
