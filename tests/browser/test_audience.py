@@ -51,7 +51,7 @@ def test_a_file_is_mapped_watched_and_its_errors_read(
     page.get_by_role("button", name="Preview").click()
 
     expect(page.locator("#upload-rows")).to_have_text(f"{ROWS:,}")
-    expect(page.get_by_text("Windows-1252, separated by semicolons")).to_be_visible()
+    expect(page.get_by_text("Windows-1252 (Western European), separated by semicolons")).to_be_visible()
     expect(page.locator("#preview tbody tr")).to_have_count(10)
     expect(page.locator("#preview")).to_contain_text("José 0")
     expect(page.locator("#preview")).to_contain_text("Phone “12345” is no phone number")
