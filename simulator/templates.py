@@ -44,6 +44,9 @@ class Catalogue:
     def set(self, account: str, templates: list[Template]) -> None:
         self._own[account] = templates
 
+    def clear(self) -> None:
+        self._own.clear()
+
     def of(self, account: str) -> list[Template]:
         if account in self._own:
             return self._own[account]

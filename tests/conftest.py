@@ -74,6 +74,7 @@ def _simulator() -> Iterator[Simulator]:
 def simulator(_simulator: Simulator) -> Iterator[Simulator]:
     """The one simulator of the run, with nothing left in it from another test."""
     _simulator.accounts.clear()
+    _simulator.catalogue.clear()
     _simulator.reset()
     yield _simulator
     _simulator.reset()
