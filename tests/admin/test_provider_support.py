@@ -5,6 +5,7 @@ from html import unescape
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.test import Client
 
 from providers.connectors import CONNECTORS, get
@@ -17,12 +18,11 @@ ADD = "/admin/providers/provider/add/"
 @pytest.fixture(scope="module")
 def form(django_db_setup: None, django_db_blocker: object) -> str:
     """The form is the same for every test here, and large."""
-    with django_db_blocker.unblock():  # type: ignore[attr-defined]
-        user = User.objects.create_superuser("support")
+    with django_db_blocker.unblock(), transaction.atomic():  # type: ignore[attr-defined]
         client = Client()
-        client.force_login(user)
+        client.force_login(User.objects.create_superuser("support"))
         content = client.get(ADD).content.decode()
-        user.delete()
+        transaction.set_rollback(True)
     return unescape(content)
 
 

@@ -1,6 +1,5 @@
 """What a person does first: start the demo, paste its command, watch, and press Ctrl-C."""
 
-import contextlib
 import json
 import re
 import shutil
@@ -43,8 +42,8 @@ def reported(simulator: str, msg_id: str) -> set[str]:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
-def test_the_first_message_and_ctrl_c(tmp_path: Path) -> None:
-    port = free_port(width=2)
+def test_the_first_message_and_ctrl_c_and_again(tmp_path: Path) -> None:
+    port = free_port(width=4)
     with fresh_environment(tmp_path / "data") as env:
         with running(["manage.py", "run_demo", "--port", str(port)], env) as demo:
             text = introduction(demo)
@@ -79,9 +78,12 @@ def test_the_first_message_and_ctrl_c(tmp_path: Path) -> None:
             text_again = introduction(again)
             assert pasted(text_again) == pasted(text)
             assert re.findall(r"password (\S+)", text_again) == re.findall(r"password (\S+)", text)
-            kept = get_admin(text_again)
+            assert get_admin(text_again).status == 200
+            with running(["manage.py", "run_demo", "--port", str(port + 2)], env) as beside:
+                assert beside.process.wait(20) == 1
+                assert "running on" in beside.output, "no two on the same data"
+            assert get(f"http://127.0.0.1:{port}/livez") == {"status": "alive"}
             assert again.stop() == 0
-    assert kept.status == 200
 
 
 def get_admin(text: str) -> Any:
@@ -98,14 +100,3 @@ def test_a_port_that_is_taken_is_said_plainly(tmp_path: Path) -> None:
                 assert demo.process.wait(20) == 1
                 assert f"Port {taken} is taken" in demo.output
                 assert "Traceback" not in demo.output
-
-
-def test_no_two_demos_on_the_same_data(tmp_path: Path) -> None:
-    port = free_port(width=4)
-    with fresh_environment(tmp_path / "data") as env, contextlib.ExitStack() as stack:
-        first = stack.enter_context(running(["manage.py", "run_demo", "--port", str(port)], env))
-        introduction(first)
-        second = stack.enter_context(running(["manage.py", "run_demo", "--port", str(port + 2)], env))
-        assert second.process.wait(20) == 1
-        assert "running on" in second.output
-        assert get(f"http://127.0.0.1:{port}/livez") == {"status": "alive"}

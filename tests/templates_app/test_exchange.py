@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from time import monotonic
 from typing import Any
 
 import openpyxl
@@ -372,20 +371,14 @@ def test_of_five_thousand_rows_one_bad_one_stops_all(operator: Client, ready: Te
     assert "<strong>Row 4002</strong> · provider: There is no provider “?”." in shown
 
 
-@pytest.mark.parametrize(("write", "name"), [(as_csv, "t.csv"), (as_xlsx, "t.xlsx")])
-def test_five_thousand_rows(
-    operator: Client, ready: Template, write: Callable[..., bytes], name: str
-) -> None:
+def test_five_thousand_rows(operator: Client, ready: Template) -> None:
     rows = [entry(name=f"t_{number}", components=URL) for number in range(4_999)]
-    content = write(*rows, entry(name="order_ready"))
-    started = monotonic()
-    previewed = upload(operator, name, content)
+    content = as_csv(*rows, entry(name="order_ready"))
+    previewed = upload(operator, "t.csv", content)
     assert "and 4,800 more" in text(previewed)
     assert "4,999 new, 1 changed" in text(apply(operator, previewed))
-    print(f"{name}, 5,000 rows previewed and applied in {monotonic() - started:.1f} s")
     assert Template.objects.count() == TemplateChange.objects.count() == 5_000
-    again = write(*rows, entry(name="order_ready"))
-    assert "0 new, 0 changed, 5,000 unchanged" in text(upload(operator, name, again))
+    assert "0 new, 0 changed, 5,000 unchanged" in text(upload(operator, "t.csv", content))
 
 
 def test_more_rows_than_one_import_takes(
