@@ -99,10 +99,9 @@ def heed(provider: Provider, replies: Sequence[tuple[int, Reply]], now: datetime
     if words is None:
         return 0
     wishes = [found for pk, reply in replies if (found := _wish(pk, reply, words, now))]
-    if wishes:
-        _record(provider, wishes, now)
-    if wishes and words.tells:
-        _tell(provider, wishes, now)
+    heeded = _record(provider, wishes, now) if wishes else []
+    if heeded and words.tells:
+        _tell(provider, heeded, now)
     return len(wishes)
 
 
@@ -116,9 +115,9 @@ def _wish(pk: int, reply: Reply, words: Words, now: datetime) -> _Wish | None:
     return _Wish(number, stops, why, proof.replace("\0", "")[:1000], pk, min(at, now))
 
 
-def _record(provider: Provider, wishes: Sequence[_Wish], now: datetime) -> None:
-    """Keeps the proof of every wish, and applies the last one of each number, unless a later one has
-    been applied already: replies may arrive in any order."""
+def _record(provider: Provider, wishes: Sequence[_Wish], now: datetime) -> list[_Wish]:
+    """Keeps the proof of every wish, and applies the last one of each number. Returns those that counted:
+    replies may arrive in any order, and one that a later one was applied before changes nothing."""
     spellings = {wish.phone: phone.spellings(wish.phone) for wish in wishes}
     contacts: dict[str, list[Contact]] = {first: [] for first, *_ in spellings.values()}
     choosing()
@@ -126,21 +125,21 @@ def _record(provider: Provider, wishes: Sequence[_Wish], now: datetime) -> None:
     named = Contact.objects.filter(phone__in={each for all_ in spellings.values() for each in all_})
     for contact in named.select_for_update().order_by("pk"):
         contacts[phone.spellings(contact.phone)[0]].append(contact)
-    changes = []
+    changes, heeded = [], []
     for wish in sorted(wishes, key=lambda wish: (wish.at, wish.reply_id)):
         number = spellings[wish.phone][0]
-        choice = known.get(number)
-        if choice is None:
-            known[number] = PhoneChoice(phone=number, stopped=wish.stops, at=wish.at)
-        elif choice.at <= wish.at:
+        choice = known.setdefault(number, PhoneChoice(phone=number, stopped=wish.stops, at=wish.at))
+        if choice.at <= wish.at:
             choice.stopped, choice.at = wish.stops, wish.at
+            heeded.append(wish)
         whose: list[int | None] = [contact.pk for contact in contacts[number]]
         changes += [_change(provider, wish, contact_id) for contact_id in whose or [None]]
     OptChange.objects.bulk_create(changes)
     PhoneChoice.objects.bulk_update([choice for choice in known.values() if choice.pk], ["stopped", "at"])
     PhoneChoice.objects.bulk_create([choice for choice in known.values() if not choice.pk])
-    for number, mine in contacts.items():
-        _apply(mine, known[number].stopped, now)
+    for number in {spellings[wish.phone][0] for wish in heeded}:
+        _apply(contacts[number], known[number].stopped, now)
+    return heeded
 
 
 def _change(provider: Provider, wish: _Wish, contact_id: int | None) -> OptChange:
@@ -165,6 +164,7 @@ def _apply(contacts: Sequence[Contact], stopped: bool, now: datetime) -> None:
 
 
 def _tell(provider: Provider, wishes: Sequence[_Wish], now: datetime) -> None:
+    """Queues what CleverTap is to be told, in the order in which it was written."""
     Status = Subscription.Status
     rows = [
         (
@@ -177,7 +177,7 @@ def _tell(provider: Provider, wishes: Sequence[_Wish], now: datetime) -> None:
             0,
             "",
         )
-        for wish in sorted(wishes, key=lambda wish: (wish.at, wish.reply_id))
+        for wish in wishes
     ]
     columns = (
         "provider_id", "phone", "status", "state", "created_at", "next_attempt_at", "attempts", "error",

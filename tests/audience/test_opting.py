@@ -116,6 +116,15 @@ def test_replies_in_the_wrong_order(shop: Provider) -> None:
     assert OptChange.objects.filter(contact__identity="ann", why="keyword").count() == 2
 
 
+def test_a_late_reply_undoes_nothing_that_an_operator_set(shop: Provider) -> None:
+    write(shop, "START", at=NOW + timedelta(hours=1))
+    ingest.drain()
+    opting.by_operator(contact("ann"), OptChange.To.STOP, "mira", "asked by phone", timezone.now())
+    write(shop, "STOP", at=NOW)
+    ingest.drain()
+    assert states()["ann"] == (True, True)
+
+
 def test_a_repeated_webhook_is_one_wish(shop: Provider) -> None:
     for _ in range(3):
         write(shop, "STOP")
@@ -258,6 +267,17 @@ def test_only_the_last_word_of_a_number_is_told(telling: Provider, simulator: Si
     Subscription.objects.update(next_attempt_at=timezone.now())
     assert subscribing.drain() == 2
     assert told(simulator) == [("+15550100777", "Resubscribe"), ("+15550100888", "Unsubscribe")]
+
+
+def test_a_late_reply_is_not_told(telling: Provider, simulator: Simulator) -> None:
+    """Else CleverTap would go on writing to somebody whose last word was "stop"."""
+    write(telling, "STOP", at=NOW + timedelta(hours=1))
+    ingest.drain()
+    write(telling, "START", at=NOW)
+    ingest.drain()
+    subscribing.drain()
+    assert told(simulator) == [("+15550100777", "Unsubscribe")]
+    assert OptChange.objects.filter(contact__identity="ann", why="keyword").count() == 2
 
 
 @pytest.mark.parametrize("mode", ["down", "close"])
