@@ -2,10 +2,11 @@
 
 import re
 
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumber, is_valid_number
 
 _PUNCTUATION = re.compile(r"[\s()\-.]")
 _DIGITS = re.compile(r"\+?[0-9]{7,15}")
+_DECIMAL = re.compile(r"\+?[0-9]{7,15}\.0")  # as programs write a column of numbers with gaps
 _LONG = re.compile(r"(?<!\d)\d{7,15}(?!\d)")
 _SPACED = re.compile(r"\+\d[\d ().-]{5,20}\d")
 _ID = re.compile(r"wamid\.[\w+/=-]+")  # WhatsApp's ids are base64 of bytes among which the number is
@@ -15,20 +16,36 @@ _TYPED = re.compile(r"\+?[0-9][0-9\s()\-.]*")
 def digits(raw: str, default_country: str = "") -> str:
     """The number's digits; an empty string when it cannot be a phone number.
 
-    With a `default_country` ("91"), a number of up to ten digits without "+" is national: its
-    leading zeros go and the country code is put before it.
+    With a `default_country` ("91"), a national number without "+" loses its leading zeros and gets
+    the country code before it.
     """
-    cleaned = _PUNCTUATION.sub("", raw)
+    raw = raw.strip()
+    cleaned = _PUNCTUATION.sub("", raw.removesuffix(".0") if _DECIMAL.fullmatch(raw) else raw)
     if cleaned.startswith("00"):
         cleaned = "+" + cleaned[2:]
     if not _DIGITS.fullmatch(cleaned):
         return ""
     if cleaned.startswith("+"):
         return cleaned[1:]
-    national = cleaned.lstrip("0")
-    if default_country and len(national) <= 10:
-        return default_country + national
+    if default_country and _is_national(cleaned, default_country):
+        return default_country + cleaned.lstrip("0")
     return cleaned
+
+
+def _is_national(number: str, country: str) -> bool:
+    """Whether the country's code is missing. Singapore's numbers have ten digits with it, Brazil's mobiles
+    eleven without it; where the country's numbers do not tell, up to ten digits are taken for national."""
+    national = number.lstrip("0")
+    is_short = len(national) <= 10
+    has_code = number.startswith(country) and _exists(country, number[len(country) :])
+    if is_short and not has_code:
+        return True
+    lacks_code = _exists(country, national)
+    return is_short if lacks_code == has_code else lacks_code
+
+
+def _exists(country: str, national: str) -> bool:
+    return is_valid_number(PhoneNumber(country_code=int(country), national_number=int(national or 0)))
 
 
 def split(number: str) -> tuple[str, str] | None:

@@ -231,6 +231,32 @@ def test_a_country_code_for_numbers_without_one() -> None:
     assert [contact(who).phone for who in "abc"] == ["919812300001", "919812300002", "14155551234"]
 
 
+@pytest.mark.parametrize(
+    ("country", "raw", "phone"),
+    [
+        ("55", "11987654321", "5511987654321"),  # eleven digits are no number of the United States
+        ("55", "5511987654321", "5511987654321"),
+        ("86", "13812345678", "8613812345678"),
+        ("49", "017612345678", "4917612345678"),
+        ("62", "0812-3456-7890", "6281234567890"),
+        ("65", "91234567", "6591234567"),
+        ("65", "6591234567", "6591234567"),  # ten digits with the code
+        ("91", "9198765432", "919198765432"),  # a national number that begins like the code
+        ("91", "919812300001", "919812300001"),
+        ("91", "447700900123", "447700900123"),
+        ("1", "5550100777", "15550100777"),
+    ],
+)
+def test_national_numbers_of_any_length(country: str, raw: str, phone: str) -> None:
+    taken_over(f"identity,phone\na,{raw}\n", country=country)
+    assert contact("a").phone == phone
+
+
+def test_a_number_that_was_written_as_a_decimal() -> None:
+    taken_over("identity,phone\na,919812300001.0\nb,+14155551234.0\nc,+33 6.12.34.56.70\n")
+    assert [contact(who).phone for who in "abc"] == ["919812300001", "14155551234", "33612345670"]
+
+
 def test_our_own_export_can_come_back() -> None:
     taken_over("identity,phone,note\na,'+14155551234,'=1+1\n")
     assert (contact("a").phone, contact("a").attributes) == ("14155551234", {"note": "=1+1"})
