@@ -27,7 +27,8 @@ Op = Literal[
 What = Literal["sent", "received", "read", "clicked", "replied"]
 State = Literal["reachable", "opted_in", "not_opted_in", "dnd", "not_dnd"]
 
-MANY = ("is", "is_not", "contains", "begins")
+PARTS = ("contains", "begins")
+MANY = ("is", "is_not", *PARTS)
 NUMBERS = ("more_than", "less_than", "at_least", "at_most")
 DATES = ("before", "from")
 DAYS = ("last_days", "next_days")
@@ -36,6 +37,7 @@ FIELD_OPS = (*MANY, "known", "unknown")
 MOST_GROUPS = 20
 MOST_CONDITIONS = 50
 MOST_VALUES = 1000
+MOST_PARTS = 200  # values of "contains" and "begins": each is a comparison, which SQLite nests
 MOST_DAYS = 3650
 MOST_TIMES = 1000
 LONGEST = 512
@@ -206,7 +208,7 @@ def _of_test(test: Test) -> Iterator[str]:
         return
     if not [value for value in test.values if value.strip()]:
         yield f"{test.name or 'The property'}: there is no value to compare with."
-    elif len(test.values) > (MOST_VALUES if test.op in MANY else 1):
+    elif len(test.values) > (MOST_PARTS if test.op in PARTS else MOST_VALUES if test.op in MANY else 1):
         yield f"{test.name}: there are too many values."
     elif test.op in NUMBERS and number(test.values[0]) is None:
         yield f"{test.name}: “{test.values[0]}” is no number."
@@ -234,7 +236,9 @@ def number(text: str) -> float | None:
 
 def day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text.strip()) if re.fullmatch(r"\d{4}-\d\d-\d\d", text.strip()) else None
+        return (
+            date.fromisoformat(text.strip()) if re.fullmatch(r"[1-9]\d{3}-\d\d-\d\d", text.strip()) else None
+        )
     except ValueError:
         return None
 

@@ -11,7 +11,9 @@ from operator import and_, or_
 from typing import Any, NamedTuple
 
 from django.db import connection, models
-from django.db.models import Count, Exists, F, Func, Model, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, Func, Model, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Lower
+from django.db.models.lookups import In
 from django.utils import timezone
 
 from audience.models import Contact, ContactEvent
@@ -67,14 +69,14 @@ def _field(each: Field) -> Q:
         return ~Q(**{each.name: ""}) if each.op == "known" else Q(**{each.name: ""})
     values = list(each.values)
     if each.name == "phone":
-        values = [phone.digits(value) or value for value in values]
+        values = [phone.digits(value) or phone.typed(value) or value for value in values]
     if each.op in ("contains", "begins"):
         lookup = "icontains" if each.op == "contains" else "istartswith"
         return reduce(or_, (Q(**{f"{each.name}__{lookup}": value}) for value in values))
     if each.name in ("identity", "phone"):  # exact: an index finds them
         found = Q(**{f"{each.name}__in": values})
-    else:
-        found = reduce(or_, (Q(**{f"{each.name}__iexact": value}) for value in values))
+    else:  # not one OR each: SQLite nests them, and gives up at a thousand
+        found = Q(In(Lower(each.name), [Lower(Value(value)) for value in values]))
     return found if each.op == "is" else ~found
 
 

@@ -94,7 +94,10 @@ def date(days: int) -> str:
         (attribute("from", "2000-01-01", name="Plan"), set()),
         (one(kind="field", name="name", op="is", values=["bo"]), {"silver"}),
         (one(kind="field", name="phone", op="is", values=["+91 98123 00001"]), {"gold"}),
+        (one(kind="field", name="phone", op="begins", values=["+91 98"]), {"gold", "silver"}),
+        (one(kind="field", name="phone", op="contains", values=["00 002"]), {"silver"}),
         (one(kind="field", name="email", op="unknown"), {"gold", "none"}),
+        (one(kind="field", name="email", op="is", values=["BO@Shop.example", "x"]), {"silver"}),
         (one(kind="field", name="identity", op="begins", values=["S"]), {"silver"}),
         (one(kind="field", name="gender", op="is_not", values=["f"]), {"gold", "silver"}),
         (one(kind="consent", state="reachable"), {"gold", "silver"}),
@@ -103,6 +106,19 @@ def date(days: int) -> str:
 )  # fmt: skip
 def test_attributes_fields_and_consent(three: None, value: Any, expected: set[str]) -> None:
     assert found(value) == expected
+
+
+@pytest.mark.parametrize(("op", "most"), [("is", 1000), ("is_not", 1000), ("contains", 200), ("begins", 200)])
+@pytest.mark.parametrize("kind", ["attribute", "field"])
+def test_as_many_values_as_are_allowed(three: None, kind: str, op: str, most: int) -> None:
+    values = [f"other{n}" for n in range(most - 1)] + ["bo"]
+    name = "name" if kind == "field" else "Plan"
+    expected = {"gold", "silver", "none"} if op == "is_not" else set()
+    if kind == "field":
+        expected ^= {"silver"}
+    assert found(one(kind=kind, name=name, op=op, values=values)) == expected
+    with pytest.raises(filters.Wrong, match="too many values"):
+        filters.read(one(kind=kind, name=name, op=op, values=[*values, "more"]))
 
 
 def test_groups_are_joined_as_they_say(three: None) -> None:
@@ -216,6 +232,7 @@ def test_what_became_of_messages(provider: Provider) -> None:
         (attribute("at_least", "nan"), "groups.0.conditions.0", "is no number"),
         (attribute("before", "31.3.2026"), "groups.0.conditions.0", "Write it as 2026-03-31"),
         (attribute("before", "2026-02-30"), "groups.0.conditions.0", "is no date"),
+        (attribute("before", "0206-03-31"), "groups.0.conditions.0", "is no date"),
         (attribute("last_days", "0"), "groups.0.conditions.0", "1 to 3650"),
         (attribute("is", "a\0b"), "groups.0.conditions.0", "null character"),
         (one(kind="field", name="attributes", op="is", values=["x"]), "groups.0.conditions.0", "no field"),
