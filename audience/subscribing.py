@@ -86,7 +86,9 @@ def _tell(provider_id: int, rows: Sequence[Subscription]) -> int:
         return _postpone(rows, str(error))
     words = Redactor([setting.account.get("passcode", "")]).text(_words(response))
     if 200 <= response.status < 300:
-        return _settle(rows, response)
+        payload = _payload(response)
+        # A login page or a proxy's greeting is no answer: nobody may count as told then.
+        return _postpone(rows, words) if payload is None else _settle(rows, payload)
     if response.status not in CONTENT_STATUSES:
         return _postpone(rows, words)
     if len(rows) == 1:
@@ -104,8 +106,17 @@ def _request(setting: OptSetting, rows: Sequence[Subscription]) -> HttpRequest:
     return HttpRequest("POST", setting.subscribe_url, headers, msgspec.json.encode(body))
 
 
-def _settle(rows: Sequence[Subscription], response: HttpResponse) -> int:
-    refused = _refused(response)
+def _payload(response: HttpResponse) -> dict[str, Any] | None:
+    """The answer's JSON object, if it is one."""
+    try:
+        payload = reading.decode(response.body)
+    except ValueError:
+        return None
+    return payload if isinstance(payload, dict) else None
+
+
+def _settle(rows: Sequence[Subscription], payload: dict[str, Any]) -> int:
+    refused = _refused(payload)
     if None in refused:  # it says that all failed, and names none
         return _park(rows, refused[None])
     bad: dict[str, list[int]] = defaultdict(list)
@@ -123,12 +134,8 @@ def _settle(rows: Sequence[Subscription], response: HttpResponse) -> int:
     )
 
 
-def _refused(response: HttpResponse) -> dict[Any, str]:
+def _refused(payload: dict[str, Any]) -> dict[Any, str]:
     """(number, status) of what was not processed, and why; None for all of it."""
-    try:
-        payload = reading.decode(response.body)
-    except ValueError:
-        return {}
     entries = reading.objects(payload, "unprocessed")
     found: dict[Any, str] = {}
     for entry in entries:

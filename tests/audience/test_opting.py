@@ -20,6 +20,7 @@ from providers.messages import Reply
 from providers.models import Provider
 from simulator.server import Simulator
 from tests.audience.conftest import contact, taken_over
+from tests.endpoints import Endpoint
 from tests.gateway import call_back
 
 pytestmark = pytest.mark.django_db
@@ -331,6 +332,17 @@ def test_wrong_credentials_wait_for_better_ones(telling: Provider, simulator: Si
     subscribing.drain()
     row = Subscription.objects.get()
     assert (row.state, row.error[:8]) == (Subscription.State.PENDING, "HTTP 401")
+
+
+def test_a_page_for_people_is_no_answer(telling: Provider, endpoint: Endpoint) -> None:
+    """The address of a login page, or a proxy's: nobody was told."""
+    endpoint.reply = lambda payload: (200, {}, b"<html>Log in</html>")
+    OptSetting.objects.update(subscribe_url=f"{endpoint.url}/1/subscribe")
+    write(telling, "STOP")
+    ingest.drain()
+    assert subscribing.drain() == 0
+    row = Subscription.objects.get()
+    assert (row.state, row.error) == (Subscription.State.PENDING, "HTTP 200: <html>Log in</html>")
 
 
 def test_what_a_number_has_overtaken_is_not_retried(telling: Provider) -> None:
