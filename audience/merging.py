@@ -33,5 +33,10 @@ def merge(current: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     return merged
 
 
+def differ(one: Any, other: Any) -> bool:
+    """Whether they are two values; to Python, true and 1 are the same."""
+    return bool(one != other or isinstance(one, bool) != isinstance(other, bool))
+
+
 def _items(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]

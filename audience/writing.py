@@ -9,7 +9,7 @@ import msgspec
 from django.db import transaction
 
 from audience.choices import heeding
-from audience.merging import merge
+from audience.merging import differ, merge
 from audience.models import Contact, ContactDate, ContactEvent, KnownProperty, OptChange, PhoneChoice
 from audience.profiles import Event, Invalid, Profile, date_of, type_of
 from lib import sql
@@ -49,7 +49,7 @@ class _Row:
     values: dict[str, Any]
     attributes: dict[str, Any]
     before: dict[str, Any] = field(default_factory=dict)
-    proof: str = ""
+    proofs: dict[str, str] = field(default_factory=dict)  # of each column that was changed
     told: set[str] = field(default_factory=set)
     changed: bool = False
     dates: bool = False
@@ -181,21 +181,18 @@ def _apply(profile: Profile, row: _Row) -> bool:
     """Merges the profile into the row. Returns whether that changed anything. Raises Invalid."""
     attributes = merge(row.attributes, profile.attributes) if profile.attributes else row.attributes
     changes = {name: value for name, value in profile.fields.items() if row.values[name] != value}
+    altered = [name for name in profile.attributes if differ(row.attributes.get(name), attributes.get(name))]
     row.told |= profile.fields.keys()
-    if not changes and attributes == row.attributes:
+    if not changes and not altered:
         return False
     for name in changes:
         row.before.setdefault(name, row.values[name])
-    if attributes != row.attributes:
-        row.dates |= any(
-            date_of(value) is not None
-            for before, after in ((row.attributes, attributes), (attributes, row.attributes))
-            for name, value in before.items()
-            if after.get(name) != value
-        )
-        row.attributes = attributes
+        row.proofs[name] = profile.proof
+    row.dates |= any(
+        date_of(values.get(name)) is not None for name in altered for values in (row.attributes, attributes)
+    )
+    row.attributes = attributes
     row.values |= changes
-    row.proof = profile.proof or row.proof
     row.changed = True
     return True
 
@@ -225,7 +222,8 @@ def _store_consent(rows: Iterable[_Row], source: Source, now: datetime) -> None:
             row.values["phone"],
             _TO[name, row.values[name]].value,
             source.why.value,
-            row.proof[:1000],
+            # A number that had written "stop" brings that with it.
+            row.proofs.get(name, row.proofs.get("phone", ""))[:1000],
             source.by[:150],
             now,
         )

@@ -48,7 +48,7 @@ def inspect(file: IO[bytes], encoding: str = "") -> Facts:
     encoding = _encoding(file, encoding)
     delimiter = _delimiter(file, encoding)
     lines = _read(file, encoding, delimiter)
-    header = [name.strip() for name in next(lines, (0, []))[1]]
+    header = [plain(name.replace("\0", "")) for name in next(lines, (0, []))[1]]
     if not header:
         raise Unreadable("The file is empty. Its first row must name the columns.")
     if len(header) > MOST_COLUMNS:

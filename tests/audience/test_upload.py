@@ -262,6 +262,25 @@ def test_our_own_export_can_come_back() -> None:
     assert (contact("a").phone, contact("a").attributes) == ("14155551234", {"note": "=1+1"})
 
 
+def test_headings_of_our_own_export_can_come_back() -> None:
+    done = taken_over("identity,phone,'=note,Ci\0ty\na,,x,Pune\n" + "b,,y,Goa\n" * 20)
+    assert done.header == ["identity", "phone", "=note", "City"]
+    assert contact("a").attributes == {"=note": "x", "City": "Pune"}
+
+
+def test_a_column_that_turns_out_to_be_of_another_type() -> None:
+    taken_over("identity,phone,VIP\na,,1\nb,,0\n")
+    assert contact("a").attributes == {"VIP": 1}
+    done = taken_over("identity,phone,VIP\na,,TRUE\nb,,FALSE\n")
+    assert counts(done) == (0, 2, 0, 0)
+    assert (contact("a").attributes["VIP"] is True, contact("b").attributes["VIP"] is False) == (True, True)
+
+
+def test_the_proof_names_the_line_that_told_it() -> None:
+    done = taken_over("identity,phone,MSG-whatsapp,City\na,,TRUE,Pune\na,+14155551234,,Goa\n")
+    assert OptChange.objects.get().proof == f"line 2 of users.csv (upload {done.pk})"
+
+
 def test_whoever_wrote_stop_stays_undisturbed() -> None:
     PhoneChoice.objects.create(phone="14155551234", stopped=True, at=timezone.now())
     taken_over("identity,phone,MSG-whatsapp\na,+14155551234,TRUE\nb,+14155550000,TRUE\n")
