@@ -47,8 +47,8 @@ class _Wish:
 
 
 def plain(text: str) -> str:
-    """A message without what does not matter: case, spaces around, marks at its end."""
-    return " ".join(text.casefold().split()).strip(" .!?\"'“”‘’")
+    """A message without what does not matter: case, spaces and marks around it."""
+    return " ".join(text.casefold().split()).strip(" .,;:!?¡¿…。！？।\"'“”‘’")
 
 
 def words_of(text: str) -> tuple[str, ...]:

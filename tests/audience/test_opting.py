@@ -36,6 +36,8 @@ _ids = itertools.count(1)
         (Reply("text", "1", text="STOP"), (True, "keyword", "STOP")),
         (Reply("text", "1", text="  stop!! "), (True, "keyword", "  stop!! ")),
         (Reply("text", "1", text="“Stop  promotions.”"), (True, "keyword", "“Stop  promotions.”")),
+        (Reply("text", "1", text="¡Stop, "), (True, "keyword", "¡Stop, ")),
+        (Reply("text", "1", text="stop…"), (True, "keyword", "stop…")),
         (Reply("text", "1", text="start"), (False, "keyword", "start")),
         (Reply("button", "1", text="Stop promotions"), (True, "button", "Stop promotions")),
         (
