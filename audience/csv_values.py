@@ -6,10 +6,11 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal
 
 from audience.profiles import Code, Invalid, attribute, date_text, flag
+from lib import reading
 from lib.csv_files import plain
 
-Type = Literal["text", "number", "boolean", "date"]
-TYPES: tuple[Type, ...] = ("text", "number", "boolean", "date")
+Type = Literal["text", "number", "boolean", "date", "list"]
+TYPES: tuple[Type, ...] = ("text", "number", "boolean", "date", "list")
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,12})?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
@@ -25,6 +26,8 @@ def guess(values: Sequence[str]) -> Type:
         return "number"
     if all(text.lower() in _BOOLEANS for text in told):
         return "boolean"
+    if all(_list(text) is not None for text in told):
+        return "list"
     return "date" if all(_DATE.fullmatch(text) for text in told) else "text"
 
 
@@ -36,9 +39,23 @@ def read(name: str, raw: str, kind: Type, zone: tzinfo) -> Any:
         return float(raw) if "." in raw else int(raw)
     if kind == "boolean":
         return flag(name, raw)
+    if kind == "list":
+        items = _list(raw)
+        if items is None:
+            raise Invalid(Code.STRUCTURE, f'{name} “{raw[:40]}” is no list. Write it as ["one", "two"]')
+        return attribute(name, items)
     if kind == "date" and not raw.startswith("$D_"):
         return date_text(int(_moment(name, raw, zone).timestamp()), name)
     return attribute(name, raw)
+
+
+def _list(raw: str) -> list[Any] | None:
+    """The items of a list, which is written in JSON, as an export does."""
+    try:
+        items = reading.decode(raw.encode()) if raw.startswith("[") else None
+    except ValueError:
+        return None
+    return items if isinstance(items, list) else None
 
 
 def _moment(name: str, raw: str, zone: tzinfo) -> datetime:

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from audience import accounts, finding, opting, upload
+from audience import accounts, finding, opting, profiles, upload, writing
 from audience.models import (
     Contact,
     ContactEvent,
@@ -274,6 +274,19 @@ def test_an_export_escapes_formulas_and_comes_back(operator: Client, people: Non
     ]
     done = taken_over(exported)
     assert (done.unchanged, done.updated) == (2, 0)
+
+
+def test_whatever_the_api_stored_comes_back_from_an_export(operator: Client, people: None) -> None:
+    told = {
+        "Tags": ["a", '"b",', 3, True], "Born": "$D_631152000", "Zip": "00123", "Points": -2.5, "VIP": True,
+        "-m": "line\nbreak",
+    }  # fmt: skip
+    record = {"identity": "ann", "profileData": told}
+    writing.write([profiles.read_profile(record)], writing.Source(OptChange.Why.API), timezone.now())
+    before = contact("ann").attributes
+    done = taken_over(text(operator.get(f"{CONTACTS}export/")))
+    assert (done.failed, done.updated) == (0, 0)
+    assert contact("ann").attributes == before
 
 
 def test_changes_of_consent_are_exported_with_their_proofs(operator: Client, people: None) -> None:

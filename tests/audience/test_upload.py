@@ -276,6 +276,14 @@ def test_a_column_that_turns_out_to_be_of_another_type() -> None:
     assert (contact("a").attributes["VIP"] is True, contact("b").attributes["VIP"] is False) == (True, True)
 
 
+def test_lists() -> None:
+    done = taken_over("identity|phone|Tags\n" + 'a||["x", 1]\n' * 100 + "b||[\nc||plain\nd||[[1]]\n")
+    assert contact("a").attributes == {"Tags": ["x", 1]}
+    assert [error.reason[:20] for error in done.errors.order_by("line")] == [
+        "Tags “[” is no list.", "Tags “plain” is no l", "Tags is no list of a",
+    ]  # fmt: skip
+
+
 def test_the_proof_names_the_line_that_told_it() -> None:
     done = taken_over("identity,phone,MSG-whatsapp,City\na,,TRUE,Pune\na,+14155551234,,Goa\n")
     assert OptChange.objects.get().proof == f"line 2 of users.csv (upload {done.pk})"
