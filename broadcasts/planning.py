@@ -63,6 +63,7 @@ def chunk() -> int:
 def gather(broadcast: Broadcast, now: datetime) -> None:
     """Fixes whom it is for, in one statement: what contacts do from now on changes nothing."""
     if broadcast.who != Broadcast.Who.LIST:
+        forget_gathered(broadcast)  # a list that was uploaded before another choice was made
         meant = audience(broadcast, now).order_by().values_list(Value(broadcast.pk), "pk")
         select, parameters = meant.query.sql_with_params()
         table = Listed._meta.db_table

@@ -223,6 +223,20 @@ def test_a_list_of_identities(provider: Provider) -> None:
     assert Listed.objects.count() == 1
 
 
+@pytest.mark.parametrize(("name", "expected"), [("a", 1), ("b", 1), ("", 2)])
+def test_a_list_uploaded_before_another_choice_is_of_no_account(
+    provider: Provider, name: str, expected: int
+) -> None:
+    listed, _ = add("a", phone="+919812300001"), add("b", phone="+919812300002")
+    condition = {"kind": "field", "name": "identity", "op": "contains", "values": [name]}
+    chosen = {"groups": [{"conditions": [condition]}]} if name else {}
+    broadcast = make_broadcast(provider, who=Broadcast.Who.FILTER, filter=chosen, list_name="a.csv")
+    Listed.objects.create(broadcast=broadcast, contact=listed)
+    launched(broadcast)
+    assert sums(broadcast) == {"queued": expected}
+    assert name in broadcast.rows.values_list("contact__identity", flat=True) or not name
+
+
 def test_what_changed_before_the_message_left(provider: Provider) -> None:
     for n, identity in enumerate(("stays", "leaves", "moves", "is deleted")):
         add(identity, phone=f"+91981230000{n}")
