@@ -42,11 +42,12 @@ Reason = Recipient.Reason
 
 @dataclass(slots=True)
 class Round:
-    """What one look at the waiting came to: messages by recipient, who is not messaged and why, and
-    when to look again; or why everything must stop."""
+    """What one look at the waiting came to: messages by recipient, who is not messaged and why, who
+    waits on, and when to look again; or why everything must stop."""
 
     messages: dict[int, Accepted] = field(default_factory=dict)
     excluded: dict[int, tuple[str, str]] = field(default_factory=dict)
+    left: set[int] = field(default_factory=set)  # for the next round
     again: datetime | None = None
     halt: str = ""
 
@@ -98,7 +99,8 @@ def prepare(broadcast: Broadcast, now: datetime) -> Round:
         return Round(again=waiting.aggregate(first=Min("due_at"))["first"])
     made = Round(again=now)
     _exclude(broadcast, rows, made, now)
-    _compose(composer, [row for row in rows if row.pk not in made.excluded], made, now)
+    decided = made.excluded.keys() | made.left
+    _compose(composer, [row for row in rows if row.pk not in decided], made, now)
     return made
 
 
@@ -139,6 +141,7 @@ def _exclude(broadcast: Broadcast, rows: Sequence[Recipient], made: Round, now: 
     acted = _acted(broadcast, rows)
     told = _told(broadcast, rows)
     room = _under_cap(broadcast, rows, now)
+    reminded: set[int | None] = set()
     for row in rows:
         contact = row.contact
         if contact is None:
@@ -156,6 +159,9 @@ def _exclude(broadcast: Broadcast, rows: Sequence[Recipient], made: Round, now: 
             reason = Reason.TOLD.value
         elif broadcast.triggered and row.due_at < now - LATE:
             reason = Reason.LATE.value
+        elif row.contact_id in reminded:  # one message at most; the next round knows whether it was made
+            made.left.add(row.pk)
+            continue
         elif room is not None:
             if room[row.phone] <= 0:
                 reason = Reason.CAPPED.value
@@ -163,6 +169,8 @@ def _exclude(broadcast: Broadcast, rows: Sequence[Recipient], made: Round, now: 
                 room[row.phone] -= 1
         if reason:
             made.excluded[row.pk] = (reason, "")
+        elif broadcast.kind == Broadcast.Kind.INACTION:
+            reminded.add(row.contact_id)
 
 
 def _acted(broadcast: Broadcast, rows: Sequence[Recipient]) -> set[int]:
@@ -180,8 +188,7 @@ def _acted(broadcast: Broadcast, rows: Sequence[Recipient]) -> set[int]:
 
 
 def _told(broadcast: Broadcast, rows: Sequence[Recipient]) -> set[int]:
-    """Inaction: those who were messaged after this event already, for an earlier one; of several
-    events in one round the first counts."""
+    """Inaction: those who were messaged after this event already, for an earlier one."""
     if broadcast.kind != Broadcast.Kind.INACTION:
         return set()
     contacts = {row.contact_id for row in rows}
@@ -190,12 +197,10 @@ def _told(broadcast: Broadcast, rows: Sequence[Recipient]) -> set[int]:
     for contact, at in queued.order_by("queued_at").values_list("contact", "queued_at"):
         last[contact] = at
     found = set()
-    seen: set[int | None] = set()
     for row in rows:
         at = last.get(row.contact_id)
-        if row.contact_id in seen or (at is not None and at >= row.since):
+        if at is not None and at >= row.since:
             found.add(row.pk)
-        seen.add(row.contact_id)
     return found
 
 

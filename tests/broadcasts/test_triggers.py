@@ -196,6 +196,32 @@ def test_several_carts_bring_one_reminder(provider: Provider, two: None) -> None
     assert sums(broadcast)["queued"] == 2
 
 
+def test_who_bought_and_filled_another_cart_is_reminded_of_that(provider: Provider, two: None) -> None:
+    """Both are looked at in one round, as after quiet hours."""
+    broadcast = inaction(provider)
+    now = timezone.now()
+    happen("mira", "Cart", now)
+    happen("mira", "Bought", now + 5 * MINUTE)
+    happen("mira", "Cart", now + 10 * MINUTE)
+    happen("mira", "Cart", now + 15 * MINUTE)
+    work(broadcast, now + 11 * MINUTE)
+    work(broadcast, now + HOUR)
+    assert sums(broadcast) == {"queued": 1, "excluded": 2}
+    assert broadcast.excluded_for == {Recipient.Reason.ACTED: 1, Recipient.Reason.TOLD: 1}
+
+
+def test_a_cart_without_the_value_leaves_the_next_one_its_reminder(provider: Provider, two: None) -> None:
+    values = {"body.1": "x", "body.2": "{{ event.Item }}"}
+    broadcast = inaction(provider, variants=[make_variant(values=values)])
+    now = timezone.now()
+    happen("mira", "Cart", now)
+    happen("mira", "Cart", now + MINUTE, Item="tea")
+    work(broadcast, now + 2 * MINUTE)
+    work(broadcast, now + HOUR)
+    assert texts() == ["tea"]
+    assert broadcast.excluded_for == {Recipient.Reason.VALUE: 1}
+
+
 # Dates
 
 
