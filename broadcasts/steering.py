@@ -58,13 +58,17 @@ def pause(broadcast: Broadcast, reason: str) -> bool:
 
 
 def resume(broadcast: Broadcast) -> bool:
-    """Goes on. What failed before is not held against it again."""
+    """Goes on. What failed before is not held against it again; what is still under way may be."""
     with transaction.atomic():
         stored = _locked(broadcast, (State.PAUSED,))
         if stored is None:
             return False
-        stored.state, stored.reason, stored.next_step_at = State.RUNNING, "", timezone.now()
-        stored.errors_before, stored.queued_before = figures.failures(stored), stored.queued
+        # One that a fault of ours kept from beginning still has to begin.
+        stored.state = State.RUNNING if stored.started_at else State.SCHEDULED
+        stored.reason, stored.next_step_at = "", timezone.now()
+        totals = figures.totals(stored)
+        stored.errors_before = totals.errors
+        stored.queued_before = min(stored.queued, totals.delivered + totals.errors)
         stored.save()
     wake(TASK)
     return True

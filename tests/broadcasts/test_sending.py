@@ -9,7 +9,7 @@ import time_machine
 from django.utils import timezone
 
 from audience.models import Contact
-from broadcasts import planning, releasing, running, steering
+from broadcasts import planning, releasing, running, steering, triggers
 from broadcasts.models import Broadcast, Listed, Recipient, Segment
 from callbacks import audit
 from campaigns import ledger
@@ -446,6 +446,28 @@ def test_too_many_errors_pause_it_and_say_why(provider: Provider, people: Any) -
     assert [finding for finding in audit.run() if finding.problems] == []
 
 
+def test_what_was_under_way_at_a_resume_is_not_held_against_the_new_ones_alone(
+    provider: Provider, people: Any
+) -> None:
+    broadcast = halfway(provider, people, error_percent=50)
+    messages = list(Message.objects.order_by("pk"))
+    for message in messages[:5]:
+        report(message, "sent", "delivered")
+    steering.pause(broadcast, "A pause.")
+    steering.resume(broadcast)
+    for message in messages[5:20]:
+        report(message, "failed")
+    work(broadcast, timezone.now() + 6 * MINUTE)
+    assert (broadcast.state, sums(broadcast)) == (State.PAUSED, {"waiting": 70, "queued": 30})
+    assert broadcast.reason.startswith("15 of 25 messages failed (60 %; the threshold is 50 %).")
+    steering.resume(broadcast)
+    for message in messages[20:]:
+        report(message, "failed")
+    work(broadcast, timezone.now() + 6 * MINUTE)
+    work(broadcast, timezone.now() + 12 * MINUTE)
+    assert (broadcast.state, sums(broadcast)) == (State.RUNNING, {"waiting": 10, "queued": 90})
+
+
 def test_pause_resume_and_cancel(provider: Provider, people: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "CANCELLED_AT_ONCE", 15)
     broadcast = halfway(provider, people)
@@ -535,6 +557,27 @@ def test_a_fault_of_ours_pauses_one_broadcast_alone(
     assert "Our own fault" in bad.reason
     assert sums(good) == {"queued": 2}
     assert not running.due()
+
+
+@pytest.mark.parametrize("kind", [Broadcast.Kind.ONE_TIME, Broadcast.Kind.ACTION])
+def test_what_a_fault_kept_from_beginning_begins_when_it_is_resumed(
+    provider: Provider, people: Any, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    people(1)
+    broadcast = make_broadcast(provider, kind=kind, event_name="Booked")
+    steering.launch(broadcast)
+    with monkeypatch.context() as faulty:
+        faulty.setattr(planning, "audience", None)
+        faulty.setattr(triggers, "_events", None)
+        running.drain()
+    broadcast.refresh_from_db()
+    assert "Our own fault" in broadcast.reason
+    assert steering.resume(broadcast)
+    work(broadcast)
+    happen("p000000", "Booked")
+    work(broadcast, timezone.now() + MINUTE)
+    assert broadcast.started_at
+    assert sums(broadcast) == {"queued": 1}
 
 
 def test_while_another_works_the_queue_nothing_happens(provider: Provider, people: Any) -> None:
