@@ -95,9 +95,11 @@ def _events(broadcast: Broadcast, after: int, last: int, now: datetime) -> list[
 def _plan_events(broadcast: Broadcast, events: Sequence[ContactEvent], now: datetime) -> None:
     people = _people(broadcast, {event.contact_id for event in events}, now)
     wait = timedelta(minutes=broadcast.wait_minutes)
+    # What is told has happened, whatever the clock of whoever told it: a time to come is taken for now.
     wanted = [
-        Wanted(people[event.contact_id], f"e{event.pk}", event.pk, event.at, event.at + wait)
+        Wanted(people[event.contact_id], f"e{event.pk}", event.pk, at, at + wait)
         for event in events
+        for at in (min(event.at, now),)
         if event.contact_id in people
     ]
     planning.add(broadcast, wanted, now)

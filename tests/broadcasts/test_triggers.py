@@ -87,6 +87,17 @@ def test_what_is_told_a_day_late_sets_nothing_off(provider: Provider, two: None)
     assert sums(broadcast) == {}
 
 
+def test_an_event_told_by_a_clock_that_is_ahead_is_of_now(provider: Provider, two: None) -> None:
+    broadcast = action(provider, wait_minutes=30)
+    now = timezone.now()
+    happen("mira", "Booked", now + 5 * HOUR)
+    happen("bo", "Booked", datetime(9999, 12, 31, 23, 50, tzinfo=UTC))
+    work(broadcast, now + 2 * SECOND)
+    assert (broadcast.state, sums(broadcast)) == (State.RUNNING, {"waiting": 2})
+    work(broadcast, now + 31 * MINUTE)
+    assert sums(broadcast) == {"queued": 2}
+
+
 def test_an_event_committed_after_a_later_one_is_found(provider: Provider, two: None) -> None:
     broadcast = action(provider)
     happen("mira", "Booked", Film="Heat")
