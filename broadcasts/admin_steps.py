@@ -35,7 +35,7 @@ TITLES = {
     "delivery": "Delivery",
     "review": "Review",
 }
-_OF_TRIGGER = ("event_name", "event_where", "without", "date_name", "wait_minutes", "offset")
+_OF_TYPE = ("event_name", "event_where", "without", "date_name", "wait_minutes", "offset", "ends_at")
 _FORMS = {"basics": BasicsForm, "trigger": TriggerForm, "who": WhoForm, "delivery": DeliveryForm}
 
 
@@ -211,8 +211,9 @@ def _save(form: Any, broadcast: Broadcast, step: str) -> Taken | None:
     if step == "basics" and "kind" in form.changed_data:
         broadcast.event_name = broadcast.without = broadcast.date_name = ""
         broadcast.event_where, broadcast.wait_minutes, broadcast.offset = [], 0, 0
+        broadcast.ends_at = None  # which a one-time campaign has no field for
     form.save(commit=False)
-    names = {*form._meta.fields, *_OF_TRIGGER, "updated_at"}
+    names = {*form._meta.fields, *_OF_TYPE, "updated_at"}
     broadcast.save(update_fields=names)
     return None if source is None else lists.take(broadcast, source)
 
