@@ -34,6 +34,8 @@ class WallField(forms.Field):
             found = datetime.fromisoformat(str(value))
         except ValueError as error:
             raise ValidationError("Write it as 2026-03-31 14:30.") from error
+        if not 2000 <= found.year < 3000:  # near the first and last year zones cannot be reckoned with
+            raise ValidationError(f"The year {found.year} cannot be meant.")
         return found.replace(tzinfo=None)
 
 
