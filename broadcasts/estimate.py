@@ -101,7 +101,7 @@ def estimate(broadcast: Broadcast, now: datetime) -> Estimate:
             # The control group is chosen first; of the others, some are excluded later.
             others = 1 - broadcast.control_percent / 100
             often = _often(broadcast, now)
-            excluded["capped"] = round(people.filter(REACHABLE & often).count() * others) if often else 0
+            excluded["capped"] = round(_numbers(people.filter(REACHABLE & often)) * others) if often else 0
             rarely = people.filter(~often) if often else people
             excluded["value"] = round(_lacking(broadcast, rarely, now) * others)
             left -= made.control + excluded["capped"] + excluded["value"]
@@ -111,6 +111,11 @@ def estimate(broadcast: Broadcast, now: datetime) -> Estimate:
         made.messages = max(left, 0)
         made.takes = _takes(broadcast, made.messages) if not broadcast.triggered else None
     return made
+
+
+def _numbers(people: QuerySet[Contact]) -> int:
+    """How many messages they would get: one a number."""
+    return people.aggregate(n=Count("phone", distinct=True))["n"] or 0
 
 
 def _often(broadcast: Broadcast, now: datetime) -> Q | None:
@@ -128,7 +133,7 @@ def _lacking(broadcast: Broadcast, people: QuerySet[Contact], now: datetime) -> 
         named = {ref.name for ref in references if ref.source == "profile" and ref.fallback is None}
         if named:
             unknown = reduce(or_, (_unknown(name, now) for name in named))
-            lacking += people.filter(REACHABLE & unknown).count() * variant.percent / 100
+            lacking += _numbers(people.filter(REACHABLE & unknown)) * variant.percent / 100
     return lacking
 
 
@@ -197,7 +202,7 @@ def _of_message(broadcast: Broadcast, now: datetime) -> Iterator[tuple[str, str]
     if composer.problem:
         yield "message", composer.problem
         return
-    if broadcast.kind == Kind.ONE_TIME:
+    if broadcast.kind == Kind.ONE_TIME or not broadcast.event_name:
         for variant in broadcast.messages:
             for reference in values.references(list(variant.values.values())):
                 if reference.source == "event":

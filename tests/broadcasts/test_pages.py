@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from broadcasts import lists, progress, running, steering
+from broadcasts import estimate, lists, progress, running, steering
 from broadcasts.models import Broadcast, Listed, Recipient, Segment
 from campaigns.models import Message
 from providers.models import Provider
@@ -232,6 +232,10 @@ def test_event_values_need_an_event(operator: Client, provider: Provider, two: N
     texts = {"body.1": "{{event.Film}}", "body.2": "x"}
     broadcast = make_broadcast(provider, variants=[variant | {"values": texts}])
     assert "no event sets it off, so event.Film is never known" in page(operator, step(broadcast, "review"))
+    by_date = make_broadcast(
+        provider, kind=Kind.DATE, date_name="Renewal", variants=[variant | {"values": texts}]
+    )
+    assert "so event.Film is never known" in page(operator, step(by_date, "review"))
 
 
 def upload(operator: Client, broadcast: Broadcast, name: str, content: bytes) -> str:
@@ -350,6 +354,40 @@ def test_times_are_by_the_clock_that_was_chosen(operator: Client, provider: Prov
     assert broadcast.starts_at.isoformat() == "2030-01-05T03:30:00+00:00"
     assert 'value="2030-01-05T09:00"' in page(operator, step(broadcast, "delivery"))
     assert "Begins</dt><dd>2030-01-05 09:00 (Asia/Kolkata)" in page(operator, step(broadcast, "review"))
+
+
+@pytest.mark.parametrize("year", ["0001", "9999"])
+def test_a_year_that_cannot_be_meant(operator: Client, provider: Provider, year: str) -> None:
+    broadcast = make_broadcast(provider)
+    for zone in ("Asia/Kolkata", "America/New_York"):
+        when = {"zone": zone, "starts_at": f"{year}-12-31T23:59"}
+        assert "cannot be meant" in post(operator, step(broadcast, "delivery"), **when)
+
+
+def test_an_end_goes_with_the_type_that_has_one(operator: Client, provider: Provider, two: None) -> None:
+    broadcast = make_broadcast(
+        provider, kind=Kind.ACTION, event_name="Booked", ends_at=timezone.now() - timedelta(days=1)
+    )
+    post(operator, step(broadcast, "basics"), name="x", kind="one_time", provider=provider.pk)
+    shown = page(operator, step(broadcast, "review"))
+    assert "It would end before it begins." not in shown
+    assert "Ends</dt>" not in shown
+
+
+def test_the_estimate_counts_a_number_once(operator: Client, provider: Provider) -> None:
+    for identity in ("a", "b", "c"):
+        add(identity, phone="+919812300001")
+    add("d", phone="+919812300002")
+    add("e", phone="+919812300003")
+    condition = {"kind": "field", "name": "identity", "op": "is_not", "values": ["e"]}
+    launched(make_broadcast(provider, who=Who.FILTER, filter={"groups": [{"conditions": [condition]}]}))
+    broadcast = make_broadcast(provider, cap_count=1, cap_days=7)
+    found = estimate.estimate(broadcast, timezone.now())
+    launched(broadcast)
+    assert found.messages == sums(broadcast)["queued"] == 1
+    assert dict(found.excluded) == {
+        Recipient.Reason(reason).label: number for reason, number in broadcast.excluded_for.items()
+    }
 
 
 # Running one
