@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 
 from django.db import connection, transaction
 from django.db.models import Count, Min, QuerySet
@@ -35,6 +36,7 @@ PERIOD = 300.0  # seconds of the throttle
 SOON = timedelta(seconds=0.5)
 RETRY = timedelta(seconds=5)
 LEAST_JUDGED = 20  # messages before their errors say anything
+LEAST_ALIKE = 5  # refused for one reason: then it is not about people
 
 State = Recipient.State
 Reason = Recipient.Reason
@@ -94,13 +96,16 @@ def prepare(broadcast: Broadcast, now: datetime) -> Round:
     waiting = Recipient.objects.filter(broadcast=broadcast, state=State.WAITING)
     # For one time there is nothing to wait for, whatever a clock that was set back makes of due_at.
     due = waiting.filter(due_at__lte=now) if broadcast.triggered else waiting
-    rows = list(due.order_by("due_at", "id").select_related("contact", "event")[:room])
+    # However few may be sent now: whether all are refused alike shows only in some.
+    few = max(room, LEAST_ALIKE)
+    rows = list(due.order_by("due_at", "id").select_related("contact", "event")[:few])
     if not rows:
         return Round(again=waiting.aggregate(first=Min("due_at"))["first"])
     made = Round(again=now)
     _exclude(broadcast, rows, made, now)
     decided = made.excluded.keys() | made.left
     _compose(composer, [row for row in rows if row.pk not in decided], made, now)
+    made.messages = dict(islice(made.messages.items(), room))
     return made
 
 
@@ -236,7 +241,7 @@ def _compose(composer: Composer, rows: Sequence[Recipient], made: Round, now: da
         except Refused as error:
             refused[row.pk] = error.message[:300]
     # What is refused for everybody is about the template or the provider, not about people.
-    if len(refused) == len(rows) >= 5 and len(set(refused.values())) == 1:
+    if len(refused) == len(rows) >= LEAST_ALIKE and len(set(refused.values())) == 1:
         made.halt = f"No message can be sent: {next(iter(refused.values()))}"
         made.excluded.clear()
         return

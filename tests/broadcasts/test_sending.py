@@ -265,11 +265,15 @@ def test_a_value_that_is_not_known(provider: Provider) -> None:
     assert broadcast.rows.get(reason=Reason.VALUE).detail == "profile.City is not known"
 
 
-def test_what_is_refused_for_everybody_pauses_it(provider: Provider, people: Any) -> None:
+@pytest.mark.parametrize("throttle", [None, 2])
+def test_what_is_refused_for_everybody_pauses_it(
+    provider: Provider, people: Any, throttle: int | None
+) -> None:
     people(10)
     header = [{"type": "HEADER", "format": "IMAGE"}, {"type": "BODY", "text": "Look"}]
     make_template(provider, components=header)
-    broadcast = launched(make_broadcast(provider, variants=[make_variant(values={"header": "no address"})]))
+    variants = [make_variant(values={"header": "no address"})]
+    broadcast = launched(make_broadcast(provider, variants=variants, throttle=throttle))
     assert broadcast.state == State.PAUSED
     assert "No message can be sent: " in broadcast.reason
     assert sums(broadcast) == {"waiting": 10}
