@@ -129,14 +129,7 @@ def _recruit(broadcast: Broadcast, now: datetime) -> bool:
         elif not broadcast.planned:
             planning.plan(broadcast, now)
         return broadcast.planned
-    if not ended(broadcast, now):
-        return not triggers.look(broadcast, now)
-    return True
-
-
-def ended(broadcast: Broadcast, now: datetime) -> bool:
-    """Whether nothing can set messages off any more."""
-    return broadcast.ends_at is not None and broadcast.ends_at <= now
+    return triggers.over(broadcast) or not triggers.look(broadcast, now)
 
 
 def _conclude(pk: int, now: datetime) -> None:
@@ -145,7 +138,7 @@ def _conclude(pk: int, now: datetime) -> None:
         broadcast = Broadcast.objects.select_for_update().get(pk=pk)
         if broadcast.state != State.RUNNING:
             return
-        if broadcast.triggered and not ended(broadcast, now):
+        if broadcast.triggered and not triggers.over(broadcast):
             soon = now + triggers.every(broadcast)
             broadcast.next_step_at = min(broadcast.next_step_at or soon, soon)
         elif not broadcast.waiting:

@@ -11,6 +11,7 @@ what was `mark`, the `id` of the minute before. For dates:
     {"until": "2026-01-05T10:00:00+00:00", "to": …, "after": [at, id]}
 
 What was due up to `until` is planned; `to` and `after` are there while one look takes several steps.
+`"over": true` says that everything before the broadcast's end was seen.
 Everything here runs inside the transaction of a step.
 """
 
@@ -45,9 +46,18 @@ def begin(broadcast: Broadcast, now: datetime) -> None:
 
 def look(broadcast: Broadcast, now: datetime) -> bool:
     """Plans what was set off since the last look. Returns whether there may be more at once."""
-    if broadcast.kind == Broadcast.Kind.DATE:
-        return _look_dates(broadcast, now)
-    return _look_events(broadcast, now)
+    dates = broadcast.kind == Broadcast.Kind.DATE
+    more = _look_dates(broadcast, now) if dates else _look_events(broadcast, now)
+    # The last look comes after the end, for what was set off between the one before and the end.
+    seen_to = now - SETTLED if dates else now
+    if not more and broadcast.ends_at is not None and broadcast.ends_at <= seen_to:
+        broadcast.looked["over"] = True
+    return more
+
+
+def over(broadcast: Broadcast) -> bool:
+    """Whether nothing can set messages off any more."""
+    return bool(broadcast.looked.get("over"))
 
 
 def every(broadcast: Broadcast) -> timedelta:
@@ -70,7 +80,8 @@ def _look_events(broadcast: Broadcast, now: datetime) -> bool:
         looked["id"] = events[-1].pk
         return True
     looked["id"] = max(last, looked["id"])
-    if not 0 <= now.timestamp() - looked["at"] < AGAIN.total_seconds():  # or the clock was set back
+    ended = broadcast.ends_at is not None and broadcast.ends_at <= now  # there is no later look
+    if ended or not 0 <= now.timestamp() - looked["at"] < AGAIN.total_seconds():  # or the clock was set back
         _look_again(broadcast, now)
         looked |= {"again": looked["mark"], "mark": looked["id"], "at": now.timestamp()}
     return False
@@ -84,11 +95,14 @@ def _look_again(broadcast: Broadcast, now: datetime) -> None:
 
 
 def _events(broadcast: Broadcast, after: int, last: int, now: datetime) -> list[ContactEvent]:
-    """What counts of the next events with these ids; what is told much later sets nothing off."""
+    """What counts of the next events with these ids; what is told much later sets nothing off, nor what
+    happened after the end."""
     assert broadcast.started_at is not None
     since = max(broadcast.started_at.replace(microsecond=0), now - LATE)
     where = selecting.tests(broadcast.conditions, now)
     events = ContactEvent.objects.filter(*where, id__gt=after, id__lte=last, name=broadcast.event_name)
+    if broadcast.ends_at is not None and broadcast.ends_at <= now:
+        events = events.filter(at__lt=broadcast.ends_at.replace(microsecond=0))  # they are told by the second
     return list(events.filter(at__gte=since).order_by("id")[: planning.chunk()])
 
 
@@ -126,6 +140,8 @@ def _look_dates(broadcast: Broadcast, now: datetime) -> bool:
     looked = broadcast.looked
     after = datetime.fromisoformat(looked["until"])
     until = datetime.fromisoformat(looked["to"]) if "to" in looked else now - SETTLED
+    if broadcast.ends_at is not None:
+        until = min(until, broadcast.ends_at - timedelta(microseconds=1))
     if until <= after:
         return False
     ranges = clock.sources(after, until, **shift(broadcast))

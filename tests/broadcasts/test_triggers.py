@@ -168,6 +168,19 @@ def test_nothing_set_it_off_until_its_end(provider: Provider, two: None) -> None
     assert (broadcast.state, broadcast.reason) == (State.DONE, "Nothing set a message off.")
 
 
+def test_what_happened_before_the_end_counts_when_nobody_looked_until_after(
+    provider: Provider, two: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the worker was down, or the campaign paused."""
+    monkeypatch.setattr(planning, "CHUNK", {"postgresql": 2, "sqlite": 2})
+    now = timezone.now()
+    broadcast = action(provider, ends_at=now + 10 * MINUTE)
+    for minutes in (5, 6, 7, 10, 11):
+        happen("mira", "Booked", now + minutes * MINUTE, Film=str(minutes))
+    work(broadcast, now + 12 * MINUTE)
+    assert (broadcast.state, texts()) == (State.DONE, ["5", "6", "7"])
+
+
 # Inaction
 
 
@@ -343,6 +356,18 @@ def test_before_the_broadcast_began_nothing_is_due(provider: Provider, two: None
     broadcast = flight(provider, begin, zone="UTC")
     looks(broadcast, begin, begin + 2 * DAY, 5 * HOUR)
     assert sums(broadcast) == {}
+
+
+def test_a_date_due_just_before_the_end_is_not_lost(provider: Provider, two: None) -> None:
+    begin = timezone.now().replace(microsecond=0)
+    end = begin + 2 * DAY
+    happen("mira", "Booked", begin, Departure=stamp(end + DAY - SECOND))
+    happen("bo", "Booked", begin, Departure=stamp(end + DAY))
+    broadcast = flight(provider, begin, zone="UTC", ends_at=end)
+    looks(broadcast, end - 20 * SECOND, end + 9 * SECOND, 3 * SECOND)
+    assert broadcast.state == State.RUNNING
+    work(broadcast, end + 15 * SECOND)
+    assert (broadcast.state, to()) == (State.DONE, ["919812300001"])
 
 
 def test_how_often_to_expect_it(provider: Provider, two: None) -> None:
