@@ -215,20 +215,26 @@ def _of_message(broadcast: Broadcast, now: datetime) -> Iterator[tuple[str, str]
 
 
 def _tried(broadcast: Broadcast, composer: Composer, now: datetime) -> Iterator[str]:
-    """Makes a message for a real contact, as it would be sent."""
-    for contact, event in samples(broadcast, now):
-        properties = event.properties if event else {}
-        for variant in broadcast.messages:
+    """Makes messages for real contacts, as they would be sent. One person's values may be at fault for
+    a refusal; where nobody's can be sent, the message is."""
+    found = samples(broadcast, now)
+    for variant in broadcast.messages:
+        refusal = ""
+        for contact, event in found:
+            who, properties = composing.profile(contact), event.properties if event else {}
             try:
-                who = composing.profile(contact)
                 composer.compose(
                     variant.name, "wp|wp-0|0|0|A", contact.phone, who, properties, now.timestamp()
                 )
             except Missing:
                 continue
             except Refused as refused:
-                yield f"Variant {variant.name}, tried on {contact.identity}: {refused.message}"
-        return
+                refusal = refusal or f"tried on {contact.identity}: {refused.message}"
+            else:
+                break
+        else:
+            if refusal:
+                yield f"Variant {variant.name}, {refusal}"
 
 
 def _of_times(broadcast: Broadcast, now: datetime) -> Iterator[tuple[str, str]]:

@@ -227,6 +227,25 @@ def test_a_message_that_cannot_be_sent_is_found_before_the_launch(
     assert "is paused: No money." in page(operator, step(broadcast, "review"))
 
 
+def test_one_persons_bad_value_does_not_keep_the_others_waiting(
+    operator: Client, provider: Provider, two: None
+) -> None:
+    make_template(
+        provider, components=[{"type": "HEADER", "format": "IMAGE"}, {"type": "BODY", "text": "Look"}]
+    )
+    variant = {"name": "A", "percent": 100, "template": "hello", "language": "en"}
+    variant["values"] = {"header": "{{ profile.Picture }}"}
+    broadcast = make_broadcast(provider, variants=[variant])
+    add("mira", Picture="no address")
+    assert "Variant A, tried on mira: " in page(operator, step(broadcast, "review"))
+    add("bo", Picture="https://cdn.example.test/bo.jpg")
+    assert "Variant A, tried on" not in page(operator, step(broadcast, "review"))
+    post(operator, step(broadcast, "review"))
+    work(broadcast)
+    assert sums(broadcast) == {"queued": 1, "excluded": 2}
+    assert broadcast.excluded_for == {"not_opted_in": 1, "refused": 1}
+
+
 def test_event_values_need_an_event(operator: Client, provider: Provider, two: None) -> None:
     variant = {"name": "A", "percent": 100, "template": "hello", "language": "en"}
     texts = {"body.1": "{{event.Film}}", "body.2": "x"}
