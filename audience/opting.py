@@ -164,12 +164,13 @@ def _apply(contacts: Sequence[Contact], stopped: bool, now: datetime) -> None:
 
 
 def _tell(provider: Provider, wishes: Sequence[_Wish], now: datetime) -> None:
-    """Queues what CleverTap is to be told, in the order in which it was written."""
+    """Queues what CleverTap is to be told, in the order in which it was written. It may have the number
+    in another spelling than WhatsApp, so it is told all of them."""
     Status = Subscription.Status
     rows = [
         (
             provider.pk,
-            wish.phone,
+            number,
             (Status.UNSUBSCRIBE if wish.stops else Status.RESUBSCRIBE).value,
             Subscription.State.PENDING.value,
             now,
@@ -178,6 +179,7 @@ def _tell(provider: Provider, wishes: Sequence[_Wish], now: datetime) -> None:
             "",
         )
         for wish in wishes
+        for number in phone.spellings(wish.phone)
     ]
     columns = (
         "provider_id", "phone", "status", "state", "created_at", "next_attempt_at", "attempts", "error",

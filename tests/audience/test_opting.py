@@ -283,6 +283,14 @@ def test_a_late_reply_is_not_told(telling: Provider, simulator: Simulator) -> No
     assert OptChange.objects.filter(contact__identity="ann", why="keyword").count() == 2
 
 
+def test_clevertap_is_told_every_spelling_of_a_number(telling: Provider, simulator: Simulator) -> None:
+    """Its profile has the number as it is dialled, which is not how WhatsApp names the sender."""
+    write(telling, "STOP", sender="5215512345678")
+    ingest.drain()
+    subscribing.drain()
+    assert told(simulator) == [("+525512345678", "Unsubscribe"), ("+5215512345678", "Unsubscribe")]
+
+
 @pytest.mark.parametrize("mode", ["down", "close"])
 def test_an_api_that_is_down_is_tried_again(telling: Provider, simulator: Simulator, mode: Any) -> None:
     simulator.behaviour.sink_mode = mode
