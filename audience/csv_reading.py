@@ -37,7 +37,7 @@ class Column(msgspec.Struct):
 
 def guess(header: Sequence[str], sample: Sequence[Sequence[str]]) -> list[Column]:
     """What each column is, by its name and its first values. Without a name that says so, the first
-    column is the identity, as CleverTap has it."""
+    column is the identity, as CleverTap has it; in a file of rows to correct, the first of its own."""
     columns = []
     taken: set[str] = set()
     for position, name in enumerate(header):
@@ -47,8 +47,9 @@ def guess(header: Sequence[str], sample: Sequence[Sequence[str]]) -> list[Column
         values = [row[position] for row in sample if position < len(row)]
         taken.add(to if to not in ("attribute", "skip") else "")
         columns.append(Column(to, name, csv_values.guess(values)) if to == "attribute" else Column(to))
-    if "identity" not in taken and columns and columns[0].to == "attribute":
-        columns[0] = Column("identity")
+    first = next((n for n, column in enumerate(columns) if column.to != "skip"), 0)
+    if "identity" not in taken and columns and columns[first].to == "attribute":
+        columns[first] = Column("identity")
     return columns
 
 

@@ -12,10 +12,12 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audience import tasks, upload, writing
+from audience import exporting, tasks, upload, writing
 from audience.models import Contact, ContactDate, KnownProperty, OptChange, PhoneChoice, Upload, UploadError
 from lib import csv_files
 from lib.csv_files import Unreadable
+from lib.sheets import write_csv
+from lib.shown import WHOLE
 from tests.audience.conftest import contact, counts, csv_file, taken_over
 
 pytestmark = pytest.mark.django_db
@@ -224,6 +226,13 @@ def test_a_mapping_must_make_sense() -> None:
     draft.mapping[3]["name"] = "Email"
     with pytest.raises(Unreadable, match=r"More than one column is phone. Email cannot be"):
         upload.start(draft)
+
+
+def test_rows_to_correct_keep_their_first_column_as_identity() -> None:
+    done = taken_over("who,phone\nann,12\n")
+    rows = "".join(write_csv(exporting.errors(done, WHOLE))).replace("12", "+14155551234")
+    assert counts(taken_over(rows)) == (1, 0, 0, 0)
+    assert contact("ann").attributes == {}
 
 
 def test_a_country_code_for_numbers_without_one() -> None:
