@@ -31,10 +31,11 @@ _CONSENT = {
     "not_dnd": Q(dnd=False),
 }
 _EVENTS = {
-    "received": Event.Kind.DELIVERED,
-    "read": Event.Kind.READ,
-    "clicked": Event.Kind.CLICKED,
-    "replied": Event.Kind.REPLIED,
+    # WhatsApp may leave out that it was delivered when it is read at once.
+    "received": (Event.Kind.DELIVERED, Event.Kind.READ, Event.Kind.CLICKED, Event.Kind.REPLIED),
+    "read": (Event.Kind.READ,),
+    "clicked": (Event.Kind.CLICKED,),
+    "replied": (Event.Kind.REPLIED,),
 }
 _COMPARE = {"more_than": ">", "less_than": "<", "at_least": ">=", "at_most": "<="}
 _DATE_SHAPE = "____-__-__T__:__:__Z"
@@ -100,7 +101,7 @@ def _behaviour(each: Behaviour, now: datetime) -> Q:
         rows = rows.filter(accepted_at__gt=since) if since else rows
         return among(rows, "to", "phone", 1, each.did)
     through = {f"message__{name}": value for name, value in given.items()}
-    rows = Event.objects.filter(kind=_EVENTS[each.what], message__untracked=False, **through)
+    rows = Event.objects.filter(kind__in=_EVENTS[each.what], message__untracked=False, **through)
     rows = rows.filter(at__gt=since) if since else rows
     return among(rows, "message__to", "phone", 1, each.did)
 

@@ -194,6 +194,15 @@ def sent(provider: Provider, to: str, *kinds: str, days: int = 0, **values: Any)
     return message
 
 
+def test_who_read_it_received_it(provider: Provider) -> None:
+    """Though nobody reported that it was delivered."""
+    sent(provider, add("reader", phone="+919812300001").phone, "read")
+    sent(provider, add("clicker", phone="+919812300002").phone, "clicked")
+    sent(provider, add("waiting", phone="+919812300003").phone)
+    assert found(one(kind="message", what="received")) == {"reader", "clicker"}
+    assert found(one(kind="message", what="received", did=False)) == {"waiting"}
+
+
 def test_what_became_of_messages(provider: Provider) -> None:
     reader = add("reader", phone="+919812300001")
     clicker = add("clicker", phone="+919812300002")
