@@ -89,7 +89,7 @@ def read_profile(record: Mapping[str, Any], country: str = "") -> Profile:
         raise Invalid(Code.STRUCTURE, "profileData is not an object")
     profile = Profile(identity_of(record))
     for key, value in data.items():
-        if value is None or value == "":
+        if value is None or not str(value).strip():
             continue
         name = key.strip().lower()
         if name in FIELDS:
@@ -123,7 +123,7 @@ def read_event(record: Mapping[str, Any], now: datetime, position: int) -> Event
     properties = {
         attribute_name(key): event_property(key, value)
         for key, value in (data or {}).items()
-        if value is not None and value != ""
+        if value is not None and str(value).strip()
     }
     at, told = now, ""
     if record.get("ts") is not None:

@@ -94,6 +94,17 @@ def test_profiles_are_merged(upload: Upload) -> None:
     )
 
 
+def test_blank_values_leave_what_is_there(upload: Upload) -> None:
+    upload(SEED)
+    blank = {"Name": " ", "Phone": "\t", "Email": " ", "MSG-whatsapp": " ", "Customer Type": "  "}
+    answer = upload(profile("1189549", **blank), event(evtData={"Seat": " "}))
+    assert answer.json["processed"] == 2
+    jack = contact("1189549")
+    assert (jack.name, jack.phone, jack.reachable) == ("Jack Montana", "14155551234", True)
+    assert jack.attributes["Customer Type"] == "internal test user"
+    assert ContactEvent.objects.get().properties == {}
+
+
 def test_events_and_their_dates(upload: Upload) -> None:
     data = {"Seat": 4, "Departs": "$D_1775000000", "Nothing": None}
     answer = upload(profile(Born="$D_-86400"), event(evtData=data, ts=1767225600), event("Opened", "new"))
