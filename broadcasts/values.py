@@ -103,5 +103,8 @@ def written(value: Any, zone: ZoneInfo) -> str:
     at = date_of(value)
     if at is None:
         return str(value).strip()
-    local = at.astimezone(zone)
+    try:
+        local = at.astimezone(zone)
+    except OverflowError:  # 9999-12-31, by which people mean never, is past the last year in the east
+        local = at
     return local.strftime("%Y-%m-%d" if (local.hour, local.minute) == (0, 0) else "%Y-%m-%d %H:%M")

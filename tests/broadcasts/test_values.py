@@ -47,6 +47,12 @@ def test_references_are_filled_in(text: str, expected: str) -> None:
     assert filled(text) == expected
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])
+def test_the_last_date_and_the_first_are_written_in_any_zone(zone: str) -> None:
+    assert values.written("9999-12-31T23:59:59Z", ZoneInfo(zone)).startswith("9999-12-31")
+    assert values.written("0001-01-01T00:00:00Z", ZoneInfo(zone))
+
+
 @pytest.mark.parametrize(
     "text", ["{{ profile.Country }}", "{{ profile.name}} {{event.Amount}}", "{{ profile.phone }}"]
 )
