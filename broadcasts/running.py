@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 LEASE = "broadcasts"
 PAUSE = 0.1
+RETRY = timedelta(seconds=10)
 CANCELLED_AT_ONCE = 2000
 CLOCKS_DIFFER = timedelta(seconds=30)  # between machines that work properly
 
@@ -74,8 +75,14 @@ def _step_or_pause(pk: int) -> None:
     """A fault of ours in one broadcast must not keep the others waiting."""
     try:
         step(pk, timezone.now())
-    except (DatabaseError, leases.Lost):
+    except leases.Lost:
         raise
+    except DatabaseError:
+        # Where it is the database that fails, this does too. Else the next try may succeed: two may have
+        # been in each other's way.
+        logger.exception("Broadcast %s could not go on", pk)
+        rows = Broadcast.objects.filter(pk=pk, next_step_at__isnull=False)
+        rows.update(next_step_at=timezone.now() + RETRY)
     except Exception as error:
         logger.exception("Broadcast %s could not go on", pk)
         words = f"Our own fault: {type(error).__name__}: {error}"

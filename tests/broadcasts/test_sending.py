@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import DataError
 from django.utils import timezone
 
 from audience.models import Contact
@@ -561,6 +562,29 @@ def test_a_fault_of_ours_pauses_one_broadcast_alone(
     assert "Our own fault" in bad.reason
     assert sums(good) == {"queued": 2}
     assert not running.due()
+
+
+def test_a_database_error_of_one_broadcast_does_not_stop_the_others(
+    provider: Provider, people: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(2)
+    bad, good = make_broadcast(provider), make_broadcast(provider)
+    for broadcast in (bad, good):
+        steering.launch(broadcast)
+    plain = planning.gather
+
+    def gather(broadcast: Broadcast, now: datetime) -> None:
+        if broadcast.pk == bad.pk:
+            raise DataError("too large")
+        plain(broadcast, now)
+
+    with monkeypatch.context() as faulty:
+        faulty.setattr(planning, "gather", gather)
+        running.drain()
+    assert sums(good) == {"queued": 2}
+    assert sums(bad) == {}
+    work(bad, timezone.now() + MINUTE)
+    assert sums(bad) == {"queued": 2}
 
 
 @pytest.mark.parametrize("kind", [Broadcast.Kind.ONE_TIME, Broadcast.Kind.ACTION])
