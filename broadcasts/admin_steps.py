@@ -138,14 +138,16 @@ class BroadcastSteps(ModelAdmin):
 
     def _message(self, request: HttpRequest, broadcast: Broadcast) -> HttpResponse:
         form = MessageForm(broadcast, request.POST if request.method == "POST" else None)
-        found = estimate.samples(broadcast, timezone.now())
-        chosen = request.POST.get("sample", "0")
-        position = int(chosen) if chosen.isdecimal() and int(chosen) < len(found) else 0
+        chosen = request.POST.get("sample", "")
+        found = {estimate.key(each): each for each in estimate.samples(broadcast, timezone.now(), chosen)}
+        chosen = chosen if chosen in found else next(iter(found), "")
         context = {
             "form": form,
-            "samples": [shown.identity(contact.identity, contact.phone) for contact, _ in found],
-            "sample": position,
-            "previews": _previews(broadcast, form.forms, found[position] if found else None),
+            "samples": [
+                (key, shown.identity(contact.identity, contact.phone)) for key, (contact, _) in found.items()
+            ],
+            "sample": chosen,
+            "previews": _previews(broadcast, form.forms, found.get(chosen)),
             "insertable": message_form.insertable(broadcast),
         }
         if request.method == "POST" and form.action == "preview":

@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 from broadcasts import composing, estimate
 from broadcasts.builder import offer
 from broadcasts.composing import Composer
+from broadcasts.estimate import Sample
 from broadcasts.models import Broadcast
 from broadcasts.values import Missing
 from campaigns import test_send
@@ -33,15 +34,12 @@ class TestForm(forms.Form):
     variant = forms.ChoiceField(widget=UnfoldAdminSelectWidget())
     sample = forms.ChoiceField(label="With the values of", widget=UnfoldAdminSelectWidget())
 
-    def __init__(self, broadcast: Broadcast, samples: list[Any], *args: Any) -> None:
+    def __init__(self, broadcast: Broadcast, samples: list[Sample], *args: Any) -> None:
         super().__init__(*args)
         self.country = broadcast.provider.switches.default_country
         variants = [(each.name, f"{each.name}: {each.template}") for each in broadcast.messages]
         offer(self, "variant", variants)
-        people = [
-            (str(n), shown.identity(contact.identity, contact.phone))
-            for n, (contact, _) in enumerate(samples)
-        ]
+        people = [(estimate.key(each), shown.identity(each[0].identity, each[0].phone)) for each in samples]
         offer(self, "sample", people)
 
     def clean_numbers(self) -> list[str]:
@@ -60,7 +58,7 @@ class BroadcastTests(ModelAdmin):
             raise Http404
         if not (self.has_change_permission(request) and request.user.has_perm("campaigns.change_message")):
             raise PermissionDenied
-        samples = estimate.samples(broadcast, timezone.now())
+        samples = estimate.samples(broadcast, timezone.now(), request.POST.get("sample", ""))
         composer = Composer(broadcast)
         form = TestForm(broadcast, samples, request.POST or None)
         if request.method == "POST" and form.is_valid():
@@ -84,11 +82,11 @@ class BroadcastTests(ModelAdmin):
         request: HttpRequest,
         broadcast: Broadcast,
         composer: Composer,
-        samples: list[Any],
+        samples: list[Sample],
         asked: dict[str, Any],
     ) -> HttpResponse:
         """Raises Missing and Refused."""
-        contact, event = samples[int(asked["sample"])]
+        contact, event = next(each for each in samples if estimate.key(each) == asked["sample"])
         who, properties = composing.profile(contact), event.properties if event else {}
         variant = next(each for each in broadcast.messages if each.name == asked["variant"])
         template = composing.find(broadcast, variant)

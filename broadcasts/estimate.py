@@ -1,5 +1,6 @@
 """Before a launch: what is missing, how many it would reach, who not and why, and how long it takes."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from providers.models import Provider
 
 SECONDS = 20  # that counting may take
 SAMPLES = 8
+Sample = tuple[Contact, ContactEvent | None]
 EXPECTED_DAYS = 7
 
 Kind = Broadcast.Kind
@@ -244,17 +246,40 @@ def _of_times(broadcast: Broadcast, now: datetime) -> Iterator[tuple[str, str]]:
         yield "delivery", "It would end before it begins."
 
 
-def samples(
-    broadcast: Broadcast, now: datetime, most: int = SAMPLES
-) -> list[tuple[Contact, ContactEvent | None]]:
-    """Some of those it would reach, each with the event that would set it off, to try the message on."""
+def key(sample: Sample) -> str:
+    """What a form knows a sample by: while it is open, newer ones take the first places."""
+    contact, event = sample
+    return f"{contact.pk}-{event.pk if event else 0}"
+
+
+def samples(broadcast: Broadcast, now: datetime, chosen: str = "") -> list[Sample]:
+    """Some of those it would reach, each with the event that would set it off, to try the message on;
+    and the one that was chosen by its key, if it would reach that contact."""
     people = planning.audience(broadcast, now).filter(REACHABLE)
-    if broadcast.event_name:
-        events = ContactEvent.objects.filter(
-            *selecting.tests(broadcast.conditions, now), name=broadcast.event_name
-        )
-        newest = events.order_by("-at").select_related("contact")[: most * 10]
-        meant = set(people.filter(pk__in=[event.contact_id for event in newest]).values_list("pk", flat=True))
-        if found := [(event.contact, event) for event in newest if event.contact_id in meant][:most]:
-            return list(found)
-    return [(contact, None) for contact in people.order_by("pk")[:most]]
+    found = _newest(broadcast, people, now) or [
+        (contact, None) for contact in people.order_by("pk")[:SAMPLES]
+    ]
+    if chosen and chosen not in map(key, found):
+        found = [*_chosen(people, chosen), *found]
+    return found
+
+
+def _newest(broadcast: Broadcast, people: QuerySet[Contact], now: datetime) -> list[Sample]:
+    if not broadcast.event_name:
+        return []
+    events = ContactEvent.objects.filter(
+        *selecting.tests(broadcast.conditions, now), name=broadcast.event_name
+    )
+    newest = events.order_by("-at").select_related("contact")[: SAMPLES * 10]
+    meant = set(people.filter(pk__in=[event.contact_id for event in newest]).values_list("pk", flat=True))
+    found: list[Sample] = [(event.contact, event) for event in newest if event.contact_id in meant]
+    return found[:SAMPLES]
+
+
+def _chosen(people: QuerySet[Contact], chosen: str) -> list[Sample]:
+    if not re.fullmatch(r"[0-9]{1,18}-[0-9]{1,18}", chosen):
+        return []
+    who, _, what = chosen.partition("-")
+    contact = people.filter(pk=int(who)).first()
+    event = ContactEvent.objects.filter(pk=int(what), contact=contact).first()
+    return [(contact, event)] if contact else []

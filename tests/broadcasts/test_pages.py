@@ -12,12 +12,23 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
+from audience.models import Contact, ContactEvent
 from broadcasts import estimate, lists, progress, running, steering
 from broadcasts.models import Broadcast, Listed, Recipient, Segment
 from campaigns.models import Message
 from providers.models import Provider
+from templates_app.models import Template
 from tests.admin.conftest import looker, operator, operator_user, signed_in
-from tests.broadcasts.conftest import add, happen, launched, make_broadcast, make_template, sums, work
+from tests.broadcasts.conftest import (
+    add,
+    happen,
+    launched,
+    make_broadcast,
+    make_template,
+    make_variant,
+    sums,
+    work,
+)
 
 __all__ = ["looker", "operator", "operator_user", "signed_in"]
 
@@ -171,14 +182,38 @@ def test_variants_are_added_removed_and_must_sum_up(operator: Client, provider: 
     assert 'value="100"' in shown
 
 
+def sample_of(identity: str, event: ContactEvent | None = None) -> str:
+    return estimate.key((Contact.objects.get(identity=identity), event))
+
+
+def test_whoever_was_chosen_stays_chosen_while_events_come_in(
+    operator: Client, provider: Provider, two: None
+) -> None:
+    values = {"body.1": "{{ profile.name }}", "body.2": "{{ event.Film }}"}
+    variants = [make_variant(values=values)]
+    broadcast = make_broadcast(provider, kind=Kind.ACTION, event_name="Booked", variants=variants)
+    chosen = sample_of("mira", happen("mira", "Booked", Film="Alien"))
+    url = f"{LIST}{broadcast.pk}/test/"
+    assert f'value="{chosen}"' in page(operator, url)
+    for n in range(estimate.SAMPLES + 1):
+        happen("bo", "Booked", timezone.now() + timedelta(seconds=n), Film=f"Heat {n}")
+    post(operator, url, numbers="+15550001234", variant="A", sample=chosen)
+    assert json.loads(Message.objects.get().content)["body"] == [{"text": "Mira"}, {"text": "Alien"}]
+    fields = {"v0-percent": 100, "v0-template": Template.objects.get().pk}
+    fields |= {f"v0-slot-body-{n}": values[f"body.{n}"] for n in (1, 2)}
+    shown = post(operator, step(broadcast, "message"), action="preview", variants=1, sample=chosen, **fields)
+    assert ">Alien</span>" in shown
+    stranger = sample_of("out")
+    assert "valid choice" in post(operator, url, numbers="+15550001234", variant="A", sample=stranger)
+
+
 def test_the_preview_shows_real_contacts(operator: Client, provider: Provider, two: None) -> None:
     template = make_template(provider)
     broadcast = make_broadcast(provider)
     url = step(broadcast, "message")
     texts = {"v0-percent": 100, "v0-template": template.pk, "v0-slot-body-1": "{{profile.name}}"}
-    shown = post(
-        operator, url, action="preview", variants=1, sample=1, **texts | {"v0-slot-body-2": "{{profile.Age}}"}
-    )
+    age = {"v0-slot-body-2": "{{profile.Age}}"}
+    shown = post(operator, url, action="preview", variants=1, sample=sample_of("bo"), **texts | age)
     assert ">Bo</span>" in shown
     assert "profile.Age is not known. This person would get no message." in shown
     assert "<html" not in shown
@@ -457,8 +492,8 @@ def test_a_test_is_sent_with_somebodys_values(operator: Client, provider: Provid
     broadcast = make_broadcast(provider)
     url = f"{LIST}{broadcast.pk}/test/"
     assert "A: hello" in page(operator, url)
-    assert "Not a phone number: x" in post(operator, url, numbers="x", variant="A", sample="1")
-    shown = post(operator, url, numbers="+15550001234", variant="A", sample="1")
+    assert "Not a phone number: x" in post(operator, url, numbers="x", variant="A", sample=sample_of("bo"))
+    shown = post(operator, url, numbers="+15550001234", variant="A", sample=sample_of("bo"))
     assert "Test sent by mira" in shown
     message = Message.objects.get()
     assert (message.to, message.untracked) == ("15550001234", True)
