@@ -105,7 +105,7 @@ class GroupsView(StatsView):
 
     def get(self, request: Request) -> Response:
         filters = self.filters(request)
-        limit, offset = number(request, "limit", LIMIT, MOST), number(request, "offset", 0)
+        limit, offset = number(request, "limit", LIMIT, MOST, least=1), number(request, "offset", 0)
         table = groups(request, filters, self.dimension, limit + 1, offset)
         rows = list(table.rows)
         following = str(offset + limit) if len(rows) > limit else None
@@ -209,7 +209,7 @@ class MessagesView(StatsView):
         """The messages behind a figure, newest first."""
         filters = self.filters(request)
         figure, code, url = asked_for(request)
-        after, size = request.query_params.get("after", ""), number(request, "limit", LIMIT, MOST)
+        after, size = request.query_params.get("after", ""), number(request, "limit", LIMIT, MOST, least=1)
         try:
             page = behind.page(filters, figure, code=code, url=url, after=after, size=size)
         except (ValueError, OverflowError) as error:
@@ -227,6 +227,8 @@ def asked_for(request: Request) -> tuple[str, int | None, str]:
         raise problem(code=f"Only {', '.join(figures.FAILURES)} have codes.")
     if url and figure not in ("clicked_total", "clicked_unique"):
         raise problem(url="Only clicked_total and clicked_unique have pages.")
+    if "\0" in url:
+        raise problem(url="Holds a null character.")
     return figure, None if code < 0 else code, url
 
 
@@ -235,10 +237,10 @@ def messages(request: Request, rows: Iterable[behind.Row]) -> Table:
     return tables.messages(rows, providers, eyes_of(request.user))
 
 
-def number(request: Request, name: str, default: int, most: int = 2**31) -> int:
+def number(request: Request, name: str, default: int, most: int = 2**31, least: int = 0) -> int:
     text = request.query_params.get(name, "")
     if not text:
         return default
-    if not text.isascii() or not text.isdigit() or len(text) > 10 or int(text) > most:
-        raise problem(**{name: f"Expected a whole number up to {most:,}."})
+    if not text.isascii() or not text.isdigit() or len(text) > 10 or not least <= int(text) <= most:
+        raise problem(**{name: f"Expected a whole number from {least} to {most:,}."})
     return int(text)

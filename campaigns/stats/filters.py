@@ -161,7 +161,9 @@ def _zone(name: str, errors: dict[str, str]) -> ZoneInfo:
 def _provider(nickname: str, errors: dict[str, str]) -> int | None:
     if not nickname:
         return None
-    found = Provider.objects.filter(nickname=nickname).values_list("pk", flat=True).first()
+    known = Provider.objects.filter(nickname=nickname).values_list("pk", flat=True)
+    # PostgreSQL cannot be asked for a null character.
+    found = None if "\0" in nickname else known.first()
     if found is None:
         errors["provider"] = "No provider has this nickname."
     return found
