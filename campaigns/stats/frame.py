@@ -41,6 +41,8 @@ TABS = [
     ("stats:conversations", "Conversations"),
     ("reconciliation:page", "Reconciliation"),
 ]
+# Parameters that no field shows: what a list is of, and how it is sorted.
+UNSEEN = ("figure", "code", "url", "order")
 # Of parameters that are not called as their field is.
 LABELS = {"tz": "Time zone", "by": "Trend", "q": "Search", "after": "Page", "offset": "Page", "url": "URL"}
 
@@ -85,12 +87,9 @@ def page(
             if not part:
                 context |= admin.site.each_context(request) | {"title": context["title"]}
                 context["fields"] = _fields(request.GET, context["errors"], more, without)
+                context["hidden"] = _kept(request.GET, context["errors"], more)
             if context["errors"]:
                 context |= _astray(name, context["errors"])
-                context["hidden"] = [
-                    (each, request.GET[each]) for each in ("figure", "code", "url", "order") if each in more
-                    and request.GET.get(each)
-                ]  # fmt: skip
             context["layout"] = "stats/part.html" if part else "admin/base_site.html"
             return TemplateResponse(request, template, context, status=400 if context["errors"] else 200)
 
@@ -171,6 +170,12 @@ def _fields(
     if "q" in more:
         fields.append(field("q", "Search", hint="Part of an id or name"))
     return [each for each in fields if each.name not in without]
+
+
+def _kept(given: Mapping[str, str], errors: Mapping[str, str], more: Sequence[str]) -> list[tuple[str, str]]:
+    """What has no field in the filter bar and stays when the filters change."""
+    names = [each for each in UNSEEN if each in more and each not in errors]
+    return [(name, given[name]) for name in names if given.get(name)]
 
 
 def _denied(request: HttpRequest, title: str) -> HttpResponse:

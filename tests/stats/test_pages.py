@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
@@ -221,6 +222,30 @@ def test_filters_combine_and_stay_in_every_link(analyst: Client) -> None:
     assert re.search(r'name="campaign" value="c1"', shown)
     # A range by name is meant even where the other fields are still filled in.
     assert figures(get(analyst, "overview/?range=today&from=2020-01-01&to=2020-01-02"))["accepted"] == "22"
+
+
+def submitted_form(shown: str, **changes: str) -> str:
+    """The address that the filter bar leads to, some of its fields changed."""
+    form = re.findall(r"<form[^>]* data-filters>.*?</form>", shown, re.S)[0]
+    values = dict(re.findall(r'<input [^>]*name="(\w+)" value="([^"]*)"', form))
+    for name, options in re.findall(r'<select [^>]*name="(\w+)".*?>(.*?)</select>', form, re.S):
+        values[name] = "".join(re.findall(r'value="([^"]*)" selected', options))
+    return urlencode({name: unescape(value) for name, value in (values | changes).items() if value})
+
+
+@pytest.mark.usefixtures("traffic")
+def test_other_filters_leave_a_list_what_it_is(analyst: Client) -> None:
+    behind_code = "messages/?figure=undelivered&code=1002&range=today"
+    asked = submitted_form(get(analyst, behind_code), campaign="c1", variant="A")
+    assert "Undelivered, code 1002" in (shown := get(analyst, f"messages/?{asked}"))
+    assert "<span data-count>3</span>" in shown
+    asked = submitted_form(get(analyst, "messages/?figure=clicked_total&url=https://s.example/b"))
+    assert "<span data-count>2</span>" in get(analyst, f"messages/?{asked}")
+    asked = submitted_form(get(analyst, "campaigns/?range=today&order=accepted"), tz="Asia/Kolkata")
+    assert [row[0] for row in table(get(analyst, f"campaigns/?{asked}"), "campaigns")] == ["c2", "c1"]
+    # What made no sense is not asked for again.
+    asked = submitted_form(get(analyst, "campaigns/?range=today&order=phone", 400))
+    get(analyst, f"campaigns/?{asked}")
 
 
 # What is behind
