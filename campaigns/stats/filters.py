@@ -87,16 +87,20 @@ class Filters:
 
     def previous(self) -> "Filters | None":
         """The range before, as long as this one. A range that begins a day is moved by whole days, so
-        that it is compared with the same hours of the days before. None for all time."""
+        that it is compared with the same hours of the days before. None for all time, and for what is yet
+        to come."""
         if self.start is None:
             return None
-        length = self.until - self.start
-        local = self.start.astimezone(self.zone)
-        if local.time() != time.min:
-            return self.between(self.start - length, self.start)
-        days = timedelta(days=max(ceil(length / timedelta(days=1) - 0.05), 1))
-        end = self.until.astimezone(self.zone) - days
-        return self.between((local - days).astimezone(UTC), min(end.astimezone(UTC), self.start))
+        if self.until <= self.start:
+            return None
+        local, end = self.start.astimezone(self.zone), self.until.astimezone(self.zone)
+        if self.start != _midnight(local.date(), self.zone):
+            return self.between(self.start - (self.until - self.start), self.start)
+        # By the clock on the wall, as days of a clock change have other hours.
+        length = end.replace(tzinfo=None) - datetime.combine(local.date(), time.min)
+        days = timedelta(days=ceil(length / timedelta(days=1)))
+        start = _midnight(local.date() - days, self.zone)
+        return self.between(start, min((end - days).astimezone(UTC), self.start))
 
     def parameters(self) -> dict[str, str]:
         """As URL parameters that mean the same."""

@@ -79,8 +79,31 @@ def test_the_range_before(parameters: dict[str, str], start: str, end: str) -> N
     assert (before.start, before.end) == (at(start), at(end))
 
 
+@pytest.mark.parametrize(
+    ("parameters", "now", "start", "end"),
+    [
+        # Soon after midnight the days are as many as at noon.
+        ({"range": "7d"}, "2026-03-18 00:30", "2026-03-05 00:00", "2026-03-11 00:30"),
+        ({"range": "today"}, "2026-03-18 00:30", "2026-03-17 00:00", "2026-03-17 00:30"),
+        # In Cairo 24 April 2026 begins at one o'clock.
+        (
+            {"range": "today", "tz": "Africa/Cairo"}, "2026-04-24 09:00",
+            "2026-04-22 22:00", "2026-04-23 10:00",
+        ),
+    ],
+)  # fmt: skip
+def test_the_range_before_at_odd_hours(parameters: dict[str, str], now: str, start: str, end: str) -> None:
+    before = parse(parameters, at(now)).previous()
+    assert before is not None
+    assert (before.start, before.end) == (at(start), at(end))
+
+
 def test_nothing_is_before_all_time() -> None:
     assert parse({}, NOW).previous() is None
+
+
+def test_nothing_is_before_what_is_yet_to_come() -> None:
+    assert parse({"from": "2026-03-19"}, NOW).previous() is None
 
 
 @pytest.mark.parametrize(
