@@ -163,9 +163,7 @@ class VariantsView(StatsView):
     def get(self, request: Request) -> Response:
         """A campaign's variants, and how far their rates lie from the first one's, with 95 % confidence."""
         filters = self.filters(request)
-        if not filters.campaign:
-            raise problem(campaign="Choose the campaign whose variants to compare.")
-        found = queries.variants(filters)
+        found = variants(filters)
         differences = {
             group.variant: {
                 name: each and {"value": each.value, "low": each.low, "high": each.high}
@@ -174,6 +172,12 @@ class VariantsView(StatsView):
             for group in found[1:]
         }
         return self.table(filters, tables.of_groups("variant", found), differences=differences)
+
+
+def variants(filters: Filters) -> list[queries.Group]:
+    if not filters.campaign:
+        raise problem(campaign="Choose the campaign whose variants to compare.")
+    return queries.variants(filters)
 
 
 class PlainTableView(StatsView):

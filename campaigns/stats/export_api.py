@@ -16,9 +16,8 @@ _DIMENSIONS: dict[str, queries.Dimension] = {
     "campaigns": "campaign",
     "templates": "template",
     "providers": "provider",
-    "variants": "variant",
 }
-TABLES = (*tables.PLAIN, *_DIMENSIONS, "trend", "messages")
+TABLES = (*tables.PLAIN, *_DIMENSIONS, "variants", "trend", "messages")
 TYPES = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -66,6 +65,8 @@ class ExportView(api.StatsView):
             return tables.PLAIN[name](filters)
         if name in _DIMENSIONS:
             return api.groups(request, filters, _DIMENSIONS[name])
+        if name == "variants":
+            return tables.of_groups("variant", api.variants(filters))
         if name == "trend":
             return api.trend(request, filters)
         figure, code, url = api.asked_for(request)

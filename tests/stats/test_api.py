@@ -196,6 +196,7 @@ def test_messages_behind_a_figure(analyst: Client) -> None:
         ("/export/messages.csv", {}, "figure"),
         ("/export/messages.csv", {"figure": "clicked_total", "url": "a\0b"}, "url"),
         ("/export/trend.csv", {"by": "year"}, "by"),
+        ("/export/variants.csv", {}, "campaign"),
     ],
 )
 def test_what_is_wrong_is_said(analyst: Client, path: str, parameters: dict[str, str], wrong: str) -> None:

@@ -155,13 +155,16 @@ def test_a_campaign_with_its_variants(analyst: Client) -> None:
 
 
 def test_the_control_group_is_no_variant(analyst: Client, shop: Provider) -> None:
-    for variant in "AB":
+    for variant in "ABB":
         reported(accepted(shop, NOW, variant=variant), "delivered")
     held = Key(shop.pk, minute(NOW), "c1", "", "", StatCount.Metric.CONTROL_GROUP)
     add({held: 5})
     shown = get(analyst, "campaigns/one/?campaign=c1")
     assert figures(shown)["control_group"] == "5"
     assert [row[0] for row in table(shown, "variants")] == ["A", "B"]
+    (export,) = re.findall(r'href="([^"]+/variants.csv[^"]+)"', shown)
+    lines = b"".join(analyst.get(unescape(export)).streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    assert [line.partition(",")[0] for line in lines[1:]] == ["A", "B"], "the file has what the page has"
     assert 'data-table="versus-B"' in shown
     people = get(analyst, "messages/?figure=control_group&campaign=c1")
     assert "5 in the control group" in people
