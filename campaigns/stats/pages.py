@@ -34,11 +34,19 @@ def _trend(
 ) -> dict[str, Any]:
     """The trend as chart and table."""
     step = _step(request, filters)
-    points = series.trend(filters, step)
     counted = panels.STEPS if kind == "lines" else names
+    files = links.files("trend", filters, by=step)
+    try:
+        points = series.trend(filters, step)
+        table = grid.of_trend(points, counted, filters, files)
+    except Invalid as error:
+        if request.GET.get("by"):
+            raise
+        # Too long a range for any trend: all else on the page can be told.
+        points, table = [], Grid("trend", [], [], error.errors["by"])
     return {
         "chart": panels.chart(points, step, names, filters, kind),
-        "trend": grid.of_trend(points, counted, filters, links.files("trend", filters, by=step)),
+        "trend": table,
         "step": step,
     }
 

@@ -44,7 +44,9 @@ def trend(filters: Filters, step: Step | None = None) -> list[Point]:
     if step == "minute" and start < filters.now - MINUTES_FOR:
         raise Invalid({"by": f"Minutes are kept for {MINUTES_FOR.days} days."})
     if (end - start) / timedelta(seconds=SECONDS[step]) > MOST:
-        raise Invalid({"by": f"The range has more than {MOST:,} of these steps. Take longer ones."})
+        raise Invalid(
+            {"by": f"The range has more than {MOST:,} of these steps. Take longer ones, or a shorter range."}
+        )
     zone = filters.zone
     steps = _days(zone, start, end) if step == "day" else _steps(SECONDS[step], zone, start, end)
     # By a BSP's clock that is ahead of ours, something may have happened after the last step.

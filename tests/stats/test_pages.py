@@ -201,6 +201,19 @@ def test_the_trend_is_chart_data_and_a_table(analyst: Client) -> None:
 
 
 @pytest.mark.usefixtures("traffic")
+def test_a_range_too_long_for_a_trend_has_all_else(analyst: Client, shop: Provider) -> None:
+    """One report of a BSP whose clock was years behind is enough for all time to be one."""
+    reported(accepted(shop, NOW - HOUR), "delivered", after=-6 * 365 * 86400)
+    for path in ("overview/?range=all", "errors/?range=all", "campaigns/one/?campaign=c1&from=2015-01-01"):
+        shown = get(analyst, path)
+        assert figures(shown)["undelivered"] == "3"
+        assert "more than 1,500 of these steps" in shown
+        assert "data-chart" not in shown
+        assert "trend.csv" not in shown
+    assert "more than 1,500 of these steps" in get(analyst, "overview/?range=all&by=day", 400)
+
+
+@pytest.mark.usefixtures("traffic")
 def test_errors_and_conversations(analyst: Client) -> None:
     shown = get(analyst, "errors/?range=today")
     assert figures(shown) == {"refused": "1", "not_sent": "1", "undelivered": "3", "error_rate": "21.7 %"}
