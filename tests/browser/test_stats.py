@@ -84,6 +84,12 @@ COLOURS = """canvas => {
 }"""
 
 
+SHOWN = """canvas => {
+    const chart = Chart.getChart(canvas);
+    return chart.data.datasets.map((_, n) => chart.isDatasetVisible(n));
+}"""
+
+
 def inked(page: Page) -> bool:
     """Whether something is drawn on the chart's canvas."""
     return int(page.locator("[data-chart] canvas").evaluate(COLOURS)) > 5
@@ -123,6 +129,7 @@ def test_an_analyst_reads_the_stats(gateway: str, shop: Provider, admin_page: Pa
     help_link = page.locator('[data-figure="sent"] .st-help')
     help_link.focus()
     before = page.locator("[data-drawn]").get_attribute("data-drawn")
+    page.locator("[data-chart] canvas").evaluate("canvas => Chart.getChart(canvas).hide(2)")  # by the legend
     message = accepted(shop, timezone.now(), template="summer_cards", campaign=SALE, variant="A")
     submitted(message)
     reported(message, "sent", "delivered", after=0)
@@ -132,6 +139,7 @@ def test_an_analyst_reads_the_stats(gateway: str, shop: Provider, admin_page: Pa
     expect(table).to_be_visible()
     expect(page.locator("[data-drawn]")).not_to_have_attribute("data-drawn", before or "")
     expect(help_link).to_be_focused()
+    assert page.locator("[data-chart] canvas").evaluate(SHOWN) == [True, True, False, True, True]
     assert page.evaluate("window.stays")
 
     # The server is away: the page says so, and goes on by itself.

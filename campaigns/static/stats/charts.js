@@ -49,7 +49,7 @@ window.statsCharts = (() => {
       const pen = chart.ctx;
       const shown = chart.data.datasets
         .map((each, n) => ({ each, meta: chart.getDatasetMeta(n) }))
-        .filter(({ meta }) => !meta.hidden && meta.data.length)
+        .filter(({ meta }) => meta.visible && meta.data.length)
         .map(({ each, meta }) => ({ each, y: meta.data.at(-1).y, x: meta.data.at(-1).x }))
         .sort((a, b) => a.y - b.y);
       pen.save();
@@ -108,13 +108,18 @@ window.statsCharts = (() => {
     if (before?.key === key) return;
     try {
       const { kind, labels, series } = JSON.parse(source.textContent);
+      // What the reader hid by the legend stays hidden when new figures come.
+      const hidden = series.map((_, n) => Boolean(before) && !before.chart.isDatasetVisible(n));
       before?.chart.destroy();
       const canvas = document.createElement("canvas");
       box.replaceChildren(canvas);
       const context = canvas.getContext("2d");
       const chart = new window.Chart(canvas, {
         type: kind === "bars" ? "bar" : "line",
-        data: { labels, datasets: series.map((each) => dataset(context, each, kind, labels.length)) },
+        data: {
+          labels,
+          datasets: series.map((each, n) => ({ ...dataset(context, each, kind, labels.length), hidden: hidden[n] })),
+        },
         options: options(kind),
         plugins: [names],
       });
