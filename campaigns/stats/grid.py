@@ -1,7 +1,9 @@
 """The tables of the pages: headings that sort, and cells that lead to what they count."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
+from typing import TypeVar
 
 from campaigns.stats import figures, links, queries, series, words
 from campaigns.stats.errors import advice
@@ -16,6 +18,10 @@ TEXT = {each.name: each.text for each in (*DEFINITIONS, *RATES)}
 KIND = {"refused": "Refused", "not_sent": "Not sent", "undelivered": "Undelivered"}
 # Rows of a trend's table; what is earlier is for a shorter range or a file.
 TREND_ROWS = 400
+# What errors and pages clicked are sorted by. No name is in both: an address sorts one of the two.
+ERROR_ORDERS = ("kind", "code", "count")
+URL_ORDERS = ("url", "total", "unique")
+Counted = TypeVar("Counted", ErrorCount, UrlCount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +60,22 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Sorting:
-    """How a list is sorted, and the address that sorts it otherwise."""
+    """How a list is sorted, and the address that sorts it otherwise: at `anchor` in the page."""
 
     order: str = ""
     page: str = ""
     filters: Filters | None = None
     more: Mapping[str, str] = field(default_factory=dict)
+    anchor: str = ""
+
+    def of_table(self, names: Sequence[str], usual: str, anchor: str) -> "Sorting":
+        """For one table of several on a page: `usual` unless one of its own columns is asked for."""
+        order = self.order if self.order.removeprefix("-") in names else usual
+        return replace(self, order=order, anchor=anchor)
+
+    def rows(self, found: Sequence[Counted]) -> list[Counted]:
+        """Sorted; those that are alike stay as they were, the most frequent first."""
+        return sorted(found, key=attrgetter(self.order.removeprefix("-")), reverse=self.order.startswith("-"))
 
     def head(self, name: str, label: str, title: str = "", number: bool = False) -> Head:
         if not self.page:
@@ -68,7 +84,8 @@ class Sorting:
         falling = self.order.startswith("-") if current else not number
         order = name if falling else f"-{name}"
         how = ("descending" if falling else "ascending") if current else ""
-        return Head(label, title, number, links.page(self.page, self.filters, order=order, **self.more), how)
+        url = links.page(self.page, self.filters, order=order, **self.more)
+        return Head(label, title, number, url + (f"#{self.anchor}" if self.anchor else ""), how)
 
 
 def number(value: float | None, url: str = "", **more: str) -> Cell:
@@ -145,13 +162,15 @@ def _about(group: Group, dimension: Dimension, own: Filters) -> list[Cell]:
 
 
 def of_errors(
-    found: Sequence[ErrorCount], before: Sequence[ErrorCount] | None, filters: Filters, files: Files | None
-) -> Grid:
+    found: Sequence[ErrorCount], before: Sequence[ErrorCount] | None, filters: Filters, files: Files | None,
+    sorting: Sorting,
+) -> Grid:  # fmt: skip
     """Failures by kind and code, with what to do about them."""
+    sorting = sorting.of_table(ERROR_ORDERS, "-count", "errors-title")
     total = sum(error.count for error in found)
     was = {(error.kind, error.code): error.count for error in before or ()}
     rows = []
-    for error in found:
+    for error in sorting.rows(found):
         told = advice(error.code)
         change = Change(error.count, None if before is None else was.get((error.kind, error.code), 0))
         rows.append([
@@ -163,19 +182,22 @@ def of_errors(
             Cell(told.meaning, note=told.advice),
         ])  # fmt: skip
     heads = [
-        Head("Kind"), Head("Code"), Head("Count", number=True), Head("Share of errors", number=True),
+        sorting.head("kind", "Kind"), sorting.head("code", "Code"),
+        sorting.head("count", "Count", number=True), Head("Share of errors", number=True),
         Head("What it means, and what to do"),
     ]  # fmt: skip
     return Grid("errors", heads, rows, "Nothing failed in this range.", files)
 
 
 def of_urls(
-    found: Sequence[UrlCount], before: Sequence[UrlCount] | None, filters: Filters, files: Files | None
-) -> Grid:
+    found: Sequence[UrlCount], before: Sequence[UrlCount] | None, filters: Filters, files: Files | None,
+    sorting: Sorting,
+) -> Grid:  # fmt: skip
     """Clicks by page."""
+    sorting = sorting.of_table(URL_ORDERS, "-total", "urls-title")
     was = {each.url: each for each in before or ()}
     rows = []
-    for each in found:
+    for each in sorting.rows(found):
         old = was.get(each.url, UrlCount(each.url, 0, 0))
         cells = [
             Cell(
@@ -191,8 +213,9 @@ def of_urls(
             cells.append(number(now, url, note=words.change(change), title=words.before(change)))
         rows.append(cells)
     heads = [
-        Head("Page"),
-        *(Head(LABEL[name], TEXT[name], True) for name in ("clicked_total", "clicked_unique")),
+        sorting.head("url", "Page"),
+        sorting.head("total", LABEL["clicked_total"], TEXT["clicked_total"], True),
+        sorting.head("unique", LABEL["clicked_unique"], TEXT["clicked_unique"], True),
     ]
     return Grid("urls", heads, rows, "No tracked link was clicked in this range.", files)
 

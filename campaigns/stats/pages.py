@@ -51,20 +51,29 @@ def _trend(
     }
 
 
-def _figures(request: HttpRequest, filters: Filters, *more: Sequence[Metric]) -> dict[str, Any]:
+def _sorting(request: HttpRequest, filters: Filters, name: str) -> Sorting:
+    """How the tables of errors and of pages clicked are sorted, on the page of this name."""
+    order, by = text(request, "order"), request.GET.get("by", "")
+    if order and order.removeprefix("-") not in (*grid.ERROR_ORDERS, *grid.URL_ORDERS):
+        raise Invalid({"order": f"It cannot order by {order.removeprefix('-')}. Choose a column's heading."})
+    return Sorting(order, name, filters, {"by": by} if by else {})
+
+
+def _figures(request: HttpRequest, filters: Filters, name: str, *more: Sequence[Metric]) -> dict[str, Any]:
     """What the overview and the pages of one thing begin with; with queries.CLICKS the pages clicked."""
+    sorting = _sorting(request, filters, name)
     now, before, details, old = queries.compared(filters, queries.FAILED, queries.TIMES, *more)
     errors_before, urls_before = (old.errors, old.urls) if old else (None, None)
-    times_file, urls_file = links.files("times", filters), links.files("urls", filters)
+    errors_file, times_file, urls_file = (links.files(each, filters) for each in ("errors", "times", "urls"))
     return {
         "now": now,
         "empty": now.empty,
         "cards": panels.cards(now, before, filters),
         "summary_files": links.files("summary", filters),
         "funnel": panels.funnel(now, filters),
-        "errors_grid": grid.of_errors(details.errors, errors_before, filters, links.files("errors", filters)),
+        "errors_grid": grid.of_errors(details.errors, errors_before, filters, errors_file, sorting),
         "times": grid.of_times(details.times, old.times if old else None, filters, times_file),
-        "urls": grid.of_urls(details.urls, urls_before, filters, urls_file) if more else None,
+        "urls": grid.of_urls(details.urls, urls_before, filters, urls_file, sorting) if more else None,
         "lists": [],
     } | _trend(request, filters)
 
@@ -90,9 +99,9 @@ def _top(
     return title, where, _grid(filters, dimension, found, Sorting(order))
 
 
-@page("stats/figures.html", "Overview", "overview", more=("by",))
+@page("stats/figures.html", "Overview", "overview", more=("by", "order"))
 def overview(request: HttpRequest, filters: Filters) -> dict[str, Any]:
-    context = _figures(request, filters)
+    context = _figures(request, filters, "overview")
     lists = [_top(filters, "provider", "Providers")]
     if filters.traffic != "conversations":
         lists += [_top(filters, "campaign", "Campaigns"), _top(filters, "template", "Templates")]
@@ -100,12 +109,12 @@ def overview(request: HttpRequest, filters: Filters) -> dict[str, Any]:
 
 
 @page(
-    "stats/figures.html", "Conversations", "conversations", more=("by",),
+    "stats/figures.html", "Conversations", "conversations", more=("by", "order"),
     without=("campaign", "variant", "template", "traffic"), fixed={"traffic": "conversations"},
 )  # fmt: skip
 def conversations(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     lead = "Freeform messages: answers of agents and chat programs, of no campaign and no template."
-    return _figures(request, filters) | {
+    return _figures(request, filters, "conversations") | {
         "lists": [_top(filters, "provider", "Providers")],
         "lead": lead,
     }
@@ -170,12 +179,12 @@ def _known(filters: Filters) -> list[Any]:
     return list(rows.values("pk", "code", "name", "first_seen_at", "last_seen_at", "provider__nickname"))
 
 
-@page("stats/figures.html", "Campaign", "campaign", more=("by",), without=("traffic",))
+@page("stats/figures.html", "Campaign", "campaign", more=("by", "order"), without=("traffic",))
 def campaign(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     code = _chosen(filters, "campaign")
     known = _known(filters)
     name = next((each["name"] for each in known if each["name"]), "")
-    context = _figures(request, filters, queries.CLICKS)
+    context = _figures(request, filters, "campaign", queries.CLICKS)
     variants = queries.variants(filters)
     previous = filters.previous()
     before = None if previous is None else queries.known(previous, "variant", variants)
@@ -194,21 +203,21 @@ def campaign(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     }
 
 
-@page("stats/figures.html", "Template", "template", more=("by",), without=("traffic",))
+@page("stats/figures.html", "Template", "template", more=("by", "order"), without=("traffic",))
 def template(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     name = _chosen(filters, "template")
-    return _figures(request, filters, queries.CLICKS) | {
+    return _figures(request, filters, "template", queries.CLICKS) | {
         "keep": urlencode({"template": filters.template}),
         "title": f"Template {name}",
         "lists": [_top(filters, "campaign", "Campaigns with this template")],
     }
 
 
-@page("stats/figures.html", "Provider", "provider", more=("by",))
+@page("stats/figures.html", "Provider", "provider", more=("by", "order"))
 def provider(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     name, may = _chosen(filters, "provider"), request.user.has_perm("providers.view_provider")
     tops = [_top(filters, "campaign", "Campaigns"), _top(filters, "template", "Templates")]
-    return _figures(request, filters, queries.CLICKS) | {
+    return _figures(request, filters, "provider", queries.CLICKS) | {
         "keep": urlencode({"provider": filters.provider}),
         "title": f"Provider {name}",
         "about": reverse("admin:providers_provider_change", args=[filters.provider_id]) if may else "",
@@ -216,11 +225,12 @@ def provider(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     }
 
 
-@page("stats/errors.html", "Errors", "errors", more=("by",))
+@page("stats/errors.html", "Errors", "errors", more=("by", "order"))
 def errors(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     now, before, details, old = queries.compared(filters, queries.FAILED)
     errors_before = old.errors if old else None
-    names = (*FAILURES, "error_rate")
+    names, files = (*FAILURES, "error_rate"), links.files("errors", filters)
+    sorting = _sorting(request, filters, "errors")
     lists = [] if filters.traffic == "conversations" else [
         _top(filters, "template", "Templates with the highest error rate", "-error_rate")
     ]  # fmt: skip
@@ -228,6 +238,6 @@ def errors(request: HttpRequest, filters: Filters) -> dict[str, Any]:
         "empty": not now.errors,
         "total": now.errors,
         "cards": panels.cards(now, before, filters, names),
-        "errors_grid": grid.of_errors(details.errors, errors_before, filters, links.files("errors", filters)),
+        "errors_grid": grid.of_errors(details.errors, errors_before, filters, files, sorting),
         "lists": lists,
     } | _trend(request, filters, FAILURES, "bars")

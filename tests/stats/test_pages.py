@@ -356,6 +356,32 @@ def test_rows_lead_to_their_messages_and_numbers_are_masked(analyst: Client) -> 
 
 
 @pytest.mark.usefixtures("months")
+def test_errors_and_clicks_sort_by_their_headings(analyst: Client) -> None:
+    path = "campaigns/one/?campaign=c1&range=all&by=day"
+    shown = get(analyst, path)
+    assert shown.count('aria-sort="descending"') == 2, "the most frequent first"
+    links = [
+        unescape(link)
+        for link in re.findall(r'<th [^>]*><a href="(/admin/stats/campaigns/one/[^"]+)"', shown)
+    ]
+    assert [re.findall(r"[?&]order=([-\w]+)", link)[0] for link in links] == [
+        "kind", "code", "count", "url", "total", "-unique",
+    ]  # fmt: skip
+    for link, name, column in zip(links, ["errors"] * 3 + ["urls"] * 3, [0, 1, 2, 0, 1, 2], strict=True):
+        shown = get(analyst, link)
+        assert "range=all&campaign=c1&" in link
+        assert link.endswith(f"&by=day#{name}-title")
+        cells = [row[column].split()[0] for row in table(shown, name)]
+        if name == "urls" or column:
+            values = [int(cell) if cell.isdigit() else cell for cell in cells]
+            assert values == sorted(values, reverse="order=-" in link), link
+        assert len(set(cells)) > 1
+        assert 'type="hidden" name="order"' in shown, "other filters leave it as it is"
+    assert table(get(analyst, "errors/?range=all&order=kind"), "errors")[0][0] == "Not sent"
+    assert "cannot order by phone" in unescape(get(analyst, "overview/?order=-phone", 400))
+
+
+@pytest.mark.usefixtures("months")
 def test_lists_sort_by_every_column_page_and_search(analyst: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     Campaign.objects.filter(code="c2").update(name="Diwali 100%")
     for name, searched, found in (
