@@ -96,7 +96,7 @@ def _grid(request: HttpRequest, filters: Filters, rows: list[behind.Row], files:
         link = page_url(f"campaigns_{model}", row.pk) if may[model] else ""
         reason = " ".join(filter(None, (str(row.code or ""), row.text)))
         cells.append([
-            Cell(f"{row.at.astimezone(filters.zone):%Y-%m-%d %H:%M:%S}", link),
+            Cell(words.local(row.at, filters), link),
             Cell(eyes.number(row.to)),
             Cell(row.campaign or words.NOTHING),
             Cell(row.variant or words.NOTHING),

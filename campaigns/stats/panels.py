@@ -89,7 +89,7 @@ def chart(
     return {
         "kind": kind,
         "step": step,
-        "labels": [f"{point.start.astimezone(filters.zone):{_LABELS[step]}}" for point in points],
+        "labels": [words.local(point.start, filters, _LABELS[step]) for point in points],
         "series": [
             {
                 "name": name,

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from campaigns.models import Status
-from campaigns.stats import behind, figures, queries, series
+from campaigns.stats import behind, figures, queries, series, words
 from campaigns.stats.errors import advice
 from campaigns.stats.figures import DEFINITIONS, LABELS, RATES, Figures
 from campaigns.stats.filters import NONE, Filters
@@ -49,17 +49,10 @@ class Table:
 
 def _cell(value: Any, filters: Filters) -> sheets.Cell:
     if isinstance(value, datetime):
-        return _local(value.astimezone(filters.zone))
+        return words.local(value, filters)
     if isinstance(value, float | Decimal):
         return round(float(value), 4)
     return value if isinstance(value, str | int) or value is None else str(value)
-
-
-def _local(moment: datetime) -> str:
-    """As a spreadsheet reads it; in the hour that a clock change repeats, with its offset."""
-    text = f"{moment:%Y-%m-%d %H:%M:%S}"
-    certain = moment.utcoffset() == moment.replace(fold=1 - moment.fold).utcoffset()
-    return text if certain else f"{text}{moment:%z}"
 
 
 FIGURE_COLUMNS = (

@@ -29,9 +29,16 @@ def took(seconds: float | None) -> str:
     return pretty.length(timedelta(seconds=round(seconds))).replace(".0 s", " s")
 
 
+def local(at: datetime, filters: Filters, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """A moment in the filters' zone; in the hour that a clock change repeats, with its offset."""
+    moment = at.astimezone(filters.zone)
+    certain = moment.utcoffset() == moment.replace(fold=1 - moment.fold).utcoffset()
+    return f"{moment:{form}}" + ("" if certain else f"{moment:%z}")
+
+
 def clock(at: datetime | None, filters: Filters) -> str:
     """A minute in the filters' zone."""
-    return NOTHING if at is None else f"{at.astimezone(filters.zone):%Y-%m-%d %H:%M}"
+    return NOTHING if at is None else local(at, filters, "%Y-%m-%d %H:%M")
 
 
 def change(of: Change, *, rate: bool = False) -> str:

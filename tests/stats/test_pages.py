@@ -3,7 +3,7 @@
 import random
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 from urllib.parse import urlencode
@@ -198,6 +198,19 @@ def test_the_trend_is_chart_data_and_a_table(analyst: Client) -> None:
         ["2026-03-18 11:01", "0"],
         ["2026-03-18 11:00", "22"],
     ]
+
+
+def test_the_hour_that_a_clock_change_repeats_is_told_apart(analyst: Client, shop: Provider) -> None:
+    for hour in (5, 6):
+        accepted(shop, datetime(2025, 11, 2, hour, 30, tzinfo=UTC))  # 01:30 in New York, both times
+    fold()
+    day = "from=2025-11-02&to=2025-11-02&tz=America/New_York"
+    shown = get(analyst, f"overview/?{day}&by=hour")
+    hours = ["2025-11-02 01:00-0500", "2025-11-02 01:00-0400"]
+    assert [row[0] for row in table(shown, "trend")] == hours
+    assert all(f'"{hour[5:]}"' in shown for hour in hours), "in the chart too"
+    rows = table(get(analyst, f"messages/?figure=accepted&{day}"), "messages")
+    assert [row[0] for row in rows] == ["2025-11-02 01:30:00-0500", "2025-11-02 01:30:00-0400"]
 
 
 @pytest.mark.usefixtures("traffic")
