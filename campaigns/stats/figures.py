@@ -203,12 +203,13 @@ class Difference:
 
 
 def difference(a: tuple[int, int], b: tuple[int, int]) -> Difference | None:
-    """Of two shares, each as part and whole. None when one of them is a share of nothing.
+    """Of two shares, each as part and whole. None when one of them is a share of nothing, or no share: where
+    more was delivered in a range than accepted in it.
 
     Newcombe's interval from two Wilson scores, which holds for small groups and for rates near
     0 and 1 too. Source: R. G. Newcombe, Statistics in Medicine 17 (1998), method 10.
     """
-    if a[1] <= 0 or b[1] <= 0:
+    if not all(0 <= part <= whole and whole for part, whole in (a, b)):
         return None
     (pa, low_a, high_a), (pb, low_b, high_b) = wilson(*a), wilson(*b)
     value = pb - pa
@@ -220,8 +221,8 @@ def difference(a: tuple[int, int], b: tuple[int, int]) -> Difference | None:
 
 
 def wilson(part: int, whole: int) -> tuple[float, float, float]:
-    """A share with its 95 % interval: share, low, high. More parts than the whole count as all of it."""
-    share = min(max(part, 0) / whole, 1.0)
+    """A share with its 95 % interval: share, low, high."""
+    share = part / whole
     middle = share + Z * Z / (2 * whole)
     spread = Z * sqrt(share * (1 - share) / whole + Z * Z / (4 * whole * whole))
     scale = 1 + Z * Z / whole

@@ -70,7 +70,7 @@ def before(of: Change, *, rate: bool = False) -> str:
 def difference(name: str, base: str, found: Difference | None) -> str:
     """Whether variant `name` does better than `base`, in one sentence."""
     if found is None:
-        return "Nothing to compare yet."
+        return "Nothing to compare in this range."
     low, high = 100 * found.low, 100 * found.high
     if found.certain:
         near, far = sorted((abs(low), abs(high)))
