@@ -5,6 +5,7 @@ name them otherwise. A heading counts by its letters and digits alone.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 FIGURES = ("sent", "delivered", "viewed", "errors")
 
@@ -61,6 +62,7 @@ INTERNAL = frozenset((
 Mapped = Mapping[str, int]
 
 
+@lru_cache(10_000)
 def normal(heading: str) -> str:
     return "".join(filter(str.isalnum, heading.lower()))
 
