@@ -3,7 +3,7 @@
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import IO
 
@@ -27,6 +27,7 @@ ENCODINGS = {
     "cp949": "Windows-949 (Korean)",
 }
 MOST_COLUMNS = 300
+HEADER_WITHIN = 20  # rows; some exports have a title above the headings
 _READ = 1 << 20
 
 
@@ -43,10 +44,16 @@ class Facts(msgspec.Struct):
     rows: int
 
 
-def inspect(file: IO[bytes], encoding: str = "") -> Facts:
-    """Reads the file from end to end, in one of ENCODINGS or the one it seems to be in. Raises Unreadable."""
+Worth = Callable[[Sequence[str]], int]
+
+
+def inspect(file: IO[bytes], encoding: str = "", worth: Worth | None = None) -> Facts:
+    """Reads the file from end to end, in one of ENCODINGS or the one it seems to be in. Raises Unreadable.
+
+    `worth` tells how many headings of a row are known, for files that may have a title above them.
+    """
     encoding = _encoding(file, encoding)
-    delimiter = _delimiter(file, encoding)
+    delimiter = _delimiter(file, encoding, worth)
     lines = _read(file, encoding, delimiter)
     header = [plain(name.replace("\0", "")) for name in next(lines, (0, []))[1]]
     if not header:
@@ -112,12 +119,18 @@ def _decodes(file: IO[bytes], encoding: str) -> bool:
     return True
 
 
-def _delimiter(file: IO[bytes], encoding: str) -> str:
-    """The one the header has most of, outside quotation marks."""
+def _delimiter(file: IO[bytes], encoding: str, worth: Worth | None) -> str:
+    """The one by which most headings are known, or else that the first row has most of, outside
+    quotation marks."""
     file.seek(0)
     text = file.read(_READ).decode(encoding, "ignore").lstrip(" \r\n")
     if text[:4].lower() == "sep=" and text[4:5] in DELIMITERS:
         return text[4]  # Excel's own word
+    if worth:
+        first = text.splitlines()[:HEADER_WITHIN]
+        known = {each: max((worth(line.split(each)) for line in first), default=0) for each in DELIMITERS}
+        if any(known.values()):
+            return max(known, key=lambda delimiter: known[delimiter])
     counts = dict.fromkeys(DELIMITERS, 0)
     quoted = False
     for character in text:

@@ -17,8 +17,6 @@ from lib.csv_files import Unreadable
 
 MOST_BYTES = 100_000_000
 MOST_ROWS = 200_000  # CleverTap's longest: 2,500 campaigns on 60 days
-HEADER_WITHIN = 20  # rows; some exports have a title above the headings
-SAMPLED = 5_000  # rows that dates are looked at in
 NAMED = 12  # columns and lines told of by name
 TOTALS = frozenset(("total", "totals", "grandtotal", "overall", "sum", "all"))
 WHATSAPP = frozenset(("whatsapp", "wa", "whatsappconnect"))
@@ -45,7 +43,7 @@ class Options:
 
 
 class Line(NamedTuple):
-    """CleverTap's figures of a campaign on a day. `provider` is a nickname or a number, as the file has it.
+    """CleverTap's figures of a campaign on a day. `provider` and `waba` are as the file has them.
 
     `named` says that `campaign` is a name, for want of an id. `internal` is the part of the errors that
     never left CleverTap.
@@ -61,6 +59,7 @@ class Line(NamedTuple):
     viewed: int | None
     errors: int | None
     internal: int
+    waba: str = ""
 
 
 def add(one: int | None, more: int | None) -> int | None:
@@ -90,10 +89,10 @@ def inspect(file: IO[bytes]) -> Facts:
         )
     if head.startswith((b"{", b"[")):
         raise Unreadable("This is JSON, not CSV. Download the campaign report, which is a CSV file.")
-    facts = csv_files.inspect(file)
+    facts = csv_files.inspect(file, worth=lambda row: len(columns.guess(row)))
     if facts.rows > MOST_ROWS:
         raise Unreadable(f"The file has {facts.rows:,} rows; {MOST_ROWS:,} are read. Export fewer days.")
-    first = islice(csv_files.rows(file, facts.encoding, facts.delimiter, -1), HEADER_WITHIN)
+    first = islice(csv_files.rows(file, facts.encoding, facts.delimiter, -1), csv_files.HEADER_WITHIN)
     candidates = [[cell.strip() for cell in row] for _, row in first]
     known = [len(columns.guess(header)) for header in candidates]
     row = known.index(max(known))
@@ -137,6 +136,7 @@ class _About(NamedTuple):
     campaign: str
     named: bool
     provider: str
+    waba: str
 
 
 _Values = tuple[int | None, ...]
@@ -182,8 +182,10 @@ class _Sums:
                 "The day is each campaign’s start: figures of its later days are booked there too. In "
                 "CleverTap choose “Split all data by: Day”, which adds the run date."
             )
-        dates = [self._cell(row, "day") for _, row in islice(_rows(self.file, self.facts), SAMPLED)]
         if self.months_first is None:
+            # In all rows: those of the first twelve days of a month, which may fill the file's beginning,
+            # do not tell.
+            dates = dict.fromkeys(self._cell(row, "day") for _, row in _rows(self.file, self.facts))
             self.months_first = cells.month_first(dates)
             doubtful = next(filter(cells.ambiguous, dates), None)
             if self.months_first is None and doubtful:
@@ -214,10 +216,12 @@ class _Sums:
             raise Bad("the campaign’s id and name are both empty")
         figures = tuple(cells.count(self._cell(row, figure)) for figure in FIGURES)
         internal = sum(cells.count(row[position]) or 0 for position in self.internal if position < len(row))
-        provider = cells.plain(self._cell(row, "provider")) or cells.plain(self._cell(row, "waba"))
+        provider, waba = cells.plain(self._cell(row, "provider")), cells.plain(self._cell(row, "waba"))
         assert day is not None
-        about = _About(day, campaign or name[:120], not campaign, provider)
-        parts = tuple(row[position].strip() for position in self.parts if position < len(row))
+        about = _About(day, campaign or name[:120], not campaign, provider, waba)
+        # Runs of one day are parts too: they differ in what their id or day has besides.
+        others = (row[position].strip() for position in self.parts if position < len(row))
+        parts = (told["campaign"], told["day"], *others)
         self.titles.setdefault(about, name[:200])
         before = self.found.get((about, parts))
         values = (*figures, internal)
@@ -236,7 +240,7 @@ class _Sums:
         return [
             Line(
                 about.day, about.campaign, about.named, self.titles[about], about.provider, sent, delivered,
-                viewed, errors, internal or 0,
+                viewed, errors, internal or 0, about.waba,
             )
             for about, (sent, delivered, viewed, errors, internal) in sums.items()
         ]  # fmt: skip

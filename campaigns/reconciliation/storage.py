@@ -79,10 +79,13 @@ def load(report: Report) -> int:
         if replaced:
             read.notes.append(f"Replaced {replaced:,} lines of earlier reports.")
         rows = [
-            (report.pk, line.day, line.campaign, line.named, line.title, each.provider_id, *line[5:])
+            (
+                report.pk, line.day, line.campaign, line.named, line.title, each.provider_id, line.sent,
+                line.delivered, line.viewed, line.errors, line.internal,
+            )
             for each in lines
             for line in [each.line]
-        ]
+        ]  # fmt: skip
         sql.insert(ReportLine, _COLUMNS, rows)
         report.draft, report.people, report.notes = False, read.people, read.notes + told
         storage, file_name = report.file.storage, str(report.file.name)
@@ -97,18 +100,23 @@ def owned(read: Reading, provider_id: int | None) -> list[Owned]:
     told of; where it knows none of the report's, the column says nothing."""
     if provider_id is not None:
         return _once(Owned(line, provider_id) for line in read.lines)
-    told = {line.provider for line in read.lines if line.provider}
-    known = {name: pk for name in told if (pk := _provider(name)) is not None}
-    strange = sorted(told - known.keys())
+    told = {(line.provider, line.waba) for line in read.lines if line.provider or line.waba}
+    known = {each: pk for each in told if (pk := _provider(*each)) is not None}
+    strange = told - known.keys()
+    names = ", ".join(sorted({provider or waba for provider, waba in strange})[:5])
     if strange and not known:
         read.notes.append(
-            f"The report’s provider, {', '.join(strange[:5])}, goes by none of the nicknames or numbers "
-            "here: its lines are compared with all providers together."
+            f"The report’s provider, {names}, goes by none of the nicknames or numbers here: its lines are "
+            "compared with all providers together."
         )
         return _once(Owned(line, None) for line in read.lines)
     if strange:
-        read.notes.append(f"Left out, of providers that are not in Waypost: {', '.join(strange[:5])}.")
-    return _once(Owned(line, known.get(line.provider)) for line in read.lines if line.provider not in strange)
+        read.notes.append(f"Left out, of providers that are not in Waypost: {names}.")
+    return _once(
+        Owned(line, known.get(about))
+        for line in read.lines
+        if (about := (line.provider, line.waba)) not in strange
+    )
 
 
 def _once(lines: Iterable[Owned]) -> list[Owned]:
@@ -129,25 +137,29 @@ def _once(lines: Iterable[Owned]) -> list[Owned]:
     return list(found.values())
 
 
-def _provider(text: str) -> int | None:
-    for provider in Provider.objects.all():
-        if provider.nickname.casefold() == text.casefold() or phone.same(provider.waba_number, text):
-            return provider.pk
+def _provider(*told: str) -> int | None:
+    """By its name at CleverTap where that is the nickname here, else by its number."""
+    providers = list(Provider.objects.all())
+    for text in told:
+        for provider in providers:
+            if provider.nickname.casefold() == text.casefold() or phone.same(provider.waba_number, text):
+                return provider.pk
     return None
 
 
 def _make_room(lines: Sequence[Owned]) -> int:
     """Deletes stored lines that these are about too, and reports that have none left."""
+    days = {each.line.day for each in lines}
+    columns = ("pk", "day", "campaign", "title", "provider_id")
+    stored = ReportLine.objects.filter(day__in=days).values_list(*columns)
+    if not stored:
+        return 0
     about: dict[tuple[Any, str], set[int | None]] = {}
     for each in lines:
         for name in _names(each.line.campaign, each.line.title):
             about.setdefault((each.line.day, name), set()).add(each.provider_id)
-    days = {each.line.day for each in lines}
-    stored = ReportLine.objects.filter(day__in=days)
     same = []
-    for pk, day, campaign, title, provider_id in stored.values_list(
-        "pk", "day", "campaign", "title", "provider_id"
-    ):
+    for pk, day, campaign, title, provider_id in stored:
         told = set().union(*(about.get((day, name), ()) for name in _names(campaign, title)))
         if told and (provider_id is None or None in told or provider_id in told):
             same.append(pk)

@@ -135,6 +135,15 @@ def test_lines_of_several_providers(analyst: Client, traffic: None) -> None:
     assert "goes by none of the nicknames" in " ".join(Report.objects.get().notes)
 
 
+def test_a_provider_that_clevertap_names_otherwise_is_known_by_its_number(
+    analyst: Client, traffic: None
+) -> None:
+    make_provider(nickname="Other", waba_number="+15550009999")
+    rows = "2026-03-17,c1,3,2,0,0,Shop,\n2026-03-17,c1,1,1,0,0,BSP at CleverTap,15550009999\n"
+    send(analyst, HEAD.strip() + ",Provider Name,WABA number\n" + rows)
+    assert sorted(ReportLine.objects.values_list("provider__nickname", "sent")) == [("Other", 1), ("Shop", 3)]
+
+
 def test_columns_are_asked_for_when_their_names_are_strange(analyst: Client, traffic: None) -> None:
     content = (FILES / "unrecognised.csv").read_bytes().replace(b"1767225600", b"c1")
     asked = send(analyst, content)

@@ -1,5 +1,6 @@
 """A case a file: what is read of it, what is told about it, and what is refused with advice."""
 
+import io
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -31,6 +32,8 @@ def read(name: str, mapped: dict[str, int] | None = None, zone: ZoneInfo = UTC, 
         ("tabs.tsv", [SPRING]),
         ("utf16.csv", [SPRING]),
         ("title_above.csv", [SPRING]),
+        ("title_above_semicolons.csv", [SPRING]),
+        ("title_with_commas.tsv", [SPRING]),
         ("semicolons.csv", [SPRING._replace(sent=1234, delivered=980)]),
         ("windows.csv", [SPRING._replace(campaign=PARIS, named=True, title=PARIS)]),
         ("thousands.csv", [SPRING._replace(sent=1234, delivered=102_345, viewed=1234, errors=12)]),
@@ -63,8 +66,8 @@ def test_the_documented_columns() -> None:
     """Events before users, parts added up, other channels left out, what is not used named."""
     found = read("documented.csv")
     assert found.lines == [
-        Line(DAY, "1767225600", False, "Spring sale", "Shop", 150, 126, 61, 4, 0),
-        Line(date(2026, 3, 18), "1767225601", False, "Reminder", "Shop", 10, 9, 5, 0, 0),
+        Line(DAY, "1767225600", False, "Spring sale", "Shop", 150, 126, 61, 4, 0, "15550001111"),
+        Line(date(2026, 3, 18), "1767225601", False, "Reminder", "Shop", 10, 9, 5, 0, 0, "15550001111"),
     ]
     assert found.people == []
     assert found.notes == [
@@ -110,6 +113,13 @@ def test_a_later_line_corrects_an_earlier() -> None:
     assert [line.sent for line in read("repeated.csv").lines] == [100, 6]
 
 
+@pytest.mark.parametrize("name", ["runs_by_id.csv", "runs_by_moment.csv"])
+def test_runs_of_one_day_are_added_up(name: str) -> None:
+    found = read(name)
+    assert found.lines == [SPRING]
+    assert not [note for note in found.notes if "taken" in note or "counted once" in note]
+
+
 def test_days_in_any_form_fall_into_the_zone() -> None:
     assert {line.day for line in read("many_dates.csv").lines} == {DAY}
     kolkata = {
@@ -122,6 +132,15 @@ def test_days_in_any_form_fall_into_the_zone() -> None:
 def test_doubtful_days_may_be_told() -> None:
     assert read("doubtful_days.csv").lines[0].day == date(2026, 4, 3)
     assert read("doubtful_days.csv", month_first=True).lines[0].day == date(2026, 3, 4)
+
+
+def test_the_order_of_months_shows_however_late() -> None:
+    """A long report begins with thousands of lines of the first days of a month."""
+    early = "".join(f"03/04/2026,{1767225600 + n},1\n" for n in range(6_000))
+    file = io.BytesIO(f"Date,Campaign ID,Sent\n{early}03/17/2026,1767225600,1\n".encode())
+    facts = reading.inspect(file)
+    found = reading.read(file, facts, facts.mapped, Options(UTC))
+    assert {line.day for line in found.lines} == {date(2026, 3, 4), DAY}
 
 
 def test_lines_that_cannot_be_used_are_named_and_the_others_kept() -> None:
