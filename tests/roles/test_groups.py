@@ -76,6 +76,34 @@ def test_numbers_are_not_found_out_by_their_beginnings(
     assert rows(people["veiled"], name, number) > 0
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"campaigns/message/?to__startswith={TO[:5]}",
+        f"campaigns/message/export/?to__startswith={TO[:5]}",
+        f"campaigns/message/?payload__contains={TO[:5]}",
+        f"campaigns/refusal/?to_raw__contains={TO[:5]}",
+        f"broadcasts/recipient/?phone__startswith={TO[:5]}",
+        f"audience/contact/?phone__startswith={TO[:5]}",
+        "providers/provider/?public_id__startswith=a",
+    ],
+)
+def test_nor_by_comparisons_in_the_address(people: dict[str, Client], address: str) -> None:
+    """Django's lists take any column and comparison there, unless they are told not to."""
+    assert people["veiled"].get(f"/admin/{address}").status_code == 400
+
+
+def test_the_lists_filters_stay(world: World, people: dict[str, Client]) -> None:
+    provider = world.provider.pk
+    for address in (
+        f"campaigns/message/?status=20&provider={provider}&accepted_at_from_0=2026-01-01",
+        f"campaigns/event/?forward=2&kind=4&provider={provider}",
+        f"templates_app/templatechange/?template={world.template.pk}",
+        "auth/user/?is_active__exact=1&groups__id__exact=1",
+    ):
+        assert people["superuser"].get(f"/admin/{address}").status_code == 200, address
+
+
 def test_nor_is_an_identity_that_is_a_number(world: World, people: dict[str, Client]) -> None:
     assert rows(people["auditors"], "audience/contact", f"+{NAMELESS}"[:-1]) > 0
     assert rows(people["veiled"], "audience/contact", f"+{NAMELESS}"[:-1]) == 0
