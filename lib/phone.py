@@ -8,7 +8,9 @@ _PUNCTUATION = re.compile(r"[\s()\-.]")
 _DIGITS = re.compile(r"\+?[0-9]{7,15}")
 _DECIMAL = re.compile(r"\+?[0-9]{7,15}\.0")  # as programs write a column of numbers with gaps
 _LONG = re.compile(r"(?<!\d)\d{7,15}(?!\d)")
-_SPACED = re.compile(r"\+\d[\d ().-]{5,20}\d")
+_SPACED = re.compile(r"\+\d[\d \xa0().-]{5,20}\d")
+# Without a "+" only from nine digits on, and no time as 2026-03-18 10.
+_SPREAD = re.compile(r"(?<![\d-])(?!\d{4}-\d\d-\d\d)\d(?:[ \xa0().-]{0,3}\d){8,14}(?!\d)")
 _ID = re.compile(r"wamid\.[\w+/=-]+")  # WhatsApp's ids are base64 of bytes among which the number is
 _TYPED = re.compile(r"\+?[0-9][0-9\s()\-.]*")
 
@@ -103,4 +105,5 @@ def hidden(text: str) -> str:
     """A text with whatever could be a number masked: rather too much than one too few."""
     text = _ID.sub("wamid.•••", text)
     text = _SPACED.sub(lambda found: "+" + masked(re.sub(r"\D", "", found[0])), text)
+    text = _SPREAD.sub(lambda found: masked(re.sub(r"\D", "", found[0])), text)
     return _LONG.sub(lambda found: masked(found[0]), text)

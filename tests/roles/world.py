@@ -91,7 +91,7 @@ def make() -> World:
 
 
 def _messages(provider: Provider) -> dict[str, Any]:
-    payload = {"to": SPACED, "text": f"call {TO}", "timestamp": "1773835200"}
+    payload = {"to": SPACED, "text": f"call {TO} or {SPACED[4:]}", "timestamp": "1773835200"}
     content = {"type": "template", "name": "order_ready", "language": "en", "body": [{"text": f"Mira {TO}"}]}
     message = MessageFactory(
         provider=provider, to=TO, to_raw=SPACED, payload=json.dumps(payload), content=json.dumps(content),
