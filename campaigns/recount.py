@@ -161,7 +161,7 @@ def _rows(statement: str) -> list[tuple[Any, ...]]:
 
 
 def uneven_rollups() -> Iterator[str]:
-    """Points that are not the sum of the finer points they stand for."""
+    """Points that are not the sum of the finer points or the details they stand for."""
     for table, keys, values in (
         (POINT, "", [f"p.{name}" for name in COLUMNS]),
         (DETAIL, ", p.metric, p.code", ["p.count"]),
@@ -186,6 +186,15 @@ def uneven_rollups() -> Iterator[str]:
                 Level.CAMPAIGN.value,
                 level.value,
             )
+    # Failures are in both tables, and recounted in the details alone.
+    for metric in set(COLUMN) & set(DETAILED):
+        yield from _unequal(
+            f"details of {metric.label.lower()}",
+            f"SELECT scope_id, at, SUM(count) FROM {DETAIL} "
+            f"WHERE span = {Span.DAY.value} AND metric = {metric.value} GROUP BY scope_id, at",
+            f"SELECT scope_id, at, {COLUMN[metric]} FROM {POINT} "
+            f"WHERE span = {Span.DAY.value} AND {COLUMN[metric]} <> 0",
+        )
 
 
 def _kept(span: Span) -> str:
@@ -197,7 +206,10 @@ def _kept(span: Span) -> str:
 
 
 def _differences(what: str, statement: str, fine: int, coarse: int) -> Iterator[str]:
-    parts, whole = statement.format(fine), statement.format(coarse)
+    yield from _unequal(what, statement.format(fine), statement.format(coarse))
+
+
+def _unequal(what: str, parts: str, whole: str) -> Iterator[str]:
     for words, one, other in (("more than", parts, whole), ("less than", whole, parts)):
         for row in _rows(f"{one} EXCEPT {other}"):
             yield f"{what}, {words} their sum or other: {row}"

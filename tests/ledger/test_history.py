@@ -475,6 +475,15 @@ def test_folding_keeps_everything_that_is_shown(row: Message) -> None:
     assert counts.squash() == 0, "nothing is left to fold"
 
 
+def test_the_audit_compares_failures_in_points_with_their_codes(row: Message) -> None:
+    sent(row, Outcome.REJECTED, code=ReportCode.PHONE)
+    counts.squash()
+    with transaction.atomic():
+        StatPoint.objects.update(not_sent=0)
+        assert audit.CHECKS["points are the sum of finer points"]() != []
+        transaction.set_rollback(True)
+
+
 def test_folding_goes_in_steps(row: Message) -> None:
     sent(row)
     for second in range(30):
