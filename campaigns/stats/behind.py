@@ -10,6 +10,8 @@ from itertools import islice
 from typing import Any
 
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db.models.functions import Left
+from django.db.models.lookups import Exact
 
 from campaigns import events
 from campaigns.models import Attempt, Event, Message, Refusal
@@ -129,7 +131,9 @@ def _search(
     found = _base(source, filters, figure, code, url)
     if after:
         filters = replace(filters, end=min(filters.end or after[0], after[0]) + timedelta(microseconds=1))
-    for start, end in _stretches(filters, figure, code):
+    # The first click on a page may be a later one of its message: it is among all clicks that it is found.
+    counted_as = "clicked_total" if url else figure
+    for start, end in _stretches(filters, counted_as, code):
         within = found.filter(**{f"{source.at}__gte": start, f"{source.at}__lt": end})
         while True:
             part = _beyond(within, source.at, after) if after else within
@@ -170,8 +174,13 @@ def _base(source: _Source, filters: Filters, figure: str, code: int | None, url:
 def _on(url: str) -> Q:
     """Clicks that were counted for this page, as campaigns.events.page names it."""
     if len(url) >= events.LONGEST_URL:
-        return Q(url__startswith=url)
-    return Q(url=url) | Q(url__startswith=f"{url}?") | Q(url__startswith=f"{url}#")
+        return _begins(url)
+    return Q(url=url) | _begins(f"{url}?") | _begins(f"{url}#")
+
+
+def _begins(text: str) -> Q:
+    """By letter, capitals told apart: SQLite's LIKE, behind `startswith`, takes a and A for the same."""
+    return Q(Exact(Left("url", len(text)), text))
 
 
 def _beyond(found: QuerySet[Any], at: str, after: Cursor) -> QuerySet[Any]:

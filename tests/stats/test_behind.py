@@ -112,6 +112,21 @@ def test_a_day_of_a_trend_opens_its_messages() -> None:
         assert len(rows) == point.figures.delivered
 
 
+def test_clicks_of_one_page(shop: Provider, folded: bool) -> None:
+    """Its first click may be the message's second; and another page's name may differ by a capital."""
+    message = accepted(shop, NOW - timedelta(hours=3))
+    for after, page in ((60, "b"), (600, "a?x=1"), (6000, "a?x=2"), (6001, "A?x=1")):
+        reported(message, "clicked", after=after, url=f"https://s.example/{page}")
+    fold(folded)
+    found = {url.url.removeprefix("https://s.example/"): url for url in queries.urls(asked())}
+    assert {name: (url.total, url.unique) for name, url in found.items()} == {
+        "a": (2, 1), "b": (1, 1), "A": (1, 1),
+    }  # fmt: skip
+    for url in found.values():
+        assert len(list(behind.rows(asked(), "clicked_total", url=url.url))) == url.total
+        assert len(list(behind.rows(asked(), "clicked_unique", url=url.url))) == url.unique
+
+
 def test_what_a_row_tells(shop: Provider) -> None:
     message = accepted(shop, NOW - HOUR)
     submitted(message)
