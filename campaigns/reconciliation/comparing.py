@@ -69,7 +69,7 @@ class Row:
 
     @property
     def agrees(self) -> bool:
-        return not self.differing
+        return not any(cell.difference for cell in self.cells)
 
     @property
     def differing(self) -> list[Cell]:
@@ -146,6 +146,9 @@ def with_causes(rows: Iterable[Row], facts: Facts) -> list[Row]:
 def _explained(row: Row, facts: Facts) -> tuple[Cell, ...]:
     cells = []
     for cell in row.cells:
+        if not cell.difference:
+            cells.append(cell)
+            continue
         counts: Counter[str] = Counter()
         for key in row.keys:
             counts.update(facts.get(key, {}).get(cell.figure, {}))

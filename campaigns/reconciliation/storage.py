@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.core.files import File
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from campaigns.models import Report, ReportLine
@@ -186,13 +186,15 @@ def discard(report: Report) -> None:
     report.delete()
 
 
-def theirs(lines: Iterable[ReportLine]) -> list[Theirs]:
+def theirs(lines: QuerySet[ReportLine]) -> list[Theirs]:
     """Stored lines as the comparison wants them."""
     return [
         Theirs(
-            line.day, line.campaign, line.provider_id, line.title, line.named,
-            {"sent": line.sent, "delivered": line.delivered, "viewed": line.viewed, "errors": line.errors},
-            line.internal, line.report_id,
+            day, campaign, provider_id, title, named,
+            {"sent": sent, "delivered": delivered, "viewed": viewed, "errors": errors},
+            internal, report_id,
         )
-        for line in lines
+        for (
+            report_id, day, campaign, named, title, provider_id, sent, delivered, viewed, errors, internal,
+        ) in lines.values_list(*_COLUMNS)
     ]  # fmt: skip
