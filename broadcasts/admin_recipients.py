@@ -128,7 +128,7 @@ class RecipientAdmin(ExportedAdmin, LogAdmin):
 
     @column(description="sent on", empty_value="–")
     def sent_on(self, row: Recipient) -> SafeString | None:
-        return moment(row.queued_at)
+        return moment(row.decided_at) if row.state == Recipient.State.QUEUED else None
 
     @column(description="message", empty_value="–")
     def of(self, row: Recipient) -> SafeString | None:

@@ -20,7 +20,7 @@ _COUNTERS = {
 def control_group() -> Iterator[tuple[int, int, str, str, str, int, int]]:
     """As campaigns.recount.Fact has it, and how many."""
     rows = Recipient.objects.filter(state=State.CONTROL).order_by()
-    columns = ("broadcast__provider", "broadcast", "planned_at")
+    columns = ("broadcast__provider", "broadcast", "decided_at")
     for provider, pk, at, number in rows.values_list(*columns).annotate(n=Count("pk")):
         yield provider, int(at.timestamp()) // 86400, f"{CODE}{pk}", "", "", 0, number
 

@@ -47,7 +47,7 @@ def recipients(found: QuerySet[Recipient], eyes: Eyes) -> Iterator[Row]:
     )  # fmt: skip
     columns = (
         "broadcast_id", "broadcast__name", "contact__identity", "contact__phone", "phone", "state", "reason",
-        "detail", "variant", "planned_at", "due_at", "queued_at", "message__msg_id", "message__status",
+        "detail", "variant", "planned_at", "due_at", "decided_at", "message__msg_id", "message__status",
     )  # fmt: skip
     for batch in batches(found.select_related(None), RECIPIENTS, CHUNK):
         rows = Recipient.objects.filter(pk__in=batch).order_by("-pk")
@@ -63,7 +63,7 @@ def recipients(found: QuerySet[Recipient], eyes: Eyes) -> Iterator[Row]:
             variant,
             *others,
         ) in rows.values_list(*columns):
-            *times, msg_id, status = others
+            planned, due, decided, msg_id, status = others
             yield (
                 Broadcast(pk=broadcast).code,
                 name,
@@ -73,7 +73,9 @@ def recipients(found: QuerySet[Recipient], eyes: Eyes) -> Iterator[Row]:
                 Recipient.Reason(reason).label if reason else "",
                 eyes.text(detail),
                 variant,
-                *map(_time, times),
+                _time(planned),
+                _time(due),
+                _time(decided) if state == Recipient.State.QUEUED else "",
                 msg_id or "",
                 "" if status is None else Status(status).label,
             )

@@ -247,7 +247,9 @@ class Recipient(models.Model):
     since = models.DateTimeField(help_text="Planned, or when the event or date was.")
     due_at = models.DateTimeField(help_text="Not to be sent before.")
     planned_at = models.DateTimeField()
-    queued_at = models.DateTimeField(null=True)
+    decided_at = models.DateTimeField(
+        null=True, help_text="When they were sent on, or taken into the control group."
+    )
     message = models.ForeignKey(Message, on_delete=models.SET_NULL, null=True, db_index=False)
 
     class Meta:

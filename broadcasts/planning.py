@@ -25,7 +25,7 @@ State = Recipient.State
 Reason = Recipient.Reason
 _COLUMNS = (
     "broadcast_id", "contact_id", "trigger", "event_id", "phone", "variant", "state", "reason", "detail",
-    "since", "due_at", "planned_at",
+    "since", "due_at", "planned_at", "decided_at",
 )  # fmt: skip
 
 
@@ -118,20 +118,29 @@ def add(broadcast: Broadcast, wanted: Sequence[Wanted], now: datetime) -> int:
         if not reason:
             taken[one.trigger].add(person.phone)
             state = State.WAITING
-            if picking.is_control(person.identity, broadcast.pk, broadcast.control_percent):
+            # With inaction only who would be reminded is to be compared: that shows when it is due.
+            if broadcast.kind != Broadcast.Kind.INACTION and is_control(broadcast, person.identity):
                 state = State.CONTROL
             else:
                 name = variants[picking.variant(person.identity, broadcast.pk, percents)].name
         rows.append((
             broadcast.pk, person.id, one.trigger, one.event_id, person.phone, name, state.value, reason, "",
-            one.since, one.due_at, now,
+            one.since, one.due_at, now, now if state == State.CONTROL else None,
         ))  # fmt: skip
     made = sql.insert(Recipient, _COLUMNS, rows, ignore_conflicts=True, returning=("state", "reason"))
     count(broadcast, made)
-    control = sum(state == State.CONTROL for state, _ in made)
-    key = Key(broadcast.provider_id, counts.minute(now), broadcast.code, "", "", Metric.CONTROL_GROUP)
-    counts.add(Counter({key: control}))
+    count_control(broadcast, sum(state == State.CONTROL for state, _ in made), now)
     return len(made)
+
+
+def is_control(broadcast: Broadcast, identity: str) -> bool:
+    return picking.is_control(identity, broadcast.pk, broadcast.control_percent)
+
+
+def count_control(broadcast: Broadcast, number: int, now: datetime) -> None:
+    """Adds new rows of the control group to the stats."""
+    key = Key(broadcast.provider_id, counts.minute(now), broadcast.code, "", "", Metric.CONTROL_GROUP)
+    counts.add(Counter({key: number}))
 
 
 def count(broadcast: Broadcast, made: Iterable[tuple[int, str]]) -> None:

@@ -44,11 +44,12 @@ Reason = Recipient.Reason
 
 @dataclass(slots=True)
 class Round:
-    """What one look at the waiting came to: messages by recipient, who is not messaged and why, who
-    waits on, and when to look again; or why everything must stop."""
+    """What one look at the waiting came to: messages by recipient, who is not messaged and why, who is
+    of the control group, who waits on, and when to look again; or why everything must stop."""
 
     messages: dict[int, Accepted] = field(default_factory=dict)
     excluded: dict[int, tuple[str, str]] = field(default_factory=dict)
+    control: set[int] = field(default_factory=set)
     left: set[int] = field(default_factory=set)  # for the next round
     again: datetime | None = None
     halt: str = ""
@@ -103,7 +104,7 @@ def prepare(broadcast: Broadcast, now: datetime) -> Round:
         return Round(again=waiting.aggregate(first=Min("due_at"))["first"])
     made = Round(again=now)
     _exclude(broadcast, rows, made, now)
-    decided = made.excluded.keys() | made.left
+    decided = made.excluded.keys() | made.control | made.left
     _compose(composer, [row for row in rows if row.pk not in decided], made, now)
     made.messages = dict(islice(made.messages.items(), room))
     return made
@@ -176,6 +177,8 @@ def _exclude(broadcast: Broadcast, rows: Sequence[Recipient], made: Round, now: 
             made.excluded[row.pk] = (reason, "")
         elif broadcast.kind == Broadcast.Kind.INACTION:
             reminded.add(row.contact_id)
+            if contact and planning.is_control(broadcast, contact.identity):
+                made.control.add(row.pk)
 
 
 def _acted(broadcast: Broadcast, rows: Sequence[Recipient]) -> set[int]:
@@ -193,13 +196,16 @@ def _acted(broadcast: Broadcast, rows: Sequence[Recipient]) -> set[int]:
 
 
 def _told(broadcast: Broadcast, rows: Sequence[Recipient]) -> set[int]:
-    """Inaction: those who were messaged after this event already, for an earlier one."""
+    """Inaction: those who were messaged after this event already, for an earlier one; in the control group
+    those who would have been."""
     if broadcast.kind != Broadcast.Kind.INACTION:
         return set()
     contacts = {row.contact_id for row in rows}
-    queued = Recipient.objects.filter(broadcast=broadcast, contact__in=contacts, state=State.QUEUED)
+    earlier = Recipient.objects.filter(
+        broadcast=broadcast, contact__in=contacts, state__in=(State.QUEUED, State.CONTROL)
+    )
     last: dict[int | None, datetime | None] = {}
-    for contact, at in queued.order_by("queued_at").values_list("contact", "queued_at"):
+    for contact, at in earlier.order_by("decided_at").values_list("contact", "decided_at"):
         last[contact] = at
     found = set()
     for row in rows:
@@ -250,20 +256,21 @@ def _compose(composer: Composer, rows: Sequence[Recipient], made: Round, now: da
 
 def _store(broadcast: Broadcast, made: Round, now: datetime) -> None:
     """Moves those of the round who still wait, with their messages and the counters."""
-    ids = sorted(made.messages.keys() | made.excluded.keys())
+    ids = sorted(made.messages.keys() | made.excluded.keys() | made.control)
     found = sql.locked(Recipient, ("id", "state"), ids)
     still = {pk for pk, state in found if state == State.WAITING}
     entries = {pk: entry for pk, entry in made.messages.items() if pk in still}
     out = {pk: why for pk, why in made.excluded.items() if pk in still}
+    control = made.control & still
     ledger.accept(list(entries.values()))
     stored = dict(
         sql.found(Message, ("msg_id", "id"), [entry.msg_id for entry in entries.values()], by="msg_id")
     )
     sql.update(
         Recipient,
-        ("id", "message_id", "queued_at"),
+        ("id", "message_id", "decided_at"),
         [(pk, stored[entry.msg_id], now) for pk, entry in entries.items()],
-        f"message_id = v.message_id, queued_at = v.queued_at, state = {State.QUEUED.value}",
+        f"message_id = v.message_id, decided_at = v.decided_at, state = {State.QUEUED.value}",
         "m.id = v.id",
     )
     sql.update(
@@ -273,8 +280,17 @@ def _store(broadcast: Broadcast, made: Round, now: datetime) -> None:
         f"reason = v.reason, detail = v.detail, state = {State.EXCLUDED.value}",
         "m.id = v.id",
     )
-    broadcast.waiting -= len(entries) + len(out)
+    sql.update(
+        Recipient,
+        ("id", "decided_at"),
+        [(pk, now) for pk in sorted(control)],
+        f"decided_at = v.decided_at, variant = '', state = {State.CONTROL.value}",
+        "m.id = v.id",
+    )
+    planning.count_control(broadcast, len(control), now)
+    broadcast.waiting -= len(entries) + len(out) + len(control)
     broadcast.queued += len(entries)
+    broadcast.control += len(control)
     for reason, number in Counter(reason for reason, _ in out.values()).items():
         planning.exclude(broadcast, reason, number)
     window = throttle(broadcast, now)

@@ -291,7 +291,12 @@ class Migration(migrations.Migration):
                 ("since", models.DateTimeField(help_text="Planned, or when the event or date was.")),
                 ("due_at", models.DateTimeField(help_text="Not to be sent before.")),
                 ("planned_at", models.DateTimeField()),
-                ("queued_at", models.DateTimeField(null=True)),
+                (
+                    "decided_at",
+                    models.DateTimeField(
+                        help_text="When they were sent on, or taken into the control group.", null=True
+                    ),
+                ),
                 (
                     "broadcast",
                     models.ForeignKey(

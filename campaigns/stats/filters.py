@@ -175,6 +175,8 @@ def _provider(nickname: str, errors: dict[str, str]) -> int | None:
 
 def _ranged(filters: Filters, given: Mapping[str, str], default: str, errors: dict[str, str]) -> Filters:
     if given["from"] or given["to"]:
+        if given["range"]:
+            errors["range"] = "Give a range, or from and to, not both."
         start = _moment(given["from"], "from", filters.zone, errors)
         end = _moment(given["to"], "to", filters.zone, errors)
         if start and end and start >= end:

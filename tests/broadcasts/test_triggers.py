@@ -10,6 +10,7 @@ from django.utils import timezone
 from audience.models import ContactDate, ContactEvent
 from broadcasts import planning, running, steering, triggers
 from broadcasts.models import Broadcast, Recipient
+from callbacks import audit
 from campaigns.models import Message
 from providers.models import Provider
 from tests.broadcasts.conftest import add, happen, launched, make_broadcast, make_variant, sums, work
@@ -213,7 +214,7 @@ def test_several_carts_bring_one_reminder(provider: Provider, two: None) -> None
         work(broadcast, now + minutes * MINUTE)
     assert sums(broadcast) == {"queued": 1, "excluded": 2}
     assert set(broadcast.excluded_for) == {Recipient.Reason.TOLD}
-    again = Recipient.objects.get(state=Recipient.State.QUEUED).queued_at + MINUTE
+    again = Recipient.objects.get(state=Recipient.State.QUEUED).decided_at + MINUTE
     happen("mira", "Cart", again)
     for minutes in range(0, 45, 4):
         work(broadcast, again + minutes * MINUTE)
@@ -244,6 +245,23 @@ def test_a_cart_without_the_value_leaves_the_next_one_its_reminder(provider: Pro
     work(broadcast, now + HOUR)
     assert texts() == ["tea"]
     assert broadcast.excluded_for == {Recipient.Reason.VALUE: 1}
+
+
+def test_the_control_group_is_of_those_who_would_be_reminded(provider: Provider, two: None) -> None:
+    broadcast = inaction(provider, control_percent=100)
+    now = timezone.now()
+    for minutes in (0, 5):
+        happen("mira", "Cart", now + minutes * MINUTE)
+    happen("bo", "Cart", now)
+    happen("bo", "Bought", now + MINUTE)
+    work(broadcast, now + 6 * MINUTE)
+    assert sums(broadcast) == {"waiting": 3}
+    work(broadcast, now + HOUR)
+    work(broadcast, now + HOUR + SECOND)
+    assert sums(broadcast) == {"control": 1, "excluded": 2}
+    assert broadcast.excluded_for == {Recipient.Reason.ACTED: 1, Recipient.Reason.TOLD: 1}
+    assert to() == []
+    assert [finding for finding in audit.run() if finding.problems] == []
 
 
 # Dates

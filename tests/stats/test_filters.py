@@ -112,6 +112,7 @@ def test_nothing_is_before_what_is_yet_to_come() -> None:
         ({"tz": "Mars/Olympus"}, "tz"),
         ({"tz": "../../etc/passwd"}, "tz"),
         ({"range": "forever"}, "range"),
+        ({"range": "7d", "from": "2026-03-01"}, "range"),
         ({"from": "yesterday"}, "from"),
         ({"from": "2026-02-30"}, "from"),
         ({"to": "9999-12-31"}, "to"),
