@@ -106,7 +106,7 @@ class Simulator:
         while not (value := condition()):
             if time.monotonic() > end:
                 raise TimeoutError(f"not true within {timeout} s; {self.journal.summary()['counts']}")
-            time.sleep(0.005)
+            time.sleep(0.02)
         return value
 
     # the same on the simulator's own loop, for the control API

@@ -18,7 +18,7 @@ from tests.factories import make_provider
 # A slow machine is no failure, and the database fixture may serve all examples of a test.
 hypothesis.settings.register_profile(
     "waypost",
-    max_examples=25,
+    max_examples=20,
     deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
 )
@@ -47,10 +47,12 @@ TransactionTestCase._fixture_teardown = _empty  # type: ignore[method-assign]
 
 @pytest.fixture(autouse=True)
 def _test_settings(settings: Any) -> Iterator[None]:
-    """Writes happen in the test's own transaction, changes show at once, loopback may be called."""
+    """Writes happen in the test's own transaction, changes show at once, loopback may be called, and
+    passwords are hashed in no time."""
     settings.INTAKE_GROUP_COMMIT = False
     settings.PROVIDER_CACHE_SECONDS = 0.0
     settings.ALLOW_PRIVATE_TARGETS = True
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     auth.forget()
     known.forget()
     yield
