@@ -18,7 +18,7 @@ from tests.factories import make_provider
 # A slow machine is no failure, and the database fixture may serve all examples of a test.
 hypothesis.settings.register_profile(
     "waypost",
-    max_examples=20,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
 )
