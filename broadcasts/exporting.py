@@ -52,18 +52,9 @@ def recipients(found: QuerySet[Recipient], eyes: Eyes) -> Iterator[Row]:
     for batch in batches(found.select_related(None), RECIPIENTS, CHUNK):
         rows = Recipient.objects.filter(pk__in=batch).order_by("-pk")
         for (
-            broadcast,
-            name,
-            identity,
-            current,
-            number,
-            state,
-            reason,
-            detail,
-            variant,
-            *others,
-        ) in rows.values_list(*columns):
-            planned, due, decided, msg_id, status = others
+            broadcast, name, identity, current, number, state, reason, detail, variant, planned, due, decided,
+            msg_id, status,
+        ) in rows.values_list(*columns):  # fmt: skip
             yield (
                 Broadcast(pk=broadcast).code,
                 name,

@@ -50,7 +50,7 @@ def look(broadcast: Broadcast, now: datetime) -> bool:
     more = _look_dates(broadcast, now) if dates else _look_events(broadcast, now)
     # The last look comes after the end, for what was set off between the one before and the end.
     seen_to = now - SETTLED if dates else now
-    if not more and broadcast.ends_at is not None and broadcast.ends_at <= seen_to:
+    if not more and _ended(broadcast, seen_to):
         broadcast.looked["over"] = True
     return more
 
@@ -58,6 +58,10 @@ def look(broadcast: Broadcast, now: datetime) -> bool:
 def over(broadcast: Broadcast) -> bool:
     """Whether nothing can set messages off any more."""
     return bool(broadcast.looked.get("over"))
+
+
+def _ended(broadcast: Broadcast, by: datetime) -> bool:
+    return broadcast.ends_at is not None and broadcast.ends_at <= by
 
 
 def every(broadcast: Broadcast) -> timedelta:
@@ -80,8 +84,8 @@ def _look_events(broadcast: Broadcast, now: datetime) -> bool:
         looked["id"] = events[-1].pk
         return True
     looked["id"] = max(last, looked["id"])
-    ended = broadcast.ends_at is not None and broadcast.ends_at <= now  # there is no later look
-    if ended or not 0 <= now.timestamp() - looked["at"] < AGAIN.total_seconds():  # or the clock was set back
+    again = not 0 <= now.timestamp() - looked["at"] < AGAIN.total_seconds()  # or the clock was set back
+    if again or _ended(broadcast, now):  # after which there is no later look
         _look_again(broadcast, now)
         looked |= {"again": looked["mark"], "mark": looked["id"], "at": now.timestamp()}
     return False
