@@ -1,22 +1,24 @@
 """Contacts: finding one among millions, what is known of it, what it agreed to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from audience import admin_settings, admin_uploads, exporting, finding, opting
-from audience.admin_lists import MAY_EXPORT, ByPhoneAdmin
+from accounts import trail
+from accounts.trail import What
+from audience import exporting, finding, kept_values, opting, properties, settings_admin, uploads_admin
 from audience.forms import ReasonForm
+from audience.lists_admin import MAY_EXPORT, ByPhoneAdmin
 from audience.models import Contact, OptChange
-from audience.profiles import date_of
-from lib import shown
+from identities.pseudonyms import written
+from lib import phone, phone_masking
 from lib.admin import (
     LogAdmin,
     SimpleListFilter,
@@ -31,12 +33,12 @@ from lib.admin import (
     moment,
     page_url,
 )
+from lib.display import clock
 from lib.exported import ExportedAdmin
-from lib.pretty import clock
+from lib.phone_masking import Eyes
 from lib.sheets import Row
-from lib.shown import Eyes
 
-__all__ = ["admin_settings", "admin_uploads"]
+__all__ = ["settings_admin", "uploads_admin"]
 
 SHOWN = 50  # events, changes of consent
 OTHERS = 10  # contacts with the same number
@@ -57,6 +59,8 @@ _ASKED = {
 def reach_badge(contact: Contact) -> SafeString:
     if contact.dnd:
         return badge("Do not disturb", "danger", "MSG-dndWhatsApp is true.")
+    if contact.stopped:
+        return badge("Stopped in WhatsApp", "danger", "WhatsApp itself refuses marketing messages to it.")
     if not contact.opted_in:
         return badge("Not opted in", "warning", "MSG-whatsapp is not true.")
     return badge("Reachable", "success") if contact.phone else badge("No phone", "warning")
@@ -71,6 +75,7 @@ class ReachFilter(SimpleListFilter):
             ("yes", "Opted in, may be disturbed"),
             ("out", "Not opted in"),
             ("dnd", "Do not disturb"),
+            ("stopped", "Stopped in WhatsApp"),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Contact]) -> QuerySet[Contact]:
@@ -81,12 +86,12 @@ class ReachFilter(SimpleListFilter):
 class ContactAdmin(ExportedAdmin, LogAdmin):
     export_name = "contacts"
     export_permission = MAY_EXPORT
-    list_display = ("who", "name", "number", "email", "consent", "updated")
+    list_display = ("who", "called", "number", "mail", "consent", "updated")
     list_display_links = ("who",)
     list_defer = ("attributes",)
     list_filter = (ReachFilter,)
     search_fields = ("identity",)  # shows the box
-    search_help_text = "Identity, phone or e-mail, or the beginning of any"
+    search_help_text = "Identity, phone or e-mail, or the beginning of any; a whole user id or username"
     actions_detail = ("opt_in", "opt_out", "stop", "resume")
     empty_title = "No contact yet"
     empty_text = (
@@ -101,15 +106,25 @@ class ContactAdmin(ExportedAdmin, LogAdmin):
         self, request: HttpRequest, queryset: QuerySet[Contact], search_term: str
     ) -> tuple[QuerySet[Contact], bool]:
         term = search_term.strip()
-        return (finding.search(queryset, term, shown.eyes()) if term else queryset), False
+        return (finding.search(queryset, term, phone_masking.eyes()) if term else queryset), False
 
     @column(description="identity")
     def who(self, contact: Contact) -> str:
-        return shown.identity(contact.identity, contact.phone)
+        return phone_masking.identity(contact.identity, contact.phone)
 
     @column(description="phone", empty_value="-")
     def number(self, contact: Contact) -> str | None:
-        return f"+{shown.number(contact.phone)}" if contact.phone else None
+        return f"+{phone_masking.number(contact.phone)}" if contact.phone else None
+
+    # A name or an address may be a phone number, too.
+
+    @column(description="name", empty_value="-")
+    def called(self, contact: Contact) -> str:
+        return phone_masking.text(contact.name)
+
+    @column(description="email", empty_value="-")
+    def mail(self, contact: Contact) -> str:
+        return phone_masking.text(contact.email)
 
     @column(description="WhatsApp")
     def consent(self, contact: Contact) -> SafeString:
@@ -122,14 +137,15 @@ class ContactAdmin(ExportedAdmin, LogAdmin):
     # The page
 
     def page_context(self, request: HttpRequest, obj: Contact) -> dict[str, Any]:
-        others = Contact.objects.filter(phone=obj.phone).exclude(phone="").exclude(pk=obj.pk)
+        alike = Contact.objects.filter(phone__in=phone.spellings(obj.phone))
+        others = alike.exclude(phone="").exclude(pk=obj.pk)
         return {
             "badge": reach_badge(obj),
             "identity": self.who(obj),
             "number": self.number(obj),
-            "attributes": [(name, _shown(value)) for name, value in sorted(obj.attributes.items())],
+            "attributes": _named(obj.attributes, properties.attribute_types()),
             "events": [
-                (event, [(name, _shown(value)) for name, value in sorted(event.properties.items())])
+                (event, _named(event.properties, properties.types_of(event.name)))
                 for event in obj.events.order_by("-at")[:SHOWN]
             ],
             "changes": [
@@ -140,7 +156,9 @@ class ContactAdmin(ExportedAdmin, LogAdmin):
             "shown": SHOWN,
             "messages_url": (
                 list_url("campaigns_message", q=obj.phone)
-                if obj.phone and shown.eyes().whole and request.user.has_perm("campaigns.view_message")
+                if obj.phone
+                and phone_masking.eyes().whole
+                and request.user.has_perm("campaigns.view_message")
                 else ""
             ),
         }
@@ -150,8 +168,8 @@ class ContactAdmin(ExportedAdmin, LogAdmin):
         if contact is None:
             return []
         fitting = {"opt-out" if contact.opted_in else "opt-in", "resume" if contact.dnd else "stop"}
-        shown = super().get_actions_detail(request, object_id)  # type: ignore[misc]
-        return [action for action in shown if action.path in fitting]
+        actions = super().get_actions_detail(request, object_id)  # type: ignore[misc]
+        return [action for action in actions if action.path in fitting]
 
     @button("Opt in", permissions=["operate"], icon="check_circle", path="opt-in")
     def opt_in(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -179,9 +197,10 @@ class ContactAdmin(ExportedAdmin, LogAdmin):
         if request.method == "POST" and form.is_valid():
             by, reason = request.user.get_username(), form.cleaned_data["reason"]
             if opting.by_operator(contact, to, by, reason, timezone.now()):
+                trail.note(request, What.CHANGED, contact, text=f"{to.label}: {reason}")
                 self.message_user(request, f"{contact}: {to.label}.", messages.SUCCESS)
             else:
-                self.message_user(request, "It was so already.", messages.INFO)
+                self.message_user(request, "Nothing to change: it has that state already.", messages.INFO)
             return redirect(back)
         return confirm(
             self, request, title=f"{label}: {contact}", text=[text], button=label, back=back, form=form
@@ -191,16 +210,27 @@ class ContactAdmin(ExportedAdmin, LogAdmin):
         return exporting.contacts(found, eyes)
 
 
-def _shown(value: Any) -> str:
-    if at := date_of(value):
+def _named(values: Mapping[str, Any], kinds: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [
+        (phone_masking.text(name), _shown(value, kinds.get(name, "")))
+        for name, value in sorted(values.items())
+    ]
+
+
+def _shown(value: Any, kind: str) -> str:
+    """A value by the type of its property: a text that only looks like a moment stays as it was written."""
+    at = kept_values.moment_of(value)
+    if at and kind in ("date", "moment", "list"):
         return clock(at)[:-7]
+    if at or kept_values.day_of(value):
+        return str(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(map(_shown, value))
+        return ", ".join(_shown(each, kind) for each in value)
     if isinstance(value, dict):  # an item of Charged
-        return "(" + ", ".join(f"{name}: {_shown(each)}" for name, each in value.items()) + ")"
-    return shown.text(str(value))
+        return "(" + ", ".join(f"{name}: {_shown(each, kind)}" for name, each in value.items()) + ")"
+    return phone_masking.text(kept_values.spelled(value))
 
 
 @admin.register(OptChange)
@@ -220,13 +250,18 @@ class OptChangeAdmin(ExportedAdmin, ByPhoneAdmin):
     def export_rows(self, found: QuerySet[Any], eyes: Eyes) -> Iterator[Row]:
         return exporting.changes(found, eyes)
 
+    def named(self, names: set[str]) -> list[Q]:
+        return [*super().named(names), Q(phone="", user_id__gt="", user_id__in=names)]
+
     @column(description="at")
     def when(self, change: OptChange) -> SafeString | None:
         return moment(change.at)
 
     @column(description="phone", empty_value="-")
     def number(self, change: OptChange) -> str | None:
-        return f"+{shown.number(change.phone)}" if change.phone else None
+        if not change.phone:
+            return phone_masking.number(change.user_id) or None
+        return written(change.phone, phone_masking.eyes())
 
     @column(description="contact", empty_value="-")
     def person(self, change: OptChange) -> SafeString | None:
@@ -235,7 +270,7 @@ class OptChangeAdmin(ExportedAdmin, ByPhoneAdmin):
 
     @column(description="proof")
     def words(self, change: OptChange) -> str:
-        return shown.text(change.proof)
+        return phone_masking.text(change.proof)
 
     @column(description="change")
     def what(self, change: OptChange) -> SafeString:

@@ -8,18 +8,20 @@ Sources: CleverTap, Upload User Profiles, Upload Events, API Errors.
 
 import logging
 import threading
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
+import msgspec
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 
-from audience import accounts, writing
+from audience import accounts, kept_values, writing
 from audience.models import OptChange
 from audience.profiles import Code, Event, Invalid, Profile, read_event, read_profile
-from lib import reading, sql
+from lib import aside, outages, reading
 from lib.plain_api import PlainView
-from providers.machine_api import TooLarge, answer, read_body
+from providers.endpoints import TooLarge, answer, read_body
 from providers.messages import Malformed
 
 logger = logging.getLogger(__name__)
@@ -27,6 +29,7 @@ logger = logging.getLogger(__name__)
 MOST_RECORDS = 1000
 AT_ONCE = 15  # calls a process works on, as CleverTap allows an account
 _places = threading.BoundedSemaphore(AT_ONCE)
+_threads = aside.Threads("upload", 4)
 
 Records = list[Any]
 
@@ -34,19 +37,20 @@ Records = list[Any]
 class UploadView(PlainView):
     """Creates and updates contacts, and stores what they did. `?dryRun=1` only checks."""
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if request.method == "POST":
-            return super().dispatch(request, *args, **kwargs)
+    async def dispatch(  # type: ignore[override]
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        if request.method in ("POST", "OPTIONS"):
+            return await super().dispatch(request, *args, **kwargs)
         response = _failure(405, f"Method {request.method} is not allowed: post the records")
         response["Allow"] = "POST"
         return response
 
-    def post(self, request: HttpRequest) -> HttpResponse:
+    async def post(self, request: HttpRequest) -> HttpResponse:
         if not _places.acquire(blocking=False):
             return _failure(429, "Too many concurrent requests")
         try:
-            with sql.borrowed():
-                return self._take(request)
+            return await self._take(request)
         except TooLarge as error:
             return _failure(413, f"Payload too large: {error}")
         except Malformed as error:
@@ -57,22 +61,29 @@ class UploadView(PlainView):
         finally:
             _places.release()
 
-    def _take(self, request: HttpRequest) -> HttpResponse:
+    async def _take(self, request: HttpRequest) -> HttpResponse:
         account = request.META.get("HTTP_X_CLEVERTAP_ACCOUNT_ID", "")
-        if not accounts.admits(account, request.META.get("HTTP_X_CLEVERTAP_PASSCODE", "")):
+        passcode = request.META.get("HTTP_X_CLEVERTAP_PASSCODE", "")
+        if not await aside.run(outages.once_more, partial(accounts.admits, account, passcode)):
             return _failure(401, "Unauthorized: X-CleverTap-Account-Id or X-CleverTap-Passcode is wrong")
-        records = _records(read_body(request, settings.UPLOAD_MAX_BODY))
-        dry = request.GET.get("dryRun") == "1"
-        unprocessed = take(records, account, dry=dry)
-        processed = len(records) - len(unprocessed)
-        status = "success" if not unprocessed else "partial" if processed else "fail"
-        return answer(200, {"status": status, "processed": processed, "unprocessed": unprocessed})
+        body = await read_body(request, settings.UPLOAD_MAX_BODY)
+        work = partial(_answer, body, account, dry=request.GET.get("dryRun") == "1")
+        return await _threads.run(outages.once_more, work)  # a record that is taken twice changes nothing
+
+
+def _answer(body: bytes, account: str, *, dry: bool) -> HttpResponse:
+    records = _records(body)
+    unprocessed, warnings = take(records, account, dry=dry)
+    processed = len(records) - len(unprocessed)
+    status = "success" if not unprocessed else "partial" if processed else "fail"
+    content = {"status": status, "processed": processed, "unprocessed": unprocessed}
+    return answer(200, content | ({"warnings": warnings} if warnings else {}))
 
 
 def _records(body: bytes) -> Records:
     """The records of a body. Raises Malformed."""
     try:
-        content = reading.decode(body)
+        content = reading.decode(body, decimals=True)
     except ValueError as error:
         raise Malformed(f"the body is not JSON ({error})") from error
     records = content.get("d") if isinstance(content, dict) else None
@@ -83,37 +94,66 @@ def _records(body: bytes) -> Records:
     return records
 
 
-def take(records: Records, account: str, *, dry: bool = False) -> list[dict[str, Any]]:
-    """Stores the records. Returns the unprocessed ones, as CleverTap's answer names them."""
+class Taken(NamedTuple):
+    """What the answer says: the records that were refused, in CleverTap's words, and those that were stored
+    without a value that does not fit the type of its property."""
+
+    unprocessed: Records
+    warnings: Records
+
+
+def take(records: Records, account: str, *, dry: bool = False) -> Taken:
+    """Stores the records, or only checks them."""
     now = timezone.now()
+    country = accounts.country(account)
     profiles: list[tuple[int, Profile]] = []
-    events: list[Event] = []
+    events: list[tuple[int, Event]] = []
     refused: dict[int, Invalid] = {}
+    warnings: Records = []
     for position, record in enumerate(records):
         try:
             if not isinstance(record, dict):
                 raise Invalid(Code.STRUCTURE, "the record is not an object")
             kind = record.get("type")
             if kind == "profile":
-                profile = read_profile(record)
+                profile = read_profile(record, country)
                 profile.proof = f"call of the upload API by {account}"
                 profiles.append((position, profile))
             elif kind == "event":
-                events.append(read_event(record, now, position))
+                events.append((position, read_event(record, now, position)))
             else:
                 raise Invalid(Code.TYPE, 'type is neither "profile" nor "event"')
         except Invalid as error:
             refused[position] = error
     if not dry:
         source = writing.Source(OptChange.Why.API, account)
-        written = writing.write_all([profile for _, profile in profiles], events, source, now)
-        for (position, _), outcome in zip(profiles, written.outcomes, strict=True):
+        written = writing.write_all(
+            [profile for _, profile in profiles], [event for _, event in events], source, now
+        )
+        for (position, _), outcome, words in zip(profiles, written.outcomes, written.warnings, strict=True):
             if isinstance(outcome, Invalid):
                 refused[position] = outcome
-    return [
-        {"status": "fail", "code": int(error.code), "error": str(error), "record": records[position]}
-        for position, error in sorted(refused.items())
-    ]
+            else:
+                warnings += [(position, each) for each in words]
+        for (position, _), words in zip(events, written.event_warnings, strict=True):
+            warnings += [(position, each) for each in words]
+    return Taken(
+        [
+            {
+                "status": "fail",
+                "code": int(error.code),
+                "error": str(error),
+                "record": _raw(records[position]),
+            }
+            for position, error in sorted(refused.items())
+        ],
+        [{"warning": words, "record": _raw(records[position])} for position, words in sorted(warnings)],
+    )
+
+
+def _raw(record: Any) -> msgspec.Raw:
+    """The record for the answer, its numbers with the digits that they came with."""
+    return msgspec.Raw(kept_values.encode(record).encode())
 
 
 def _failure(status: int, error: str) -> HttpResponse:

@@ -1,9 +1,9 @@
-"""A CSV file of contacts: what its columns are, and the profiles that its rows make. Pure.
+"""A CSV file of contacts: what its columns are, and the profile that each row makes. Pure.
 
 The format is that of CleverTap's Generic WhatsApp page ("Creating/Uploading User Base") and of its FAQ.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -13,8 +13,6 @@ from audience.profiles import Invalid, Profile
 from lib.csv_files import plain
 
 Target = Literal["identity", "name", "email", "phone", "gender", "opted_in", "dnd", "attribute", "skip"]
-SAMPLE = 100  # rows from which types are guessed
-
 _ALIASES: dict[str, Target] = {
     "identity": "identity", "objectid": "identity", "userid": "identity", "customerid": "identity",
     "name": "name", "fullname": "name",
@@ -28,29 +26,41 @@ _ALIASES: dict[str, Target] = {
 
 
 class Column(msgspec.Struct):
-    """What becomes of a column; `name` and `type` are an attribute's."""
+    """What becomes of a column. `name`, `type` and `format` are those of an attribute."""
 
     to: Target
     name: str = ""
     type: csv_values.Type = "text"
+    format: csv_values.Format = "iso"
 
 
-def guess(header: Sequence[str], sample: Sequence[Sequence[str]]) -> list[Column]:
-    """What each column is, by its name and its first values. Without a name that says so, the first
-    column is the identity, as CleverTap has it; in a file of rows to correct, the first of its own."""
+def by_names(header: Sequence[str], attributes: Collection[str]) -> list[Column]:
+    """What each column is by its name, given the names of the attributes that exist.
+
+    Where no name says so, the first column is the identity, as in CleverTap. A file of rows to correct
+    begins with columns of ours; there it is the first of the others.
+    """
     columns = []
     taken: set[str] = set()
-    for position, name in enumerate(header):
+    for name in header:
         to = _ALIASES.get("".join(filter(str.isalnum, name.lower())), "attribute")
-        if to in taken or not name:
+        if to in taken or not name or (name in attributes and not _is_field(name)):
             to = "attribute" if name else "skip"
-        values = [row[position] for row in sample if position < len(row)]
         taken.add(to if to not in ("attribute", "skip") else "")
-        columns.append(Column(to, name, csv_values.guess(values)) if to == "attribute" else Column(to))
+        columns.append(Column(to, name) if to == "attribute" else Column(to))
     first = next((n for n, column in enumerate(columns) if column.to != "skip"), 0)
     if "identity" not in taken and columns and columns[first].to == "attribute":
         columns[first] = Column("identity")
     return columns
+
+
+def known_type(name: str) -> csv_values.Type:
+    """A type of KnownProperty as the type of a column."""
+    return next(each for each in csv_values.TYPES if each == name)
+
+
+def _is_field(name: str) -> bool:
+    return name.lower() in profiles.FIELDS | profiles.FLAGS | {"identity": ""}
 
 
 def problems(columns: Sequence[Column]) -> list[str]:
@@ -59,8 +69,8 @@ def problems(columns: Sequence[Column]) -> list[str]:
     for to, label in (("identity", "the identity"), ("phone", "the phone number")):
         if not any(column.to == to for column in columns):
             found.append(f"No column holds {label}.")
-    told = [column.to for column in columns if column.to not in ("attribute", "skip")]
-    found += [f"More than one column is {to}." for to in dict.fromkeys(told) if told.count(to) > 1]
+    targets = [column.to for column in columns if column.to not in ("attribute", "skip")]
+    found += [f"More than one column is {to}." for to in dict.fromkeys(targets) if targets.count(to) > 1]
     names = [column.name for column in columns if column.to == "attribute"]
     found += [f"More than one column becomes the attribute {name}." for name in _repeated(names)]
     for column in columns:
@@ -69,10 +79,14 @@ def problems(columns: Sequence[Column]) -> list[str]:
                 profiles.attribute_name(column.name)
             except Invalid as error:
                 found.append(f"Attribute: {error}.")
-            if column.name.lower() in profiles.FIELDS | profiles.FLAGS | {"identity": ""}:
+            if _is_field(column.name):
                 found.append(
                     f"{column.name} cannot be an attribute's name: choose the field, another name, or leave "
                     "the column out."
+                )
+            if column.type in ("date", "moment") and column.format == "ask":
+                found.append(
+                    f"{column.name}: choose whether the day or the month comes first in its dates, or text."
                 )
     return found
 
@@ -90,7 +104,11 @@ class Reader:
         self._zone = zone
 
     def profile(self, cells: Sequence[str]) -> Profile:
-        """What the row tells; empty cells tell nothing. Raises Invalid."""
+        """What the row says. An empty cell says nothing. Raises Invalid when the row is refused.
+
+        A value that cannot be read, apart from the identity, the number and the consent, is left out and
+        named among the profile's warnings.
+        """
         if len(cells) > self._width and any(cells[self._width :]):
             raise Invalid(
                 profiles.Code.STRUCTURE,
@@ -105,14 +123,23 @@ class Reader:
             raw = plain(cells[position]) if position < len(cells) else ""
             if not raw:
                 continue
-            if column.to == "attribute":
-                profile.attributes[column.name] = csv_values.read(column.name, raw, column.type, self._zone)
-            elif column.to in ("opted_in", "dnd"):
-                label = "MSG-whatsapp" if column.to == "opted_in" else "MSG-dndWhatsApp"
-                profile.fields[column.to] = profiles.flag(label, raw)
-            else:
-                profile.fields[column.to] = profiles.field(column.to, raw, self._country)
+            try:
+                self._take(profile, column, raw)
+            except Invalid as error:
+                if column.to in ("phone", "opted_in", "dnd"):
+                    raise
+                profile.warnings.append(str(error))
         return profile
+
+    def _take(self, profile: Profile, column: Column, raw: str) -> None:
+        if column.to == "attribute":
+            value = csv_values.read(column.name, raw, column.type, column.format, self._zone)
+            profile.attributes[column.name] = value
+        elif column.to in ("opted_in", "dnd"):
+            label = "MSG-whatsapp" if column.to == "opted_in" else "MSG-dndWhatsApp"
+            profile.fields[column.to] = profiles.flag(label, raw)
+        else:
+            profile.fields[column.to] = profiles.field(column.to, raw, self._country)
 
 
 def _repeated(names: Sequence[str]) -> list[str]:

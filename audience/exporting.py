@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 from django.db.models import QuerySet
 
+from audience import kept_values
 from audience.models import Contact, KnownProperty, OptChange, Subscription, Upload
-from lib.pretty import clock
+from identities.pseudonyms import written
+from lib.csv_files import plain
+from lib.display import clock
+from lib.phone_masking import Eyes
 from lib.sheets import Cell, Row
-from lib.shown import Eyes
 
 CHUNK = 2000
 HEADER = ("identity", "Name", "Email", "Phone", "Gender", "MSG-whatsapp", "MSG-dndWhatsApp")
@@ -21,27 +23,27 @@ def contacts(found: QuerySet[Contact], eyes: Eyes) -> Iterator[Row]:
     column."""
     known = KnownProperty.objects.filter(event="").order_by("name").values_list("name", flat=True)
     names = list(dict.fromkeys(known))
-    yield (*HEADER, *names)
+    yield (*HEADER, *map(eyes.text, names))
     for row in _chunked(found.order_by("pk").values_list("pk", *COLUMNS, "attributes")):
         identity, name, email, number, *others = row[1:-1]
         attributes = (row[-1].get(name) for name in names)
         yield [
             eyes.identity(identity, number),
-            name,
-            email,
-            eyes.number(number),
+            eyes.text(name),
+            eyes.text(email),
+            written(number, eyes),
             *(_seen(_cell(value), eyes) for value in (*others, *attributes)),
         ]
 
 
-def errors(upload: Upload, eyes: Eyes) -> Iterator[Row]:
-    """The rows that were not taken over, as a file to correct and upload: line and reason before their
-    cells."""
-    yield ("Upload line", "Upload error", *upload.header)
-    for _, line, reason, cells in _chunked(
-        upload.errors.order_by("pk").values_list("pk", "line", "reason", "cells")
-    ):
-        yield (line, *(_seen(cell, eyes) for cell in (reason, *cells)))
+def errors(upload: Upload, eyes: Eyes, *, refused: bool = True) -> Iterator[Row]:
+    """The rows that were refused, or those that were taken over without some of their values. The file can
+    be corrected and uploaded: line and reason stand before the cells. These come as the file had them, and an
+    apostrophe that it has before a formula is not put there twice."""
+    yield ("Upload line", "Upload error", *map(eyes.text, upload.header))
+    found = upload.errors.filter(refused=refused).order_by("pk")
+    for _, line, reason, cells in _chunked(found.values_list("pk", "line", "reason", "cells")):
+        yield (line, *(_seen(cell, eyes) for cell in (reason, *map(plain, cells))))
 
 
 def changes(found: QuerySet[OptChange], eyes: Eyes) -> Iterator[Row]:
@@ -78,7 +80,7 @@ def subscriptions(found: QuerySet[Subscription], eyes: Eyes) -> Iterator[Row]:
     columns = (
         "created_at", "provider__nickname", "phone", "status", "state", "attempts", "error", "told_at",
     )  # fmt: skip
-    for _, asked, provider, number, status, state, attempts, error, told in _chunked(
+    for _, asked, provider, number, status, state, attempts, error, told_at in _chunked(
         found.order_by("pk").values_list("pk", *columns)
     ):
         yield (
@@ -89,7 +91,7 @@ def subscriptions(found: QuerySet[Subscription], eyes: Eyes) -> Iterator[Row]:
             Subscription.State(state).label,
             attempts,
             eyes.text(error),
-            clock(told) if told else "",
+            clock(told_at) if told_at else "",
         )
 
 
@@ -102,11 +104,10 @@ def _chunked(rows: QuerySet[Any, Any]) -> Iterator[tuple[Any, ...]]:
 
 
 def _seen(cell: Cell, eyes: Eyes) -> Cell:
-    """Whatever is in it may be a number: of an attribute nobody says what it is."""
+    """The cell as those eyes may see it. Any attribute may hold a phone number."""
     return cell if cell is None or eyes.whole else eyes.text(str(cell))
 
 
 def _cell(value: Any) -> Cell:
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    return msgspec.json.encode(value).decode() if isinstance(value, list) else value
+    """A number stays one for spreadsheets, unless Python would write it with an exponent."""
+    return kept_values.spelled(value) if isinstance(value, bool | list) or "E" in str(value) else value

@@ -1,9 +1,12 @@
-"""Attributes and the changes that are told of them. Pure."""
+"""Attributes, and the changes that profiles make to them. Pure."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
-from audience.profiles import MOST_ITEMS, MOST_KEYS, Code, Invalid, storable
+from audience import kept_values
+from audience.kept_values import Misfit
+from audience.profiles import MOST_ITEMS, MOST_KEYS, Code, Invalid
 
 
 def merge(current: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,8 +23,13 @@ def merge(current: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
             merged[key] = content
         elif operation in ("$incr", "$decr"):
             before = merged.get(key, 0)
-            before = before if isinstance(before, int | float) and not isinstance(before, bool) else 0
-            merged[key] = storable(key, before + content if operation == "$incr" else before - content)
+            before = before if isinstance(before, int | Decimal) and not isinstance(before, bool) else 0
+            try:
+                merged[key] = kept_values.number(
+                    before + content if operation == "$incr" else before - content
+                )
+            except Misfit as error:
+                raise Invalid(Code.STRUCTURE, f"{key} {error}") from error
         else:
             items, before = _items(content), _items(merged.get(key, []))
             if operation == "$add":
@@ -34,8 +42,8 @@ def merge(current: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
 
 
 def differ(one: Any, other: Any) -> bool:
-    """Whether they are two values; to Python, true and 1 are the same."""
-    return bool(one != other or isinstance(one, bool) != isinstance(other, bool))
+    """Whether they are kept differently: true and 1 are, 1.50 and 1.5 are."""
+    return kept_values.encode(one) != kept_values.encode(other)
 
 
 def _items(value: Any) -> list[Any]:

@@ -1,77 +1,44 @@
-"""Opting out and in by reply: a word somebody writes, or a button they tap.
+"""Opting out and in: by a word somebody writes, a button they tap, or WhatsApp's own control.
 
 It holds for the number, however it is spelt, as in CleverTap's subscribe API: every contact that has it
 now or gets it later. "Stop" sets MSG-dndWhatsApp and leaves MSG-whatsapp alone, so that a list uploaded
-again disturbs nobody; "start" clears the one and sets the other.
+again disturbs nobody; "start" clears the one and sets the other. WhatsApp's own "stop" is kept apart:
+"start" does not end it, and WhatsApp's own "resume" ends nothing else.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
-from audience.choices import choosing
-from audience.models import Contact, OptChange, OptSetting, PhoneChoice, Subscription
-from lib import phone, sql
-from lib.remember import Remembered
-from lib.wake import wake
-from providers.messages import Reply
+from audience.models import Contact, OptChange, OptSetting, PhoneChoice
+from audience.wishes import Wish, fulfil, proof_of
+from audience.words import Words, is_one, words_of
+from identities.pseudonyms import names_of
+from lib import phone
+from lib.ttl_cache import Remembered
+from lib.user_ids import is_user_id
+from providers.messages import Preference, Reply
 from providers.models import Provider
 
 _TAPPED = ("button", "interactive")
 To, Why = OptChange.To, OptChange.Why
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What a provider's people opt out and in with, in the form `plain` gives."""
-
-    stop: tuple[str, ...]
-    start: tuple[str, ...]
-    tells: bool  # whether CleverTap is told
-
-
-@dataclass(slots=True)
-class _Wish:
-    """What one reply asked for."""
-
-    phone: str
-    stops: bool
-    why: OptChange.Why
-    proof: str
-    reply_id: int
-    at: datetime
-
-
-def plain(text: str) -> str:
-    """A message without what does not matter: case, spaces and marks around it."""
-    return " ".join(text.casefold().split()).strip(" .,;:!?¡¿…。！？।\"'“”‘’")
-
-
-def words_of(text: str) -> tuple[str, ...]:
-    """The words of a setting, one a line."""
-    return tuple(dict.fromkeys(word for line in text.splitlines() if (word := plain(line))))
-
-
 def wish(reply: Reply, words: Words) -> tuple[bool, OptChange.Why, str] | None:
     """(whether it stops, keyword or button, what was written or tapped) when the reply asks for either."""
     tapped = reply.kind in _TAPPED
-    said = [reply.text, reply.payload] if tapped else [reply.text] if reply.kind == "text" else []
+    written = reply.kind in ("text", "edit")
+    said = [reply.text, reply.payload] if tapped else [reply.text] if written else []
     for stops, known in ((True, words.stop), (False, words.start)):
         for each in said:
-            if each and _is_one(plain(each), known):
+            if each and is_one(each, known):
                 proof = f"{reply.text} [{reply.payload}]" if tapped and reply.payload else reply.text
                 return stops, Why.BUTTON if tapped else Why.KEYWORD, proof
     return None
-
-
-def _is_one(said: str, words: Iterable[str]) -> bool:
-    return any(
-        said.startswith(word[:-1]) if word.endswith("*") and len(word) > 1 else said == word for word in words
-    )
 
 
 _settings: Remembered[int, Words | None] = Remembered()
@@ -84,7 +51,7 @@ def settings_of(provider_id: int) -> Words | None:
         row = OptSetting.objects.filter(provider_id=provider_id).first()
         if row is None:
             return None
-        words = Words(words_of(row.stop_words), words_of(row.start_words), bool(row.subscribe_url))
+        words = Words(words_of(row.stop_words), words_of(row.start_words))
         return words if words.stop or words.start else None
 
     return _settings.get(provider_id, load, settings.PROVIDER_CACHE_SECONDS)
@@ -99,93 +66,116 @@ def heed(provider: Provider, replies: Sequence[tuple[int, Reply]], now: datetime
     if words is None:
         return 0
     wishes = [found for pk, reply in replies if (found := _wish(pk, reply, words, now))]
-    heeded = _record(provider, wishes, now) if wishes else []
-    if heeded and words.tells:
-        _tell(provider, heeded, now)
+    _wait_for_numbers(provider, wishes)
+    fulfil(provider, [wish for wish in wishes if wish.phone], now)
     return len(wishes)
 
 
-def _wish(pk: int, reply: Reply, words: Words, now: datetime) -> _Wish | None:
-    found = wish(reply, words)
-    number = phone.digits(reply.sender)
-    if found is None or not number:
-        return None
-    stops, why, proof = found
-    at = datetime.fromtimestamp(reply.timestamp, UTC) if reply.timestamp else now
-    return _Wish(number, stops, why, proof.replace("\0", "")[:1000], pk, min(at, now))
+def _wait_for_numbers(provider: Provider, wishes: Sequence[Wish]) -> None:
+    OptChange.objects.bulk_create(proof_of(provider, wish, None) for wish in wishes if not wish.phone)
 
 
-def _record(provider: Provider, wishes: Sequence[_Wish], now: datetime) -> list[_Wish]:
-    """Keeps the proof of every wish, and applies the last one of each number. Returns those that counted:
-    replies may arrive in any order, and one that a later one was applied before changes nothing."""
-    spellings = {wish.phone: phone.spellings(wish.phone) for wish in wishes}
-    contacts: dict[str, list[Contact]] = {first: [] for first, *_ in spellings.values()}
-    choosing()
-    known = {row.phone: row for row in PhoneChoice.objects.filter(phone__in=list(contacts))}
-    named = Contact.objects.filter(phone__in={each for all_ in spellings.values() for each in all_})
-    for contact in named.select_for_update().order_by("pk"):
-        contacts[phone.spellings(contact.phone)[0]].append(contact)
-    changes, heeded = [], []
-    for wish in sorted(wishes, key=lambda wish: (wish.at, wish.reply_id)):
-        number = spellings[wish.phone][0]
-        choice = known.setdefault(number, PhoneChoice(phone=number, stopped=wish.stops, at=wish.at))
-        if choice.at <= wish.at:
-            choice.stopped, choice.at = wish.stops, wish.at
-            heeded.append(wish)
-        whose: list[int | None] = [contact.pk for contact in contacts[number]]
-        changes += [_change(provider, wish, contact_id) for contact_id in whose or [None]]
-    OptChange.objects.bulk_create(changes)
-    PhoneChoice.objects.bulk_update([choice for choice in known.values() if choice.pk], ["stopped", "at"])
-    PhoneChoice.objects.bulk_create([choice for choice in known.values() if not choice.pk])
-    for number in {spellings[wish.phone][0] for wish in heeded}:
-        _apply(contacts[number], known[number].stopped, now)
-    return heeded
+def adopt(numbers: Mapping[str, str], now: datetime) -> None:
+    """Does what people asked for before the number of their user id was known."""
+    people = {name: user_id for user_id in filter(None, numbers) for name in names_of(user_id)}
+    waiting = OptChange.objects.filter(phone="", user_id__in=list(people))
+    by_provider: dict[Provider | None, list[OptChange]] = defaultdict(list)
+    for change in waiting.select_related("provider").order_by("at", "pk"):
+        by_provider[change.provider].append(change)
+    for provider, changes in by_provider.items():
+        wishes = [_kept_wish(change, numbers[people[change.user_id]]) for change in changes]
+        fulfil(provider, wishes, now, keep=False)
+        for change, wish in zip(changes, wishes, strict=True):
+            change.phone = wish.phone
+            contacts = Contact.objects.filter(phone__in=phone.spellings(wish.phone))
+            change.contact = contacts.order_by("pk").first()
+        OptChange.objects.bulk_update(changes, ["phone", "contact"])
 
 
-def _change(provider: Provider, wish: _Wish, contact_id: int | None) -> OptChange:
-    return OptChange(
-        contact_id=contact_id,
-        phone=wish.phone,
-        to=To.STOP if wish.stops else To.IN,
-        why=wish.why,
-        proof=wish.proof,
-        reply_id=wish.reply_id,
-        provider=provider,
-        at=wish.at,
+def _kept_wish(change: OptChange, number: str) -> Wish:
+    kind, stops = _kind_of(change), change.to == To.STOP
+    return Wish(
+        number, stops, Why(change.why), change.proof, change.reply_id, change.at, change.user_id, kind
     )
 
 
-def _apply(contacts: Sequence[Contact], stopped: bool, now: datetime) -> None:
-    for contact in contacts:
-        contact.updated_at = now
-        contact.dnd = stopped
-        contact.opted_in = contact.opted_in or not stopped
-    Contact.objects.bulk_update(contacts, ["dnd", "opted_in", "updated_at"])
+def _kind_of(change: OptChange) -> PhoneChoice.Kind:
+    return PhoneChoice.Kind.WHATSAPP if change.why == Why.WHATSAPP else PhoneChoice.Kind.TYPED
 
 
-def _tell(provider: Provider, wishes: Sequence[_Wish], now: datetime) -> None:
-    """Queues what CleverTap is to be told, in the order in which it was written. It may have the number
-    in another spelling than WhatsApp, so it is told all of them."""
-    Status = Subscription.Status
-    rows = [
-        (
-            provider.pk,
-            number,
-            (Status.UNSUBSCRIBE if wish.stops else Status.RESUBSCRIBE).value,
-            Subscription.State.PENDING.value,
-            now,
-            now,
-            0,
-            "",
-        )
-        for wish in wishes
-        for number in phone.spellings(wish.phone)
-    ]
-    columns = (
-        "provider_id", "phone", "status", "state", "created_at", "next_attempt_at", "attempts", "error",
-    )  # fmt: skip
-    sql.insert(Subscription, columns, rows)
-    transaction.on_commit(lambda: wake("audience.subscribe"))
+def follow(moved: Mapping[str, str], provider: Provider, now: datetime) -> None:
+    """Carries opt-outs over to the new number of those whose number changed."""
+    former = {name: new for old, new in moved.items() for name in names_of(old)}
+    stopped = PhoneChoice.objects.filter(phone__in=list(former), stopped=True)
+    people = {name: phone.person(new) for new in moved.values() for name in names_of(new)}
+    at_new = PhoneChoice.objects.filter(phone__in=list(people))
+    held = {(people[choice.phone], choice.kind): choice.at for choice in at_new}
+    wishes = []
+    for choice in stopped.order_by("at"):
+        new = former[choice.phone]
+        key = (phone.person(new), choice.kind)
+        if key not in held or held[key] < choice.at:
+            proof = f"+{choice.phone} stopped, and WhatsApp tells that it became +{new}."
+            kind = PhoneChoice.Kind(choice.kind)
+            wishes.append(Wish(new, True, Why.NUMBER, proof, None, choice.at, kind=kind))
+    fulfil(provider, wishes, now)
+
+
+def _wish(pk: int, reply: Reply, words: Words, now: datetime) -> Wish | None:
+    found = wish(reply, words)
+    number = phone.digits(reply.sender)
+    user_id = "" if number else reply.user_id or reply.parent_user_id
+    if found is None or not (number or user_id):
+        return None
+    stops, why, proof = found
+    at = _moment(reply.timestamp, now)
+    return Wish(number, stops, why, proof.replace("\0", "")[:1000], pk, at, user_id)
+
+
+def heed_preferences(provider: Provider, preferences: Iterable[Preference], now: datetime) -> int:
+    """Does what people chose with WhatsApp's own control. Returns how many choices changed anything.
+
+    Part of the transaction in which they are read. A choice waits until its number is known.
+    """
+    wishes = [_chosen(one, now) for one in preferences if one.person.names]
+    _wait_for_numbers(provider, _unrepeated(wishes))
+    return fulfil(provider, [wish for wish in wishes if wish.phone], now)
+
+
+def _unrepeated(wishes: Sequence[Wish]) -> list[Wish]:
+    """Those of people without a number that differ from what the same person chose last."""
+    unnamed = [wish for wish in wishes if not wish.phone]
+    ids = [wish.user_id for wish in unnamed]
+    kept = (
+        OptChange.objects.filter(phone="", user_id__in=ids, why=Why.WHATSAPP)
+        if ids
+        else OptChange.objects.none()
+    )
+    last = {change.user_id: change.to == To.STOP for change in kept.order_by("at", "pk")}
+    found = []
+    for wish in sorted(unnamed, key=lambda wish: wish.at):
+        if last.get(wish.user_id) != wish.stops:
+            found.append(wish)
+        last[wish.user_id] = wish.stops
+    return found
+
+
+def _chosen(one: Preference, now: datetime) -> Wish:
+    number = phone.digits(one.sender)
+    return Wish(
+        number,
+        one.stops,
+        Why.WHATSAPP,
+        one.proof.replace("\0", "")[:1000],
+        None,
+        _moment(one.timestamp, now),
+        "" if number else one.user_id or one.parent_user_id,
+        PhoneChoice.Kind.WHATSAPP,
+    )
+
+
+def _moment(timestamp: int, now: datetime) -> datetime:
+    return min(datetime.fromtimestamp(timestamp, UTC), now) if timestamp else now
 
 
 def by_operator(contact: Contact, to: OptChange.To, by: str, reason: str, now: datetime) -> bool:
@@ -201,12 +191,59 @@ def by_operator(contact: Contact, to: OptChange.To, by: str, reason: str, now: d
         changed = Contact.objects.filter(pk=contact.pk).exclude(**{name: value})
         if not changed.update(**values[to], updated_at=now):
             return False
+        if to == To.RESUME:
+            _forget_typed_stop(contact.phone)
         OptChange.objects.create(
             contact=contact, phone=contact.phone, to=to, why=Why.ADMIN, proof=reason, by=by, at=now
         )
     return True
 
 
+def _forget_typed_stop(number: str) -> None:
+    """The stop that somebody wrote holds no longer for their number. Nor have they agreed to anything. The
+    proof of the stop stays."""
+    typed = PhoneChoice.objects.filter(kind=PhoneChoice.Kind.TYPED, stopped=True)
+    typed.filter(phone__in=names_of(number)).delete()
+
+
+_refusing: Remembered[int, bool] = Remembered()
+
+
+def refused(provider_id: int, number: str) -> bool:
+    """Whether a marketing template to that number, or user id, is refused: it stopped in WhatsApp, and the
+    provider's setting says so."""
+
+    def load() -> bool:
+        return OptSetting.objects.filter(provider_id=provider_id, refuse_stopped=True).exists()
+
+    if not _refusing.get(provider_id, load, settings.PROVIDER_CACHE_SECONDS):
+        return False
+    if is_user_id(number):
+        asked = OptChange.objects.filter(phone="", user_id__in=names_of(number), why=Why.WHATSAPP)
+        return asked.order_by("at", "pk").values_list("to", flat=True).last() == To.STOP
+    names = names_of(number)
+    return PhoneChoice.objects.filter(phone__in=names, kind=PhoneChoice.Kind.WHATSAPP, stopped=True).exists()
+
+
+def stops(number: str) -> list[dict[str, str]]:
+    """The stops that stand for a number, the oldest first: `kind`, `since` and `proof`."""
+    standing = PhoneChoice.objects.filter(phone__in=names_of(number), stopped=True).order_by("since")
+    return [{"kind": row.kind, "since": row.since.isoformat(), "proof": row.proof} for row in standing]
+
+
+def waiting_stops(user_id: str) -> list[dict[str, str]]:
+    """The same of somebody of whom only a user id is known: kept until a number is."""
+    last: dict[PhoneChoice.Kind, OptChange] = {}
+    for change in OptChange.objects.filter(phone="", user_id__in=names_of(user_id)).order_by("at", "pk"):
+        last[_kind_of(change)] = change
+    return [
+        {"kind": kind.value, "since": change.at.isoformat(), "proof": change.proof}
+        for kind, change in last.items()
+        if change.to == To.STOP
+    ]
+
+
 def forget() -> None:
     """Drops what is in memory, so that the next reply looks anew."""
     _settings.forget()
+    _refusing.forget()

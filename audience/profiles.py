@@ -7,12 +7,14 @@ import hashlib
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import IntEnum
-from math import isfinite
 from typing import Any
 
 import msgspec
 
+from audience import kept_values
+from audience.kept_values import Misfit
 from lib import phone, reading
 
 KEY_BYTES = 120
@@ -34,9 +36,10 @@ SYSTEM_EVENTS = frozenset(
 )  # fmt: skip
 _EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\".]+")
 _GENDERS = {"m": "M", "male": "M", "f": "F", "female": "F"}
-_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _DATE = re.compile(r"\$D_(-?\d{1,20})")
-_SHORTENED = re.compile(r"\d(\.\d+)?E\+?\d+", re.IGNORECASE)
+# 9.19812E+11, as a spreadsheet writes it, and 9.19812E11. 9E11 may be an id.
+_SHORTENED = re.compile(r"\d([.,]\d+)?E\+\d{2,}|\d[.,]\d+E\d{2,}", re.IGNORECASE)
+OWN_CODES = "+"  # instead of a country: the numbers have their country codes, and only lack the plus sign
 _DELETED = ({"$delete": 1}, {"$delete": True})
 _OPERATIONS = ("$set", "$add", "$remove", "$incr", "$decr", "$delete")
 
@@ -63,15 +66,17 @@ class Invalid(Exception):
 
 
 class Profile(msgspec.Struct):
-    """What is told of a contact; what is not told stays as it is.
+    """What a file or a call says about a contact. What it does not say stays as it is.
 
-    `fields` are columns of Contact, `attributes` values or operations ({"$add": […]}).
+    `fields` are columns of Contact, `attributes` values or operations ({"$add": […]}). `warnings` name the
+    values that could not be read: they are left out, and the rest is taken over.
     """
 
     identity: str
     fields: dict[str, Any] = {}
     attributes: dict[str, Any] = {}
     proof: str = ""
+    warnings: list[str] = []
 
 
 class Event(msgspec.Struct):
@@ -92,6 +97,8 @@ def read_profile(record: Mapping[str, Any], country: str = "") -> Profile:
         if value is None or not str(value).strip():
             continue
         name = key.strip().lower()
+        if name == "identity":  # the record's own
+            continue
         if name in FIELDS:
             profile.fields[FIELDS[name]] = _field(name, value, country)
         elif name in FLAGS:
@@ -106,7 +113,7 @@ def read_profile(record: Mapping[str, Any], country: str = "") -> Profile:
 def read_event(record: Mapping[str, Any], now: datetime, position: int) -> Event:
     """A record of the type event; one without `ts` happened now. Raises Invalid.
 
-    `position` in the call tells two alike without a `ts` apart.
+    Two events of a call that are alike and have no `ts` are two: their `position` in it differs.
     """
     identity = identity_of(record)
     name = record.get("evtName")
@@ -125,20 +132,27 @@ def read_event(record: Mapping[str, Any], now: datetime, position: int) -> Event
         for key, value in (data or {}).items()
         if value is not None and str(value).strip()
     }
-    at, told = now, ""
+    at, ordinal = now, ""
     if record.get("ts") is not None:
         at = moment(record["ts"])
     else:
-        told = str(position)
-    content = msgspec.json.encode([name, sorted(properties.items()), told])
-    return Event(identity, name, at, properties, hashlib.sha256(content).hexdigest()[:32])
+        ordinal = str(position)
+    content = kept_values.encode([name, sorted(properties.items()), ordinal])
+    return Event(identity, name, at, properties, hashlib.sha256(content.encode()).hexdigest()[:32])
 
 
 def identity_of(record: Mapping[str, Any]) -> str:
     for key in IDENTITIES:
-        if found := reading.text(record, key).strip():
+        if _is_shortened(value := record.get(key)):
+            return identity(f"{value:E}")
+        if found := reading.text({key: _as_float(record.get(key))}, key).strip():
             return identity(found)
     raise Invalid(Code.IDENTITY, "identity is missing")
+
+
+def _is_shortened(value: Any) -> bool:
+    """Whether a number of JSON has fewer digits than it is long: 9.19812E+11."""
+    return isinstance(value, Decimal) and value.is_finite() and int(value.as_tuple().exponent) > 0
 
 
 def identity(raw: str) -> str:
@@ -147,11 +161,17 @@ def identity(raw: str) -> str:
         raise Invalid(Code.IDENTITY, "identity is empty")
     if len(found.encode()) > VALUE_BYTES:
         raise Invalid(Code.IDENTITY, f"identity is longer than {VALUE_BYTES} bytes")
+    if _SHORTENED.fullmatch(found):
+        raise Invalid(
+            Code.IDENTITY,
+            f"identity {_shown(found)} was shortened by a spreadsheet, and several people may share it; "
+            "format the column as text",
+        )
     return found
 
 
 def moment(value: Any) -> datetime:
-    seconds = reading.number(value)
+    seconds = reading.number(_as_float(value))
     if seconds is None or isinstance(value, bool) or not 0 < seconds <= reading.LAST_SECOND:
         raise Invalid(Code.TIME, f"ts is {_shown(value)}, not a time in epoch seconds")
     return datetime.fromtimestamp(int(seconds), UTC)
@@ -160,9 +180,11 @@ def moment(value: Any) -> datetime:
 def _field(name: str, value: Any, country: str) -> str:
     if value in _DELETED:
         return ""
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         codes = {"email": Code.EMAIL, "phone": Code.PHONE, "gender": Code.GENDER}
         raise Invalid(codes.get(name, Code.STRUCTURE), f"{name.title()} is {_shown(value)}, not a text")
+    if name == "phone" and not isinstance(value, str) and value < 0:
+        raise Invalid(Code.PHONE, f"Phone {_shown(value)} is no phone number: it is negative")
     return field(name, str(value), country)
 
 
@@ -183,23 +205,23 @@ def field(name: str, raw: str, country: str = "") -> str:
 
 
 def phone_number(raw: str, country: str = "") -> str:
-    """E.164 digits. Raises Invalid and says what is likely wrong."""
-    digits = phone.digits(raw, country)
-    if digits and phone.split(digits) and not digits.startswith("0"):
-        return digits
-    hint = "no country code is like that" if digits else "write 7 to 15 digits with the country code"
-    if _SHORTENED.fullmatch(raw):
-        hint = "a spreadsheet has shortened it; format the column as text"
-    raise Invalid(Code.PHONE, f"Phone {_shown(raw)} is no phone number: {hint}")
+    """E.164 digits. Raises Invalid with the reason.
+
+    `country` is where numbers without a country code belong, or OWN_CODES.
+    """
+    try:
+        if country == OWN_CODES:
+            return phone.parse(raw if raw.startswith(("+", "00")) else f"+{raw}").digits
+        return phone.parse(raw, country).digits
+    except phone.Invalid as error:
+        raise Invalid(Code.PHONE, f"Phone {_shown(raw)} is no phone number: {error}") from error
 
 
 def flag(name: str, value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    found = _FLAGS.get(value.strip().lower()) if isinstance(value, str) else None
-    if found is None:
-        raise Invalid(Code.STRUCTURE, f"{name} is {_shown(value)}, neither true nor false")
-    return found
+    try:
+        return kept_values.read_flag(value)
+    except Misfit as error:
+        raise Invalid(Code.STRUCTURE, f"{name} is {_shown(value)}, neither true nor false") from error
 
 
 def attribute_name(key: str) -> str:
@@ -215,18 +237,21 @@ def attribute(key: str, value: Any, *, operations: bool = True) -> Any:
     """A value as it is kept; an operation stays one, its values checked. Raises Invalid."""
     if isinstance(value, str):
         date = _DATE.fullmatch(value)
-        return date_text(int(date[1]), key) if date else _short(key, value)
+        return moment_text(int(date[1]), key) if date else _short(key, value.strip())
     if isinstance(value, bool):
         return value
-    if isinstance(value, int | float):
-        return storable(key, value)
+    if isinstance(value, int | float | Decimal):
+        try:
+            return kept_values.number(value)
+        except Misfit as error:
+            raise Invalid(Code.STRUCTURE, f"{key} {error}") from error
     if isinstance(value, list):
         if len(value) > MOST_ITEMS or any(isinstance(each, list | dict) for each in value):
             raise Invalid(Code.STRUCTURE, f"{key} is no list of at most {MOST_ITEMS} plain values")
         return [attribute(key, each) for each in value if each is not None]
     if operations and isinstance(value, dict) and len(value) == 1:
         (name, content), *_ = value.items()
-        number = isinstance(content, int | float) and not isinstance(content, bool)
+        number = isinstance(content, int | float | Decimal) and not isinstance(content, bool)
         if name in _OPERATIONS and (number or name not in ("$incr", "$decr")):
             return {name: attribute(key, content, operations=False)}
     raise Invalid(Code.STRUCTURE, f"{key} is {_shown(value)}, which is no value to keep")
@@ -248,42 +273,15 @@ def event_property(key: str, value: Any) -> Any:
     ]
 
 
-def storable(key: str, value: float) -> float:
-    """The number, if every database keeps it. Raises Invalid."""
-    if not isfinite(value) or abs(value) >= 2**63:
-        raise Invalid(Code.STRUCTURE, f"{key} is too large a number")
-    return value
-
-
-def date_text(seconds: int, key: str = "date") -> str:
-    """A date as attributes hold it."""
+def moment_text(seconds: int, key: str = "date") -> str:
+    """A moment as attributes hold it."""
     if not FIRST_SECOND <= seconds <= reading.LAST_SECOND:
         raise Invalid(Code.STRUCTURE, f"{key} is no date between the years 1 and 9999")
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
-_KEPT_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-
-
-def date_of(value: Any) -> datetime | None:
-    """The moment a kept value is, when it is a date."""
-    if not isinstance(value, str) or not _KEPT_DATE.fullmatch(value):
-        return None
-    try:
-        return datetime.fromisoformat(value)
-    except ValueError:
-        return None
-
-
-def type_of(value: Any) -> str:
-    """As KnownProperty.Type names it."""
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int | float):
-        return "number"
-    if isinstance(value, list):
-        return "list"
-    return "date" if date_of(value) else "text"
+def _as_float(value: Any) -> Any:
+    return float(value) if isinstance(value, Decimal) else value
 
 
 def _short(key: str, text: str) -> str:
@@ -295,5 +293,5 @@ def _short(key: str, text: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    text = value if isinstance(value, str) else kept_values.encode(value)
     return f"“{text[:40]}{'…' if len(text) > 40 else ''}”"

@@ -9,6 +9,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from random import uniform
 from typing import Any
 
@@ -17,12 +18,13 @@ from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
 from audience.models import OptSetting, Subscription
-from lib import reading
+from lib import reading, sql
 from lib.http import HttpRequest, HttpResponse
 from lib.redact import Redactor
 from lib.transport import TransportError, transport
-from lib.wake import wake
+from lib.wakeup import wake
 from providers import leases
+from providers.encrypted_fields import Sealed
 
 BATCH = 1000
 TIMEOUT = 20.0
@@ -35,38 +37,44 @@ CONTENT_STATUSES = (400, 413, 422)
 State = Subscription.State
 
 
-def _due() -> list[int]:
-    """The providers whose oldest untold change is due. The others wait behind it, to be told in order."""
+def _due_of(provider_id: int) -> bool:
+    """Whether a provider's oldest waiting change is due. Newer ones wait behind it, to keep the order."""
+    pending = Subscription.objects.filter(state=State.PENDING, provider_id=provider_id)
+    oldest = pending.order_by("id").values_list("next_attempt_at", flat=True).first()
+    return oldest is not None and oldest <= timezone.now()
+
+
+def due() -> list[int]:
+    """The providers that have something to tell now."""
     pending = Subscription.objects.filter(state=State.PENDING).order_by()
-    now = timezone.now()
-    found = []
-    for provider_id in pending.values_list("provider_id", flat=True).distinct():
-        oldest = pending.filter(provider_id=provider_id).order_by("id").first()
-        if oldest is not None and oldest.next_attempt_at <= now:
-            found.append(provider_id)
-    return found
+    return [pk for pk in pending.values_list("provider_id", flat=True).distinct() if _due_of(pk)]
 
 
-def due() -> bool:
-    return bool(_due())
+def drain(
+    provider_id: int | None = None,
+    *,
+    woken: threading.Event | None = None,
+    stop: threading.Event | None = None,
+) -> int:
+    """Tells CleverTap everything that is due, for one provider or for all. Returns how many changes.
+    A provider for which another worker tells is left to that one."""
+    posted = 0
+    for pk in due() if provider_id is None else [provider_id]:
+        step, more = partial(_step, pk), partial(_due_of, pk)
+        posted += leases.work(f"subscribe:{pk}", step, more, woken=woken, stop=stop)
+    return posted
 
 
-def drain(*, stirred: threading.Event | None = None, stop: threading.Event | None = None) -> int:
-    """Tells everything due. Returns how many were told; nothing while another worker does it."""
-    hold = leases.take("subscribe")
-    if hold is None:
-        return 0
-    told = 0
-    with hold:
-        while (waiting := _due()) and not (stop and stop.is_set()):
-            for provider_id in waiting:
-                hold.renew()
-                told += _tell(provider_id, _latest(provider_id))
-    return told
+def _step(provider_id: int, hold: leases.Hold) -> leases.Progress:
+    """Tells the oldest changes."""
+    if not _due_of(provider_id):
+        return leases.Progress(0, 0)
+    waiting = _latest(provider_id)
+    return leases.Progress(_tell(provider_id, waiting, hold), moved=len(waiting))
 
 
 def _latest(provider_id: int) -> list[Subscription]:
-    """The oldest untold changes, of each number only the last: the others are settled by it."""
+    """The oldest waiting changes. Of one number only the last is kept: it makes the others superfluous."""
     pending = Subscription.objects.filter(provider_id=provider_id, state=State.PENDING)
     rows = list(pending.order_by("id")[:BATCH])
     last = {row.phone: row for row in rows}
@@ -75,25 +83,26 @@ def _latest(provider_id: int) -> list[Subscription]:
     return list(last.values())
 
 
-def _tell(provider_id: int, rows: Sequence[Subscription]) -> int:
+def _tell(provider_id: int, rows: Sequence[Subscription], hold: leases.Hold) -> int:
     """One call, and one for each row when the API refuses them for their content."""
     setting = OptSetting.objects.filter(provider_id=provider_id).first()
     if setting is None or not setting.subscribe_url:
         return _park(rows, "There is no subscribe API set for this provider any more.")
-    try:
-        response = transport.send(_request(setting, rows), TIMEOUT)
-    except TransportError as error:
-        return _postpone(rows, str(error))
+    if isinstance(setting.account, Sealed):
+        return _postpone(rows, "The account's passcode cannot be read; enter it again.")
+    response = hold.awaited(transport.begin(_request(setting, rows), TIMEOUT))
+    if isinstance(response, TransportError):
+        return _postpone(rows, str(response))
     words = Redactor([setting.account.get("passcode", "")]).text(_words(response))
     if 200 <= response.status < 300:
         payload = _payload(response)
-        # A login page or a proxy's greeting is no answer: nobody may count as told then.
+        # A login page or a proxy's page is no answer of CleverTap, so nothing counts as sent.
         return _postpone(rows, words) if payload is None else _settle(rows, payload)
     if response.status not in CONTENT_STATUSES:
         return _postpone(rows, words)
     if len(rows) == 1:
         return _park(rows, words)
-    return sum(_tell(provider_id, [row]) for row in rows)
+    return sum(_tell(provider_id, [row], hold) for row in rows)
 
 
 def _request(setting: OptSetting, rows: Sequence[Subscription]) -> HttpRequest:
@@ -176,11 +185,11 @@ def _words(response: HttpResponse) -> str:
     return f"HTTP {response.status}: {' '.join(response.text.split())[:200]}".replace("\0", "")
 
 
-def forget(now: datetime, days: int, limit: int = 5000) -> int:
-    """Deletes the oldest that were told more than `days` ago; parked ones stay for an operator. How many."""
-    told = Subscription.objects.filter(state=State.DONE).order_by("pk")
+def forget(now: datetime, days: int) -> int:
+    """Deletes the oldest changes that CleverTap took over `days` ago. Parked ones stay. Returns how many."""
+    done = Subscription.objects.filter(state=State.DONE).order_by("pk")
     before = now - timedelta(days=days)
-    old = [pk for pk, created in told.values_list("pk", "created_at")[:limit] if created < before]
+    old = [pk for pk, created in done.values_list("pk", "created_at")[: sql.at_once()] if created < before]
     return Subscription.objects.filter(pk__in=old).delete()[0]
 
 

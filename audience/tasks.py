@@ -4,8 +4,15 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from audience import subscribing, upload
-from lib.wake import stopping, wake
+from audience import drafts, events, subscribing, upload
+from lib.wakeup import stopping
+
+FOR_EVER = 36_500  # days; drafts that nobody started go all the same
+
+
+@shared_task(name=drafts.TASK)
+def look_through() -> None:
+    drafts.drain(stop=stopping)
 
 
 @shared_task(name="audience.upload")
@@ -14,17 +21,15 @@ def take_over() -> None:
 
 
 @shared_task(name="audience.subscribe")
-def tell() -> None:
-    subscribing.drain(stop=stopping)
+def tell(provider_id: int | None = None) -> None:
+    subscribing.drain(provider_id, stop=stopping)
 
 
 @shared_task(name="audience.upkeep")
 def upkeep() -> None:
-    now, days = timezone.now(), settings.AUDIENCE_RETENTION_DAYS
+    now, days = timezone.now(), settings.AUDIENCE_RETENTION_DAYS or FOR_EVER
     for forget in (upload.forget, subscribing.forget):
         while forget(now, days):
             pass
-    if upload.due():
-        wake("audience.upload")
-    if subscribing.due():
-        wake("audience.subscribe")
+    while events.forget(now, settings.CONTACT_EVENT_RETENTION_DAYS):
+        pass

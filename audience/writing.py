@@ -1,59 +1,58 @@
-"""Profiles and events into the database: many in few statements, the same however often they come."""
+"""Writes profiles and events into the database, many in few statements. The same again changes nothing."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
-import msgspec
 from django.db import transaction
 
-from audience.choices import heeding
-from audience.merging import differ, merge
-from audience.models import Contact, ContactDate, ContactEvent, KnownProperty, OptChange, PhoneChoice
-from audience.profiles import Event, Invalid, Profile, date_of, type_of
+from audience import contact_rows, kept_values, properties
+from audience.consent_locks import heeding
+from audience.contact_rows import COLUMNS, Row
+from audience.models import Contact, ContactDate, ContactEvent, OptChange
+from audience.profiles import Event, Invalid, Profile
+from audience.stops import Known
 from lib import sql
-from lib.phone import spellings
-
-COLUMNS = ("name", "email", "phone", "gender", "opted_in", "dnd")
-_BLANK = {"name": "", "email": "", "phone": "", "gender": "", "opted_in": False, "dnd": False}
-_TO = {
-    ("opted_in", True): OptChange.To.IN,
-    ("opted_in", False): OptChange.To.OUT,
-    ("dnd", True): OptChange.To.STOP,
-    ("dnd", False): OptChange.To.RESUME,
-}
+from lib.postgres import parts
 
 
 @dataclass(slots=True)
 class Source:
-    """Where profiles come from: what OptChange keeps of it."""
+    """Where profiles come from. OptChange keeps it. `told_at` is when the file was chosen; None: now."""
 
     why: OptChange.Why
     by: str = ""
+    told_at: datetime | None = None
 
 
 @dataclass(slots=True)
 class Written:
-    """What became of each profile, in their order: created, updated, unchanged, or why it was refused."""
+    """What became of each profile, in their order: created, updated, unchanged, or why it was refused.
+
+    `warnings` name the values that were left out, of each profile and of each event. `consent` counts the
+    changes of consent by OptChange.To, as "lifted_typed" and so on the stops that end, and as "stays_typed"
+    and so on those that may not be lifted.
+    """
 
     outcomes: list[str | Invalid] = field(default_factory=list)
+    warnings: list[list[str]] = field(default_factory=list)
+    event_warnings: list[list[str]] = field(default_factory=list)
     ids: dict[str, int] = field(default_factory=dict)
+    consent: Counter[str] = field(default_factory=Counter)
 
 
-@dataclass(slots=True)
-class _Row:
-    """A contact while profiles are merged into it."""
+class _OptChange(NamedTuple):
+    """A row of OptChange; the names are its columns."""
 
-    pk: int
-    values: dict[str, Any]
-    attributes: dict[str, Any]
-    before: dict[str, Any] = field(default_factory=dict)
-    proofs: dict[str, str] = field(default_factory=dict)  # of each column that was changed
-    told: set[str] = field(default_factory=set)
-    changed: bool = False
-    dates: bool = False
-    new: bool = False
+    contact_id: int
+    phone: str
+    to: str
+    why: str
+    proof: str
+    by: str
+    at: datetime
 
 
 class _Raced(Exception):
@@ -61,9 +60,10 @@ class _Raced(Exception):
 
 
 def write(profiles: Sequence[Profile], source: Source, now: datetime) -> Written:
-    """Creates and updates contacts, one after the other as they stand; who comes twice is one.
+    """Creates and updates contacts in one transaction, one profile after the other.
 
-    In one transaction; every change of consent is kept with the profile's `proof`.
+    Two profiles with one identity change the same contact. Every change of consent is kept with the
+    profile's `proof`.
     """
     while True:
         try:
@@ -75,51 +75,52 @@ def write(profiles: Sequence[Profile], source: Source, now: datetime) -> Written
 
 def _write(profiles: Sequence[Profile], source: Source, now: datetime) -> Written:
     heeding()
+    types = properties.note(properties.first_types(("", profile.attributes) for profile in profiles))
     rows = _locked(list({profile.identity for profile in profiles}))
-    written = Written()
-    for profile in profiles:
-        row = rows.get(profile.identity) or _Row(0, dict(_BLANK), {})
-        try:
-            changed = _apply(profile, row)
-        except Invalid as error:
-            written.outcomes.append(error)
-            continue
-        if profile.identity not in rows:
-            rows[profile.identity] = row
-            written.outcomes.append("created")
-        else:
-            written.outcomes.append("updated" if changed else "unchanged")
-    _heed_choices(rows.values())
+    written, fitting, known = Written(), [], Known()
+    for given in profiles:
+        attributes, warnings = properties.fit("", given.attributes, types)
+        written.warnings.append([*given.warnings, *warnings])
+        fitting.append(Profile(given.identity, given.fields, attributes, given.proof))
+    written.outcomes = contact_rows.merge_all(fitting, rows, known, source.told_at or now)
+    written.consent = Counter(contact_rows.consent_counts(rows.values()))
     _create({identity: row for identity, row in rows.items() if not row.pk}, now)
     _update([row for row in rows.values() if row.changed and not row.new], now)
     changed_rows = sorted((row for row in rows.values() if row.changed), key=lambda row: row.pk)
     _store_dates([row for row in changed_rows if row.dates])
+    known.store_lifted()
     _store_consent(changed_rows, source, now)
-    _note_names(("", row.attributes) for row in changed_rows)
     written.ids = {identity: row.pk for identity, row in rows.items()}
     return written
 
 
 def write_all(profiles: Sequence[Profile], events: Sequence[Event], source: Source, now: datetime) -> Written:
-    """The profiles as `write` does, then what they did, in one transaction. Who only did something
-    becomes a contact too."""
+    """Writes the profiles as `write` does, and then the events, in one transaction. An event of somebody
+    unknown creates the contact."""
     named = {profile.identity for profile in profiles}
     others = sorted({event.identity for event in events} - named)
     with transaction.atomic():
         written = write([*profiles, *(Profile(identity) for identity in others)], source, now)
         del written.outcomes[len(profiles) :]
-        _store_events(events, written.ids)
+        del written.warnings[len(profiles) :]
+        written.event_warnings = _store_events(events, written.ids)
     return written
 
 
-def _store_events(events: Sequence[Event], ids: dict[str, int]) -> None:
-    """An event that is there already stays one."""
+def _store_events(given: Sequence[Event], ids: dict[str, int]) -> list[list[str]]:
+    """An event that is stored already is not stored again. Returns the warnings of each."""
+    types = properties.note(properties.first_types((event.name, event.properties) for event in given))
+    events, warnings = [], []
+    for event in given:
+        values, wrong = properties.fit(event.name, event.properties, types)
+        events.append(Event(event.identity, event.name, event.at, values, event.digest))
+        warnings.append(wrong)
     stored = sql.insert(
         ContactEvent,
         ("contact_id", "name", "at", "properties", "digest"),
         [
-            (ids[event.identity], event.name, event.at, _json(event.properties), event.digest)
-            for event in events
+            (ids[event.identity], event.name, event.at, kept_values.encode(event.properties), event.digest)
+            for event in _new(events, ids)
         ],
         ignore_conflicts=True,
         returning=("id", "contact_id", "at", "digest"),
@@ -128,18 +129,32 @@ def _store_events(events: Sequence[Event], ids: dict[str, int]) -> None:
     dates = []
     for event in events:
         pk = new.pop((ids[event.identity], event.at, event.digest), None)
-        for name, value in event.properties.items() if pk else ():
-            if at := date_of(value):
-                dates.append((ids[event.identity], pk, event.name, name, at))
-    sql.insert(ContactDate, ("contact_id", "event_id", "event_name", "name", "at"), dates)
-    _note_names((event.name, event.properties) for event in events)
+        if pk:
+            dates += [
+                (ids[event.identity], pk, event.name, *found) for found in kept_values.dates(event.properties)
+            ]
+    sql.insert(ContactDate, ("contact_id", "event_id", "event_name", "name", "at", "whole_day"), dates)
+    return warnings
 
 
-def _create(rows: dict[str, _Row], now: datetime) -> None:
+def _new(events: Sequence[Event], ids: dict[str, int]) -> list[Event]:
+    """Those that are not stored. A table in parts has no constraint for it, and needs none: who writes events
+    of a contact has its row locked."""
+    if not parts.parted():
+        return list(events)
+    of_contacts = ContactEvent.objects.filter(
+        contact__in={ids[event.identity] for event in events}, at__in={event.at for event in events}
+    )
+    stored = set(of_contacts.values_list("contact", "at", "digest"))
+    named = {(ids[event.identity], event.at, event.digest): event for event in events}
+    return [event for name, event in named.items() if name not in stored]
+
+
+def _create(rows: dict[str, Row], now: datetime) -> None:
     """Inserts new contacts. Raises _Raced."""
     # Sorted, so that two writers of the same contacts do not block each other.
     values = [
-        (identity, *(row.values[name] for name in COLUMNS), _json(row.attributes), now, now)
+        (identity, *(row.values[name] for name in COLUMNS), kept_values.encode(row.attributes), now, now)
         for identity, row in sorted(rows.items())
     ]
     columns = ("identity", *COLUMNS, "attributes", "created_at", "updated_at")
@@ -150,77 +165,43 @@ def _create(rows: dict[str, _Row], now: datetime) -> None:
         rows[identity].pk, rows[identity].new = pk, True
 
 
-def _update(rows: Sequence[_Row], now: datetime) -> None:
+def _update(rows: Sequence[Row], now: datetime) -> None:
     columns = (*COLUMNS, "attributes", "updated_at")
     sql.update(
         Contact,
         ("id", *columns),
-        [(row.pk, *(row.values[name] for name in COLUMNS), _json(row.attributes), now) for row in rows],
+        [
+            (row.pk, *(row.values[name] for name in COLUMNS), kept_values.encode(row.attributes), now)
+            for row in rows
+        ],
         ", ".join(f"{name} = v.{name}" for name in columns),
         "m.id = v.id",
     )
 
 
-def _locked(identities: Sequence[str]) -> dict[str, _Row]:
+def _locked(identities: Sequence[str]) -> dict[str, Row]:
     columns = ("id", "identity", *COLUMNS, "attributes")
     found = sql.locked(Contact, columns, identities, by="identity")
     return {
-        row[1]: _Row(
-            row[0],
+        identity: Row(
+            pk,
             {
-                name: bool(value) if name in ("opted_in", "dnd") else value
-                for name, value in zip(COLUMNS, row[2:-1], strict=True)
+                name: bool(value) if name in ("opted_in", "dnd", "stopped") else value
+                for name, value in zip(COLUMNS, values, strict=True)
             },
-            msgspec.json.decode(row[-1]),
+            kept_values.decode(attributes),
         )
-        for row in found
+        for pk, identity, *values, attributes in found
     }
 
 
-def _apply(profile: Profile, row: _Row) -> bool:
-    """Merges the profile into the row. Returns whether that changed anything. Raises Invalid."""
-    attributes = merge(row.attributes, profile.attributes) if profile.attributes else row.attributes
-    changes = {name: value for name, value in profile.fields.items() if row.values[name] != value}
-    altered = [name for name in profile.attributes if differ(row.attributes.get(name), attributes.get(name))]
-    row.told |= profile.fields.keys()
-    if not changes and not altered:
-        return False
-    for name in changes:
-        row.before.setdefault(name, row.values[name])
-        row.proofs[name] = profile.proof
-    row.dates |= any(
-        date_of(values.get(name)) is not None for name in altered for values in (row.attributes, attributes)
-    )
-    row.attributes = attributes
-    row.values |= changes
-    row.changed = True
-    return True
-
-
-def _heed_choices(rows: Iterable[_Row]) -> None:
-    """Who has written "stop" stays undisturbed, also as a contact that is new or has a new number,
-    unless the profile itself says otherwise."""
-    fresh = [row for row in rows if "phone" in row.before and row.values["phone"] and "dnd" not in row.told]
-    if not fresh:
-        return
-    numbers = list({spellings(row.values["phone"])[0] for row in fresh})
-    stopped = {
-        phone
-        for phone, is_stopped in sql.found(PhoneChoice, ("phone", "stopped"), numbers, by="phone")
-        if is_stopped
-    }
-    for row in fresh:
-        if spellings(row.values["phone"])[0] in stopped and not row.values["dnd"]:
-            row.before["dnd"] = False
-            row.values["dnd"] = True
-
-
-def _store_consent(rows: Iterable[_Row], source: Source, now: datetime) -> None:
+def _store_consent(rows: Iterable[Row], source: Source, now: datetime) -> None:
+    """Keeps every change of consent."""
     consent = [
-        (
+        _OptChange(
             row.pk,
             row.values["phone"],
-            _TO[name, row.values[name]].value,
+            to.value,
             source.why.value,
             # A number that had written "stop" brings that with it.
             row.proofs.get(name, row.proofs.get("phone", ""))[:1000],
@@ -228,49 +209,13 @@ def _store_consent(rows: Iterable[_Row], source: Source, now: datetime) -> None:
             now,
         )
         for row in rows
-        for name in ("opted_in", "dnd")
-        if row.before.get(name, row.values[name]) != row.values[name]
+        for name, to in contact_rows.consent_changes(row)
     ]
-    sql.insert(OptChange, ("contact_id", "phone", "to", "why", "proof", "by", "at"), consent)
+    sql.insert(OptChange, _OptChange._fields, consent)
 
 
-def _store_dates(rows: Sequence[_Row]) -> None:
+def _store_dates(rows: Sequence[Row]) -> None:
     if known := [row.pk for row in rows if not row.new]:
         ContactDate.objects.filter(contact_id__in=known, event=None).delete()
-    dates = [
-        (row.pk, "", name, at)
-        for row in rows
-        for name, value in row.attributes.items()
-        if (at := date_of(value)) is not None
-    ]
-    sql.insert(ContactDate, ("contact_id", "event_name", "name", "at"), dates)
-
-
-_noted: set[tuple[str, str, str]] = set()
-_MOST_NOTED = 50_000
-
-
-def _note_names(named: Iterable[tuple[str, dict[str, Any]]]) -> None:
-    """Adds to the known properties what this process has not seen yet."""
-    found: set[tuple[str, str, str]] = set()
-    for event, values in named:
-        if event:
-            found.add((event, "", ""))
-        found.update((event, name, type_of(value)) for name, value in values.items())
-    fresh = sorted(found - _noted)
-    if not fresh:
-        return
-    sql.insert(KnownProperty, ("event", "name", "type"), fresh, ignore_conflicts=True)
-    if len(_noted) > _MOST_NOTED:
-        _noted.clear()
-    # Only once it is committed: rolled back, they must be written again.
-    transaction.on_commit(lambda: _noted.update(fresh))
-
-
-def forget_names() -> None:
-    """Has known properties written anew, after their rows were deleted."""
-    _noted.clear()
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+    dates = [(row.pk, "", *found) for row in rows for found in kept_values.dates(row.attributes)]
+    sql.insert(ContactDate, ("contact_id", "event_name", "name", "at", "whole_day"), dates)

@@ -1,4 +1,4 @@
-"""Campaigns of our own: from the launch to the last message in the queue, and what others wait for.
+"""A broadcast: from the launch to the last message in the queue, and the longest lock on the way.
 
 BROADCAST_PEOPLE names the numbers of contacts; the last is the one that is measured on PostgreSQL.
 """
@@ -18,7 +18,7 @@ def run() -> str:
     few, many = _measure("postgresql", FEW), _measure("postgresql", MANY)
     sqlite = _measure("sqlite", FEW)
     return table(
-        "A campaign of our own",
+        "A broadcast",
         ("recipients planned and their messages queued", "people/s", "times", "memory", "longest lock"),
         [
             (f"everybody in a list, row by row, {NAIVE:,}", *_row(naive, naive)),

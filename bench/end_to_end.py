@@ -36,38 +36,46 @@ def run(messages: int = 50_000) -> str:
         running(*simulator(SIMULATOR)) as bsp,
     ):
         env |= {"PORT": str(WEB)}
-        provider = add_provider(
-            env, "--nickname", "bench", "--connector", "interakt", "--waba-number", "15550001111",
-            "--credential", "api_key=k", "--credential", "webhook_secret=s",
-            "--option", f"base_url=http://127.0.0.1:{SIMULATOR}", "--max-concurrency", "200",
-            "--rate", "none",
-            "--delivery-url", f"http://127.0.0.1:{SIMULATOR}/sink/bench/delivery",
-            "--inbound-url", f"http://127.0.0.1:{SIMULATOR}/sink/bench/inbound",
-        )  # fmt: skip
-        account = {"dialect": "interakt", "key": "k", "secret": "s", "webhook_url": provider["webhook_url"]}
-        control(SIMULATOR, "accounts", account)
-        control(SIMULATOR, "behaviour", {"magic": False, "delays": [0.05, 0.1, 0.2]})
-        web_argv = granian("config.wsgi:application", WEB, workers=2, threads=64)
+        provider = customer(env)
+        web_argv = granian("config.asgi:application", WEB, workers=2)
         with (
             running(web_argv, env, f"http://127.0.0.1:{WEB}/") as web,
             running([PYTHON, "manage.py", "worker"], env) as worker,
         ):
-            latency = _latency(env, provider)
+            time.sleep(3)  # until the worker is up
+            idle = latency(env, provider)
             rates = _load(
                 env, provider, messages, {"web": web.pid, "worker": worker.pid, "simulator": bsp.pid}
             )
         account_of_audit = json.loads(manage(env, "audit", "--json"))
     assert account_of_audit["ok"], account_of_audit
-    return "\n".join([rates, latency])
+    return "\n".join([rates, idle])
 
 
-def _load(env: dict[str, str], provider: dict, messages: int, parts: dict[str, int]) -> str:
-    before = {name: cpu_seconds(pid) for name, pid in parts.items()} | {"PostgreSQL": postgres_cpu()}
-    taken = _forwarded()
-    began = time.monotonic()
+def customer(env: dict[str, str]) -> dict:
+    """A provider at the simulated Interakt, which posts three reports a message."""
+    provider = add_provider(
+        env, "--nickname", "bench", "--connector", "interakt", "--waba-number", "15550001111",
+        "--credential", "api_key=k", "--credential", "webhook_secret=s",
+        "--option", f"base_url=http://127.0.0.1:{SIMULATOR}", "--max-concurrency", "200",
+        "--rate", "none",
+        "--delivery-url", f"http://127.0.0.1:{SIMULATOR}/sink/bench/delivery",
+        "--inbound-url", f"http://127.0.0.1:{SIMULATOR}/sink/bench/inbound",
+    )  # fmt: skip
+    account = {"dialect": "interakt", "key": "k", "secret": "s", "webhook_url": provider["webhook_url"]}
+    control(SIMULATOR, "accounts", account)
+    control(SIMULATOR, "behaviour", {"magic": False, "delays": [0.05, 0.1, 0.2]})
+    return provider
+
+
+def there_and_back(
+    env: dict[str, str], provider: dict, messages: int, at_once: int = 64
+) -> tuple[float, float]:
+    """Has so many messages posted, sent, reported and forwarded: seconds for the posting, and for all."""
+    taken, began = _forwarded(), time.monotonic()
     posted = subprocess.run(
         [PYTHON, "-m", "bench.post", provider["messages_url"], provider["username"], provider["password"],
-         str(messages), "64"],
+         str(messages), str(at_once)],
         cwd=ROOT, env=os.environ | env, capture_output=True, text=True, check=True,
     )  # fmt: skip
     answers = json.loads(posted.stdout)
@@ -79,6 +87,12 @@ def _load(env: dict[str, str], provider: dict, messages: int, parts: dict[str, i
     seconds = time.monotonic() - began
     time.sleep(1)
     assert _forwarded() - taken == 3 * messages, "a report came twice"
+    return answers["seconds"], seconds
+
+
+def _load(env: dict[str, str], provider: dict, messages: int, parts: dict[str, int]) -> str:
+    before = {name: cpu_seconds(pid) for name, pid in parts.items()} | {"PostgreSQL": postgres_cpu()}
+    posting, seconds = there_and_back(env, provider, messages)
     ((read,),) = query(
         env, "SELECT count(*) FROM campaigns_message WHERE status = 80 AND msg_id NOT LIKE 'probe%'"
     )
@@ -87,7 +101,7 @@ def _load(env: dict[str, str], provider: dict, messages: int, parts: dict[str, i
         (f"{messages:,} messages, {3 * messages:,} reports, all forwarded once, audit clean",
          f"{messages / seconds:,.0f} messages/s", f"{seconds:.0f} s"),
         ("posted and accepted meanwhile",
-         f"{messages / answers['seconds']:,.0f} messages/s", f"{answers['seconds']:.0f} s"),
+         f"{messages / posting:,.0f} messages/s", f"{posting:.0f} s"),
     ]  # fmt: skip
     after = {name: cpu_seconds(pid) for name, pid in parts.items()} | {"PostgreSQL": postgres_cpu()}
     for name in before:
@@ -103,11 +117,10 @@ def _forwarded() -> int:
     return sum(counts.get(f"sink.delivery.{kind}", 0) for kind in ("sent", "delivered", "read", "failed"))
 
 
-def _latency(env: dict[str, str], provider: dict) -> str:
+def latency(env: dict[str, str], provider: dict, title: str = "Idle latency", probes: int = PROBES) -> str:
     """One message at a time into an idle gateway; times from the rows it leaves."""
-    time.sleep(3)  # until the worker is up
     login = f"{provider['username']}:{provider['password']}"
-    for n in range(PROBES):
+    for n in range(probes):
         payload = {
             "payloadVersion": 0.1,
             "to": "+919812300001",
@@ -130,7 +143,7 @@ def _latency(env: dict[str, str], provider: dict) -> str:
         "SELECT extract(epoch FROM f.started_at - w.received_at) * 1000 FROM campaigns_event e "
         "JOIN campaigns_message m ON m.id = e.message_id "
         "JOIN callbacks_forwardcall f ON f.id = e.forward_log "
-        "JOIN callbacks_webhook w ON encode(w.body, 'escape') LIKE '%\"wp-' || m.id || '-1\"%' "
+        "JOIN callbacks_webhook w ON encode(w.body, 'escape') LIKE '%\"wp-' || m.id || '-1-%' "
         "AND encode(w.body, 'escape') LIKE '%message_api_' || "
         "CASE e.kind WHEN 1 THEN 'sent' WHEN 2 THEN 'delivered' ELSE 'read' END || '%' "
         "WHERE m.msg_id LIKE 'probe%'",
@@ -144,7 +157,7 @@ def _latency(env: dict[str, str], provider: dict) -> str:
         assert values, name
         worst = values[int(len(values) * 0.95)]
         rows.append((name, f"{statistics.median(values):.0f} ms", f"{worst:.0f} ms", str(len(values))))
-    return table("Idle latency", ("one message at a time", "median", "p95", "measured"), rows)
+    return table(title, ("one message at a time", "median", "p95", "measured"), rows)
 
 
 if __name__ == "__main__":

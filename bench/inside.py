@@ -21,12 +21,24 @@ from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 from msgspec.structs import replace  # noqa: E402
 
-from bench import inside_audience, inside_broadcasts, inside_stats, inside_templates  # noqa: E402
-from callbacks import forward, ingest  # noqa: E402
-from campaigns import dispatch, ledger, matching  # noqa: E402
+from bench import (  # noqa: E402
+    inside_archive,
+    inside_audience,
+    inside_broadcasts,
+    inside_queues,
+    inside_stats,
+    inside_stats_baselines,
+    inside_templates,
+    inside_year,
+)
+from callbacks.forwarding import forward  # noqa: E402
+from callbacks.webhooks import ingest  # noqa: E402
+from campaigns.ledger import ledger, matching  # noqa: E402
+from campaigns.ledger.entries import Accepted  # noqa: E402
 from campaigns.models import Event, Forward, Message  # noqa: E402
+from campaigns.sending import dispatch  # noqa: E402
 from lib import sql  # noqa: E402
-from providers.dialects.clevertap_callbacks import Report, write_statuses  # noqa: E402
+from providers.dialects.clevertap.callbacks import Report, write_statuses  # noqa: E402
 from providers.messages import (  # noqa: E402
     Button,
     Header,
@@ -57,7 +69,7 @@ def fill(count: str) -> dict:
     for start in range(0, int(count), 1000):
         ledger.accept(
             [
-                ledger.Accepted(
+                Accepted(
                     mine.pk, f"{n}|1767225600|20260105|{n}|1", False, f"9198{n:08d}", f"+9198{n:08d}", 1,
                     CONTENT.name, "en", "1767225600", "20260105", "1", "{}", content, "{}", "[]",
                     now, now, now, 3,
@@ -70,15 +82,15 @@ def fill(count: str) -> dict:
 
 def fill_links(path: str) -> dict:
     """A sent message with a short link each for those that `fill` made; their tokens, a line each."""
-    from campaigns import links
+    from campaigns.links import short_links
 
     now = timezone.now()
     ids = list(Message.objects.order_by("id").values_list("id", flat=True))
     wanted = [
-        links.Wanted(pk, "button.0", f"https://shop.example.org/{pk}", "https://go.example.org/l/")
+        short_links.Wanted(pk, "button.0", f"https://shop.example.org/{pk}", "https://go.example.org/l/")
         for pk in ids
     ]
-    made = links.make(wanted, now, 30)
+    made = short_links.make(wanted, now, 30)
     Path(path).write_text("".join(f"{paths['button.0']}\n" for paths in made.values()))
     return {"links": len(made)}
 
@@ -118,7 +130,7 @@ def loop(count: str, threads: str) -> dict:
     mine, count_ = provider(), int(count)
     config = mine.config
     prepared = [
-        mine.bsp.build_request(
+        mine.connector.build_request(
             Outbound(f"wp-{n}-1", f"{n}|1|20260105|{n}", f"9198{n:08d}", "1", CONTENT), config
         )
         for n in range(count_)
@@ -128,7 +140,7 @@ def loop(count: str, threads: str) -> dict:
         session = requests.Session()
         for request in prepared[part :: int(threads)]:
             response = session.post(request.url, data=request.body, headers=dict(request.headers), timeout=30)
-            mine.bsp.parse_response(_answer(response))
+            mine.connector.parse_response(_answer(response))
         return 1
 
     began, cpu = time.monotonic(), time.process_time()
@@ -146,7 +158,7 @@ def forward_loop(count: str, threads: str) -> dict:
         session = requests.Session()
         for event in owed[part :: int(threads)]:
             report = Report(event.message.msg_id, event.get_kind_display().lower(), int(event.at.timestamp()))
-            body = write_statuses([report], mine.switches)
+            body = write_statuses([report], mine.quirks)
             assert session.post(mine.delivery_url, json=body, timeout=30).ok
             event.forward, event.forwarded_at = Forward.DONE, timezone.now()
             event.save(update_fields=["forward", "forwarded_at"])
@@ -170,18 +182,18 @@ def fill_webhooks() -> dict:
     from callbacks.models import Webhook
 
     mine, now = provider(), timezone.now()
-    ids = list(Message.objects.order_by("id").values_list("id", "attempt"))
+    messages = list(Message.objects.order_by("id").values_list("id", "attempt", "to"))
     rows = []
     for kind, column in (
         ("sent", "received_at_utc"),
         ("delivered", "delivered_at_utc"),
         ("read", "seen_at_utc"),
     ):
-        for pk, attempt in ids:
+        for pk, attempt, to in messages:
             body = {
                 "version": "1.0", "timestamp": "2026-01-05T10:00:05.120000", "type": f"message_api_{kind}",
                 "data": {
-                    "customer": {"id": "c-1", "channel_phone_number": "919812300001"},
+                    "customer": {"id": "c-1", "channel_phone_number": to},
                     "message": {
                         "id": f"bsp-{pk}", "chat_message_type": "PublicApiMessage",
                         "message_status": kind.title(), column: "2026-01-05T10:00:03.000000",
@@ -212,7 +224,11 @@ COMMANDS = {
     **inside_templates.COMMANDS,
     **inside_audience.COMMANDS,
     **inside_stats.COMMANDS,
+    **inside_stats_baselines.COMMANDS,
     **inside_broadcasts.COMMANDS,
+    **inside_queues.COMMANDS,
+    **inside_year.COMMANDS,
+    **inside_archive.COMMANDS,
 }
 
 if __name__ == "__main__":

@@ -3,22 +3,21 @@
 import csv
 import json
 from datetime import UTC, datetime
-from io import BytesIO
 from pathlib import Path
 from time import monotonic
 
+from django.test import Client
 from django.utils import timezone
 
-from audience import accounts, upload
+from audience import accounts, drafts, upload
 from audience.models import Contact, ContactEvent, UploadAccount
 from bench.inside_templates import timed
-from config.wsgi import application
 
 HEADER = ("Identity", "Name", "Email", "Phone", "Gender", "MSG-WhatsApp", "City", "Points", "Departs")
 
 
 def _file(rows: str, path: str) -> Path:
-    """The file of so many contacts, made once."""
+    """The file with this many contacts, made once."""
     target = Path(path)
     if not target.exists():
         with target.open("w", newline="") as file:
@@ -35,12 +34,12 @@ def _file(rows: str, path: str) -> Path:
 
 
 def upload_contacts(rows: str, path: str) -> dict:
-    """The file, from its choice to its result."""
+    """The upload of the file, from its choice to its result."""
     target = _file(rows, path)
 
     def work() -> dict:
         with target.open("rb") as file:
-            draft = upload.draft(target.name, file)
+            draft = drafts.draft_at_once(target.name, file)
         upload.start(draft)
         upload.drain()
         draft.refresh_from_db()
@@ -95,20 +94,14 @@ def _bodies(calls: int) -> list[bytes]:
 
 
 def call_upload(calls: str) -> dict:
-    """So many calls, one after the other, through the WSGI application."""
+    """Calls, one after the other, through Django's test client."""
     UploadAccount.objects.filter(account_id="bench").delete()
     _, passcode = accounts.add("bench")
-    bodies = _bodies(int(calls))
+    bodies, client = _bodies(int(calls)), Client(SERVER_NAME="localhost")
     began = monotonic()
     for body in bodies:
-        environ = {
-            "REQUEST_METHOD": "POST", "SCRIPT_NAME": "", "PATH_INFO": "/1/upload", "QUERY_STRING": "",
-            "SERVER_NAME": "localhost", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1",
-            "HTTP_HOST": "localhost", "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body)),
-            "HTTP_X_CLEVERTAP_ACCOUNT_ID": "bench", "HTTP_X_CLEVERTAP_PASSCODE": passcode,
-            "wsgi.url_scheme": "http", "wsgi.input": BytesIO(body),
-        }  # fmt: skip
-        answer = json.loads(b"".join(application(environ, lambda *_: None)))
+        headers = {"X-CleverTap-Account-Id": "bench", "X-CleverTap-Passcode": passcode}
+        answer = client.post("/1/upload", body, "application/json", headers=headers).json()
         assert answer == {"status": "success", "processed": 1000, "unprocessed": []}, answer
     return {"records": len(bodies) * 1000, "seconds": monotonic() - began}
 

@@ -1,4 +1,4 @@
-"""The parts of the benchmark of campaigns of our own that run inside the gateway's process."""
+"""The parts of the benchmark of broadcasts that run inside the gateway's process."""
 
 from time import monotonic
 from typing import Any
@@ -7,9 +7,10 @@ from django.utils import timezone
 
 from audience.models import Contact
 from bench.inside_templates import timed
-from broadcasts import composing, planning, releasing, running, steering
-from broadcasts.composing import Composer
+from broadcasts.message import composing
+from broadcasts.message.composing import Composer
 from broadcasts.models import Broadcast, Recipient
+from broadcasts.run import lifecycle, planning, release_limits, releasing, worker
 from campaigns.models import Message
 from lib import sql
 from providers.models import Provider
@@ -21,7 +22,7 @@ _CITY = {"kind": "attribute", "name": "City", "op": "is_not", "values": ["City 7
 
 
 def load_people(count: str) -> dict:
-    """So many contacts, one in ten of them not opted in, and a template."""
+    """This many contacts, one in ten of them not opted in, and a template."""
     now = timezone.now()
     columns = ("identity", "name", "email", "phone", "gender", "opted_in", "dnd", "attributes", "created_at",
                "updated_at")  # fmt: skip
@@ -56,19 +57,19 @@ def _broadcast() -> Broadcast:
 
 
 def run_broadcast() -> dict:
-    """A campaign from its launch to its last message in the queue; nothing sends meanwhile.
+    """A broadcast from its launch to its last message in the queue; nothing sends meanwhile.
 
     `longest` is the longest of its transactions: what another writer on SQLite may have to wait for.
     """
     took = [_clocked(planning, "gather"), _clocked(planning, "plan"), _clocked(releasing, "_store")]
-    releasing._room_ahead = lambda *_: CHUNK  # type: ignore[assignment]
+    release_limits.room_ahead = lambda *_: CHUNK  # type: ignore[assignment]
     broadcast = _broadcast()
-    steering.launch(broadcast)
+    lifecycle.launch(broadcast)
 
     def work() -> dict:
         began, planned = monotonic(), 0.0
         while True:
-            running.step(broadcast.pk, timezone.now())
+            worker.step(broadcast.pk, timezone.now())
             broadcast.refresh_from_db()
             if broadcast.planned and not planned:
                 planned = monotonic() - began
@@ -114,7 +115,7 @@ def run_naively() -> dict:
                 row.state, row.reason = Recipient.State.EXCLUDED, Recipient.Reason.NOT_OPTED_IN
                 row.save()
                 continue
-            if Message.objects.filter(to=person.phone).count() >= 3:
+            if Message.objects.filter(person=person.phone).count() >= 3:
                 continue
             made = composer.compose(
                 "A", row.msg_id, person.phone, composing.profile(person), {}, now.timestamp()

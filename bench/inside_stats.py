@@ -5,33 +5,29 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
-from django.db import OperationalError, connection
-from django.db.models import Count, Q, QuerySet
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from bench import stats_rows
 from bench.stats_rows import BLASTS, PROVIDERS, STEADY, TEMPLATES
-from campaigns import recount
-from campaigns.models import Event, Message, Refusal
-from campaigns.stat_models import StatCount, StatDetail, StatPoint
-from campaigns.stats import behind
-from campaigns.stats.figures import NAMES, RATES
+from campaigns.models import Event, Message, StatCount, StatDetail, StatPoint
+from operations.metrics import collector
 from providers.models import Provider
-
-PATIENCE = "20s"  # with the baselines
+from stats.query import messages_behind, recount
+from stats.query.figures import NAMES, RATES
 
 
 def load(count: str) -> dict:
-    """Unless it is done already, in a database that is kept."""
+    """Loads the rows, unless a kept database has them already."""
     began = time.monotonic()
     if not Message.objects.exists():
         stats_rows.load(int(count))
@@ -59,7 +55,7 @@ def agree() -> dict:
 
 
 class Asked:
-    """The queries of a stretch of work: how long they took together, what they read, how many they were."""
+    """The queries of some work: how long they took together, what they read, how many there were."""
 
     def __init__(self, plans: bool) -> None:
         self.milliseconds, self.blocks, self.count, self.plans = 0.0, 0, 0, plans
@@ -86,8 +82,9 @@ def asked(plans: bool = False) -> Iterator[Asked]:
         yield found
 
 
-def _timed(works: list[Callable[[], object]]) -> dict[str, float]:
-    """Milliseconds of all of them: of their queries, and of the whole; and what some of them read at most."""
+def timed(works: list[Callable[[], object]]) -> dict[str, float]:
+    """Milliseconds that the works took: their queries, and the whole. For half of them, also the most that
+    one of them read, in blocks."""
     queries, whole, blocks = [], [], []
     works[0]()  # reads from disk what is in memory afterwards
     for work in works:
@@ -117,28 +114,29 @@ def _share(values: list[float], share: float) -> float:
 
 
 def measure(times: str) -> dict:
-    """What is asked for each page, each list behind a figure, and the message log, by many filters."""
-    client, chance = _client(), random.Random(4)
+    """The queries of each page, each list behind a figure, and the message log, by many filters."""
+    client, chance = client_of_admin(), random.Random(4)
     pages = {
-        name: _timed(
-            [_opened(client, reverse(f"stats:{page}"), each) for each in _asks(chance, more, int(times))]
+        name: timed(
+            [opened(client, reverse(f"stats:{page}"), each) for each in _asks(chance, more, int(times))]
         )
         for name, (page, more) in PAGES.items()
     }
+    pages["/metrics"] = timed([collector.text] * int(times))
     lists = {
-        figure: _timed([_opened(client, reverse("stats:messages"), each) for each in _lists(chance, figure)])
-        for figure in behind.FIGURES
+        figure: timed([opened(client, reverse("stats:messages"), each) for each in _lists(chance, figure)])
+        for figure in messages_behind.FIGURES
     }
     return {"pages": pages, "lists": lists, "log": _log(client)}
 
 
-def _client() -> Client:
+def client_of_admin() -> Client:
     client = Client(SERVER_NAME="localhost")
     client.force_login(User.objects.get_or_create(username="bench", is_superuser=True, is_staff=True)[0])
     return client
 
 
-def _opened(client: Client, path: str, query: dict[str, str]) -> Callable[[], None]:
+def opened(client: Client, path: str, query: dict[str, str]) -> Callable[[], None]:
     def open_() -> None:
         response = client.get(path, query)
         assert response.status_code == 200, (path, query, response.status_code)
@@ -153,7 +151,7 @@ More = Callable[[Chance], dict[str, str]]
 
 
 def _asks(chance: Chance, more: More, times: int) -> list[dict[str, str]]:
-    """Every range in turn, one from and to among them, in zones drawn by lot."""
+    """Every range in turn, one of them by dates, in random time zones."""
     found = []
     for n in range(times):
         given = {"tz": chance.choice(ZONES)} | more(chance)
@@ -183,7 +181,7 @@ def _provider(chance: Chance) -> str:
     return f"bench-{chance.randrange(PROVIDERS)}"
 
 
-def _code(number: int) -> str:
+def campaign_code(number: int) -> str:
     return str(1767225600 + number * 61)
 
 
@@ -197,11 +195,11 @@ PAGES: dict[str, tuple[str, More]] = {
     "campaigns, by any figure or rate": ("campaigns", _ordered),
     "a campaign of forty minutes": (
         "campaign",
-        lambda chance: {"campaign": _code(chance.randrange(BLASTS))},
+        lambda chance: {"campaign": campaign_code(chance.randrange(BLASTS))},
     ),
     "a campaign of three months": (
         "campaign",
-        lambda chance: {"campaign": _code(BLASTS + chance.randrange(STEADY))},
+        lambda chance: {"campaign": campaign_code(BLASTS + chance.randrange(STEADY))},
     ),
     "templates, by any figure or rate": ("templates", _ordered),
     "a template": ("template", lambda chance: {"template": f"template_{chance.randrange(TEMPLATES)}"}),
@@ -215,7 +213,7 @@ PAGES: dict[str, tuple[str, More]] = {
 def _lists(chance: Chance, figure: str) -> list[dict[str, str]]:
     """Unfiltered, and by each filter."""
     some = {
-        "campaign": _code(chance.randrange(BLASTS + STEADY)),
+        "campaign": campaign_code(chance.randrange(BLASTS + STEADY)),
         "template": f"template_{chance.randrange(TEMPLATES)}",
         "provider": _provider(chance),
         "traffic": "conversations",
@@ -274,101 +272,9 @@ def _log(client: Client) -> dict[str, dict[str, float]]:
         assert response.status_code == 200, query
 
     return {
-        name: _timed([partial(open_, query), partial(open_, f"{query}&p=7")])
+        name: timed([partial(open_, query), partial(open_, f"{query}&p=7")])
         for name, query in _log_filters().items()
     }
-
-
-# What they are compared with
-
-
-def compare() -> dict:
-    """The same figures from the messages and reports themselves, as one would write it with the ORM."""
-    client, now = _client(), timezone.now()
-    since = (now - timedelta(days=29)).replace(hour=0, minute=0, second=0, microsecond=0)
-    code = _code(BLASTS + 7)
-    quiet = Provider.objects.get(nickname=f"bench-{PROVIDERS}").pk
-    everything = Message.objects.filter(untracked=False)
-    stats = {
-        "overview, 30 days": (
-            (reverse("stats:overview"), {"range": "30d", "tz": "UTC"}),
-            lambda: _figures(everything, Q(), since) + _tops(since),
-        ),
-        "a campaign, 30 days": (
-            (reverse("stats:campaign"), {"range": "30d", "tz": "UTC", "campaign": code}),
-            lambda: _figures(everything.filter(campaign=code), Q(message__campaign=code), since),
-        ),
-        "the log, a status that none has": (
-            ("/admin/campaigns/message/", {"status": "20"}),
-            lambda: _page(Message.objects.filter(status=20)),
-        ),
-        "the log, a provider long out of use": (
-            ("/admin/campaigns/message/", {"provider": str(quiet)}),
-            lambda: _page(Message.objects.filter(provider=quiet)),
-        ),
-        "the log, a provider, freeform, failed": (
-            ("/admin/campaigns/message/", {"provider": str(quiet - 2), "kind": "0", "status": "60"}),
-            lambda: _page(Message.objects.filter(provider=quiet - 2, kind=0, status=60)),
-        ),
-    }
-    return {
-        name: {"plain": _plainly(plain), "ours": _timed([_opened(client, *page)] * 5)["p50"]}
-        for name, (page, plain) in stats.items()
-    }
-
-
-def _plainly(work: Callable[[], object]) -> float:
-    """Milliseconds, at most the PATIENCE."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET statement_timeout = '{PATIENCE}'")
-    try:
-        for _ in range(2):
-            with asked() as it:
-                try:
-                    work()
-                except OperationalError:
-                    return it.milliseconds
-        return it.milliseconds
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SET statement_timeout = 0")
-
-
-def _figures(messages: QuerySet[Message], of: Q, since: datetime) -> list[Any]:
-    """Figures with the range before, codes, clicks by URL, and the trend by day."""
-    found: list[Any] = []
-    for begin, end in ((since, None), (since - timedelta(days=30), since)):
-        within = Q(at__gte=begin) & (Q(at__lt=end) if end else Q())
-        events = Event.objects.filter(of, within)
-        accepted = messages.filter(accepted_at__gte=begin, **({"accepted_at__lt": end} if end else {}))
-        found += [accepted.count(), list(events.values("kind", "not_sent").annotate(n=Count("id")))]
-        found += [events.filter(kind=Event.Kind.CLICKED).aggregate(n=Count("message", distinct=True))]
-        found += [list(events.filter(kind=Event.Kind.FAILED).values("code").annotate(n=Count("id")))]
-        found += [Refusal.objects.filter(received_at__gte=begin).count()]
-    events = Event.objects.filter(of, at__gte=since)
-    found += [list(events.filter(kind=Event.Kind.CLICKED).values("url").annotate(n=Count("id")))]
-    found += [list(events.values("at__date", "kind").annotate(n=Count("id")))]
-    found += [
-        list(messages.filter(accepted_at__gte=since).values("accepted_at__date").annotate(n=Count("id")))
-    ]
-    return found
-
-
-def _tops(since: datetime) -> list[Any]:
-    """The lists of the overview: by provider, campaign and template."""
-    found = []
-    for name in ("provider", "campaign", "template"):
-        accepted = Message.objects.filter(accepted_at__gte=since).values(name).annotate(n=Count("id"))
-        events = (
-            Event.objects.filter(at__gte=since).values(f"message__{name}", "kind").annotate(n=Count("id"))
-        )
-        found += [list(accepted.order_by("-n")[:10]), list(events)]
-    return found
-
-
-def _page(messages: QuerySet[Message]) -> list[Any]:
-    """What Django's list asks: how many there are, and the newest."""
-    return [messages.count(), list(messages.order_by("-id")[:50])]
 
 
 COMMANDS = {
@@ -376,5 +282,4 @@ COMMANDS = {
     "about_stats": about,
     "agree": agree,
     "measure_stats": measure,
-    "compare_stats": compare,
 }

@@ -15,13 +15,13 @@ def run(seconds: int = 8) -> str:
     with tempfile.TemporaryDirectory() as folder, database("postgresql", Path(folder)) as env:
         provider = _provider(env)
         plain = _measure(env, provider, "bench.baselines:plain", seconds, workers=2, threads=16)
-        ceiling = _measure(env, provider, "bench.baselines:ceiling", seconds, workers=2, threads=0)
-        ours = _measure(env, provider, "config.wsgi:application", seconds, workers=2, threads=64)
+        ceiling = _measure(env, provider, "bench.baselines:ceiling", seconds, workers=2)
+        ours = _measure(env, provider, "config.asgi:application", seconds, workers=2)
         rows.append(_row("DRF serializer + ORM insert a request", plain, plain, ceiling))
         rows.append(_row("raw ASGI function + group commit", ceiling, plain, ceiling))
         rows.append(_row("**Waypost**, PostgreSQL", ours, plain, ceiling))
     with tempfile.TemporaryDirectory() as folder, database("sqlite", Path(folder)) as env:
-        embedded = _measure(env, _provider(env), "config.wsgi:application", seconds, workers=1, threads=64)
+        embedded = _measure(env, _provider(env), "config.asgi:application", seconds, workers=1)
         rows.append(_row("**Waypost**, embedded SQLite", embedded, plain, ceiling))
     header = (
         "intake, 1,500 connections",
@@ -44,13 +44,12 @@ def _provider(env: dict[str, str]) -> dict:
 
 
 def _measure(
-    env: dict[str, str], provider: dict, app: str, seconds: int, *, workers: int, threads: int
+    env: dict[str, str], provider: dict, app: str, seconds: int, *, workers: int, threads: int = 0
 ) -> dict:
     query(env, "DELETE FROM campaigns_message")
     pair = base64.b64encode(f"{provider['username']}:{provider['password']}".encode()).decode()
     url = f"http://127.0.0.1:{PORT}/v1/{provider['messages_url'].split('/')[-2]}/messages"
-    interface = "asgi" if app.endswith("ceiling") else "wsgi"
-    argv = granian(app, PORT, workers=workers, threads=threads, interface=interface)
+    argv = granian(app, PORT, workers=workers, threads=threads)
     with running(argv, env, f"http://127.0.0.1:{PORT}/"):
         load = {"BENCH_AUTHORIZATION": f"Basic {pair}"}
         script = Path(__file__).with_name("intake.lua")
@@ -58,7 +57,7 @@ def _measure(
         query(env, "DELETE FROM campaigns_message")
         figures = wrk(url, script, connections=CONNECTIONS, seconds=seconds, env=load)
     ((stored,),) = query(env, "SELECT count(*) FROM campaigns_message")
-    # wrk does not count what is still open when it stops, nor what it has sent again by then.
+    # wrk counts neither the requests that are open when its time is over, nor those that follow them.
     figures["even"] = 0 <= stored - figures["requests"] <= 2 * CONNECTIONS
     figures["stored"] = stored
     return figures

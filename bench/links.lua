@@ -1,4 +1,4 @@
--- Follows short links one after the other, each thread its own half of them (BENCH_TOKENS: a file).
+-- Follows short links one after the other; each thread has its own half of them (BENCH_TOKENS: a file).
 -- BENCH_PAUSE: milliseconds that each connection rests between two.
 local threads = {}
 function setup(thread)

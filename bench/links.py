@@ -1,4 +1,4 @@
-"""Short links: following them, every click recorded, beside a view that answers the same to everybody."""
+"""Short links: following them with every click recorded, and a view that looks nothing up."""
 
 import tempfile
 import time
@@ -22,7 +22,7 @@ def run(seconds: int = 6) -> str:
         inside(env, "fill", str(LINKS))
         inside(env, "fill_links", str(tokens))
         bare = _measure(env, tokens, "bench.baselines:bare", seconds)
-        ours = _measure(env, tokens, "config.wsgi:application", seconds)
+        ours = _measure(env, tokens, "config.asgi:application", seconds)
     rows = [
         _row("a Django view that looks nothing up", bare, ""),
         _row("**Waypost**, PostgreSQL", ours, _kept(ours)),
@@ -40,7 +40,7 @@ def run(seconds: int = 6) -> str:
 
 
 def _measure(env: dict[str, str], tokens: Path, app: str, seconds: int) -> dict:
-    argv = granian(app, PORT, workers=2, threads=64)
+    argv = granian(app, PORT, workers=2)
     with running(argv, env, f"http://127.0.0.1:{PORT}/"):
         script, load = Path(__file__).with_name("links.lua"), {"BENCH_TOKENS": str(tokens)}
         url = f"http://127.0.0.1:{PORT}"

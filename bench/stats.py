@@ -1,9 +1,9 @@
-"""Stats: what pages ask, among more and more messages. Fails where one is slower than promised.
+"""Stats: the queries of pages, among more and more messages. Fails where a page is slower than promised.
 
-STATS_SIZES names the numbers of messages, each with three reports. The full run, whose tables have a place
-of their own in the README, is `STATS_SIZES=1000000,10000000 make bench ARGS=stats`. It needs 4 GB of disk
-for a million messages, and about three minutes. With STATS_KEEP=1 its databases stay, and the next run
-with it takes them as they are.
+STATS_SIZES names the numbers of messages, each with three reports. The full run, whose tables have a part
+of their own in docs/benchmarks.md, is `STATS_SIZES=1000000,10000000 make bench ARGS=stats`. It needs 4 GB
+of disk for a million messages, and about three minutes. With STATS_KEEP=1 its databases stay, and the next
+run with it takes them as they are.
 """
 
 import os
@@ -38,7 +38,7 @@ def run() -> str:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """Of the key that secrets are stored with."""
+    """A folder for the key that encrypts stored secrets."""
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(tempfile.gettempdir()) / "waypost_bench_stats"
         yield kept if KEEP else Path(folder)
@@ -87,7 +87,7 @@ def tables(found: Found) -> str:
 
 
 def _rows(found: Found, kind: str, most: int) -> list[tuple[str, ...]]:
-    """Slow ones are marked; and how much the largest is more than the smallest."""
+    """Slow ones are marked. The last column is the ratio of the largest to the smallest."""
     sizes, rows = sorted(found), []
     for name in found[sizes[0]][kind]:
         each = [found[size][kind][name] for size in sizes]

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from campaigns import rollups
-from campaigns.rollups import MINUTES_KEPT, MOST_URLS, OTHER_URLS
-from campaigns.stat_models import Span, StatCount, StatDetail, StatPoint, StatScope
-from campaigns.stats.timing import BOUNDS
+from campaigns.counting import points
+from campaigns.counting.buckets import BOUNDS
+from campaigns.counting.points import MINUTES_KEPT, MOST_URLS, OTHER_URLS
+from campaigns.models import Span, StatCount, StatDetail, StatPoint, StatScope
 
 PENDING = "interval '3 minutes'"  # what upkeep has not folded yet
 KEYS = "provider_id, minute, campaign, variant, template, metric, code, url"
@@ -14,7 +14,7 @@ ABOUT = "provider_id, campaign, variant, template"
 Metric = StatCount.Metric
 Level = StatScope.Level
 COUNT, SCOPE, POINT, DETAIL = (each._meta.db_table for each in (StatCount, StatScope, StatPoint, StatDetail))
-# The columns of a scope, as a delta tells them.
+# The columns of a scope, computed from a delta.
 CONVERSATION = "campaign = '' AND template = ''"
 SCOPES = {
     Level.TOTAL: f"NULL::bigint, {CONVERSATION}, '', '', ''",
@@ -22,8 +22,8 @@ SCOPES = {
     Level.TEMPLATE: f"provider_id, {CONVERSATION}, '', '', template",
     Level.CAMPAIGN: f"provider_id, {CONVERSATION}, campaign, variant, template",
 }
-NAMES = ", ".join(rollups.COLUMNS)
-PAGES = ", ".join(str(metric.value) for metric in rollups.URLS)
+NAMES = ", ".join(points.COLUMNS)
+PAGES = ", ".join(str(metric.value) for metric in points.URLS)
 
 
 def statements() -> Iterator[str]:
@@ -112,10 +112,10 @@ def _of_delta() -> Iterator[tuple[StatScope.Level, str]]:
 def _finest() -> Iterator[str]:
     """Points of campaigns, by the minute and the quarter of an hour."""
     sums = ", ".join(
-        f"COALESCE(SUM(count) FILTER (WHERE metric = {metric.value}), 0)" for metric in rollups.COLUMN
+        f"COALESCE(SUM(count) FILTER (WHERE metric = {metric.value}), 0)" for metric in points.COLUMN
     )
-    plain = ", ".join(str(metric.value) for metric in rollups.COLUMN)
-    detailed = ", ".join(str(metric.value) for metric in rollups.DETAILED)
+    plain = ", ".join(str(metric.value) for metric in points.COLUMN)
+    detailed = ", ".join(str(metric.value) for metric in points.DETAILED)
     source = f"FROM bench_raw JOIN bench_scope USING ({ABOUT}) WHERE minute < now() - {PENDING}"
     for span in (Span.MINUTE, Span.QUARTER):
         scope, at = f"scopes[{Level.CAMPAIGN.value}]", _begin("minute", span)
@@ -148,8 +148,8 @@ def _pages() -> Iterator[str]:
 
 
 def _sums(scope: str, span: str, at: str, which: str, page: bool = False) -> Iterator[str]:
-    """Coarser points and details, of those there are."""
-    sums = ", ".join(f"SUM(p.{name})" for name in rollups.COLUMNS)
+    """Coarser points and details, summed from those that exist."""
+    sums = ", ".join(f"SUM(p.{name})" for name in points.COLUMNS)
     yield (
         f"INSERT INTO {POINT} (scope_id, span, at, {NAMES}) SELECT {scope}, {span}, {at}, {sums} "
         f"FROM {POINT} AS p {which} GROUP BY 1, 2, 3 ORDER BY 3"

@@ -7,42 +7,81 @@ there are, they are of the same campaigns: then what a page reads must not grow 
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 from django.db import connection
 from django.db.models import Model
 from django.utils import timezone
 
 from bench import stats_counts
-from campaigns.models import Attempt, Event, Message, Refusal
-from campaigns.stat_models import Campaign, StatCount, StatDetail, StatPoint, StatScope
+from campaigns.models import (
+    Attempt,
+    Campaign,
+    Event,
+    Message,
+    Month,
+    Refusal,
+    StatCount,
+    StatDetail,
+    StatPoint,
+    StatScope,
+)
+from lib.postgres import parts
 from providers.models import Provider
 
+MONTH = 30  # days
 DAYS, PROVIDERS, TEMPLATES, BLASTS, STEADY = 90, 5, 200, 1000, 150
-TESTS = 100  # older than all else: what a filter finds last
+TESTS = 100  # older than all other messages: a filter finds them last
 OF_MESSAGES = (Message, Attempt, Event, Refusal, Campaign)
 OF_COUNTS = (StatCount, StatPoint, StatDetail)
 
 
-def load(count: int) -> None:
-    """That many messages with their attempts and reports, and the counts the ledger would have written."""
+def load(count: int, months: int = 0) -> None:
+    """That many messages with their attempts and reports, and the counts the ledger would have written.
+
+    With `months`, they are of so many, each in its part of the tables.
+    """
+    if months:
+        _begin(months)
+    days = months * MONTH or DAYS
     for number in range(PROVIDERS + 1):
         Provider.objects.get_or_create(
-            nickname=f"bench-{number}", connector="generic", waba_number=f"1555000{number:04d}",
+            nickname=f"bench-{number}", connector_slug="generic", waba_number=f"1555000{number:04d}",
             endpoint="http://127.0.0.1:9/",
         )  # fmt: skip
     moment = f"'{timezone.now().isoformat()}'::timestamptz"  # the same for all statements
-    _run(moment, [_fates(count)])
+    _run(moment, [_fates(count, days, _part(months))])
     with ThreadPoolExecutor(2) as pool:
         works = [
-            pool.submit(_run, moment, _rows(), OF_MESSAGES),
+            pool.submit(_run, moment, _rows(days), OF_MESSAGES),
             pool.submit(_run, moment, stats_counts.statements(), OF_COUNTS),
         ]
         for work in works:
             work.result()
-    # What is seen by everybody is marked only now that neither still has an older view.
+    # VACUUM marks pages as visible to all only now that no transaction has an older snapshot.
     filled = (*OF_MESSAGES, *OF_COUNTS, StatScope)
     _run(moment, (f"VACUUM ANALYZE {model._meta.db_table}" for model in filled))
     _run(moment, ["DROP TABLE bench_fate, bench_campaign"])
+    if months:
+        parts.move(months - 1)
+
+
+def _begin(months: int) -> None:
+    """As if the parts had begun one after the other, the last one a month ago."""
+    now = timezone.now()
+    for number in range(months):
+        began = now - timedelta(days=MONTH) * (months - number)
+        Month.objects.create(number=number, began_at=began, moved_at=began)
+    for table in parts.BY:
+        parts.make(table, months + 1)
+
+
+def _part(months: int) -> str:
+    """SQL for the number of a row's part."""
+    if not months:
+        return "0"
+    age = f"EXTRACT(epoch FROM now() - at) / {MONTH * 86400}"
+    return f"{months - 1} - LEAST(floor({age}), {months - 1})::bigint"
 
 
 def _run(moment: str, statements: Iterable[str], filled: Sequence[type[Model]] = ()) -> None:
@@ -79,11 +118,11 @@ def _without_indexes(cursor, filled: Sequence[type[Model]]) -> list[str]:
         )
         for name, definition in cursor.fetchall():
             cursor.execute(f'DROP INDEX "{name}"')
-            again.append(definition)
+            again.append(definition.replace(" ON ONLY ", " ON "))
     return again
 
 
-def _fates(count: int) -> str:
+def _fates(count: int, days: int, part: str) -> str:
     """What becomes of each message, oldest first. Reports carry whole seconds, as BSPs' do."""
     seconds = "make_interval(secs => {})".format
     return f"""
@@ -91,9 +130,9 @@ def _fates(count: int) -> str:
         SELECT n, (1767225600 + n * 61)::text AS code, 'template_' || n % {TEMPLATES} AS template,
                (SELECT id FROM providers_provider WHERE nickname = 'bench-' || n % {PROVIDERS})
                    AS provider_id,
-               CASE WHEN n < {BLASTS} THEN now() - random() * interval '{DAYS} days'
-                    ELSE now() - interval '{DAYS} days' END AS begins,
-               CASE WHEN n < {BLASTS} THEN interval '40 minutes' ELSE interval '{DAYS} days' END AS lasts
+               CASE WHEN n < {BLASTS} THEN now() - random() * interval '{days} days'
+                    ELSE now() - interval '{days} days' END AS begins,
+               CASE WHEN n < {BLASTS} THEN interval '40 minutes' ELSE interval '{days} days' END AS lasts
         FROM generate_series(0, {BLASTS + STEADY - 1}) AS n;
         CREATE UNLOGGED TABLE bench_fate AS
         WITH chosen AS MATERIALIZED (
@@ -105,7 +144,8 @@ def _fates(count: int) -> str:
             FROM chosen JOIN bench_campaign AS c ON c.n = CASE
                 WHEN dice < 0.72 THEN blast ELSE {BLASTS} + blast * {STEADY} / {BLASTS} END
         ), numbered AS (
-            SELECT {TESTS} + row_number() OVER (ORDER BY at) AS id, * FROM placed ORDER BY at
+            SELECT ({part}) * {parts.ROOM} + {TESTS} + row_number() OVER (ORDER BY at) AS id, *
+            FROM placed ORDER BY at
         )
         SELECT id, at, provider_id,
                CASE WHEN dice < 0.95 THEN code ELSE '' END AS campaign,
@@ -130,7 +170,7 @@ def _fates(count: int) -> str:
     """
 
 
-def _rows() -> Iterator[str]:
+def _rows(days: int) -> Iterator[str]:
     yield f"""
         INSERT INTO {Message._meta.db_table} (id, provider_id, msg_id, untracked, reported, "to", to_raw,
             kind, template, language, campaign, batch, variant, payload, content, custom_props, notes, status,
@@ -152,7 +192,7 @@ def _rows() -> Iterator[str]:
             error_text)
         SELECT n, (SELECT id FROM providers_provider WHERE nickname = 'bench-{PROVIDERS}'), '0|0|0|0', true,
             true, '1415' || lpad(n::text, 7, '0'), '', 1, 'try_out', 'en', '', '', '', '', '', '{{}}', '[]',
-            40, now() - interval '{DAYS + 1} days', now(), 4, 1, now(), '', NULL, '', ''
+            40, now() - interval '{days + 1} days', now(), 4, 1, now(), '', NULL, '', ''
         FROM generate_series(1, {TESTS}) AS n
     """
     yield f"SELECT setval(pg_get_serial_sequence('{Message._meta.db_table}', 'id'), MAX(id)) FROM bench_fate"

@@ -116,8 +116,10 @@ def wait_for(url: str, seconds: float = 30.0) -> None:
             time.sleep(0.1)
 
 
-def granian(application: str, port: int, *, workers: int, threads: int, interface: str = "wsgi") -> list[str]:
-    blocking = ["--blocking-threads", str(threads)] if interface == "wsgi" else []
+def granian(application: str, port: int, *, workers: int, threads: int = 0) -> list[str]:
+    """An ASGI application, or a WSGI application with so many threads."""
+    interface = "wsgi" if threads else "asgi"
+    blocking = ["--blocking-threads", str(threads)] if threads else []
     return [
         str(BIN / "granian"), "--interface", interface, "--host", "127.0.0.1", "--port", str(port),
         "--workers", str(workers), *blocking, "--backlog", "4096", "--backpressure", "4096",
@@ -176,6 +178,18 @@ def cpu_seconds(pid: int) -> float:
             continue
         total += (int(fields[11]) + int(fields[12])) / ticks
     return total
+
+
+def memory(pid: int) -> list[int]:
+    """Bytes of a process and each of its descendants; what they share is divided among them (PSS)."""
+    found = []
+    for process in [pid, *_descendants(pid)]:
+        try:
+            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")]
+    return found
 
 
 def postgres_cpu() -> float:

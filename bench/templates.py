@@ -1,4 +1,4 @@
-"""Templates: importing 10,000 of them in pages of 500, and what checking them costs at the door."""
+"""Templates: importing 10,000 of them in pages of 500, and what intake pays for checking them."""
 
 import tempfile
 from pathlib import Path
@@ -43,7 +43,7 @@ def run() -> str:
         empty(MANY)
         naive = inside(env, "import_naively")
         query(env, "TRUNCATE templates_app_template CASCADE")
-        door = inside(env, "door_check", str(CHECKS))
+        check = inside(env, "template_check", str(CHECKS))
 
     rows = [
         (name, f"{figures['seconds']:.1f} s", f"{MANY / figures['seconds']:,.0f}", memory)
@@ -67,13 +67,13 @@ def run() -> str:
         rows,
     )
     checks = table(
-        "Templates at the door",
+        "What checking templates costs",
         ("reading and checking a message", "CPU", "more"),
         [
             (
                 name,
-                f"{door[key]:.0f} µs",
-                f"{door[key] - door['without']:+.0f} µs" if key != "without" else "",
+                f"{check[key]:.0f} µs",
+                f"{check[key] - check['without']:+.0f} µs" if key != "without" else "",
             )
             for name, key in (
                 ("templates not looked at", "without"),

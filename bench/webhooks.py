@@ -32,7 +32,7 @@ def run(seconds: int = 6) -> str:
             "--credential", "api_key=k", "--credential", "webhook_secret=bench-secret",
             "--delivery-url", f"http://127.0.0.1:{SIMULATOR}/sink/bench/delivery",
         )  # fmt: skip
-        argv = granian("config.wsgi:application", PORT, workers=2, threads=64)
+        argv = granian("config.asgi:application", PORT, workers=2)
         url = f"http://127.0.0.1:{PORT}/webhooks/{provider['webhook_url'].split('/')[-1]}"
         with running(argv, env, f"http://127.0.0.1:{PORT}/"):
             taken = wrk(url, Path(__file__).with_name("webhook.lua"), connections=256, seconds=seconds)

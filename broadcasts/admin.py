@@ -1,6 +1,8 @@
-"""Campaigns of ours: the list, and each one's page with its progress and what may be done with it."""
+"""Broadcasts: the list, and each one's page with its progress and what may be done with it."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import date
 from typing import Any
 
 from django.contrib import admin, messages
@@ -12,19 +14,22 @@ from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.dateparse import parse_date
 from django.utils.safestring import SafeString
 
-from broadcasts import admin_recipients, admin_segments, exporting, progress, steering
-from broadcasts.admin_steps import BroadcastSteps
-from broadcasts.admin_tests import BroadcastTests
 from broadcasts.models import Broadcast
+from broadcasts.pages import calendar, exporting, progress, recipients, segments
+from broadcasts.pages.steps import BroadcastSteps
+from broadcasts.pages.trial import BroadcastTrials
+from broadcasts.run import lifecycle
 from lib.admin import badge, choice_filter, column, confirm, moment, page_url
 from lib.exported import ExportedAdmin
+from lib.phone_masking import Eyes
 from lib.sheets import Row
-from lib.shown import Eyes
-from providers.admin_filters import ProviderFilter
+from providers.list_filters import ProviderFilter
+from stats.query.filters import YEARS
 
-__all__ = ["admin_recipients", "admin_segments"]
+__all__ = ["recipients", "segments"]
 
 State = Broadcast.State
 # What each button does: its label, the states in which it is there, and what is said before it is done.
@@ -46,9 +51,15 @@ ACTIONS = {
 }
 
 
+# What the trail calls them
+DOINGS = {
+    "pause": "paused", "resume": "resumed", "end": "stopped", "cancel": "stopped", "withdraw": "stopped",
+}  # fmt: skip
+
+
 @admin.register(Broadcast)
-class BroadcastAdmin(BroadcastSteps, BroadcastTests, ExportedAdmin):
-    export_name = "our-campaigns"
+class BroadcastAdmin(BroadcastSteps, BroadcastTrials, ExportedAdmin):
+    export_name = "broadcasts"
     export_permission = "campaigns.export_stats"
     list_display = (
         "name", "state_badge", "kind", "provider", "recipients", "queued", "waiting", "excluded", "begun",
@@ -64,10 +75,11 @@ class BroadcastAdmin(BroadcastSteps, BroadcastTests, ExportedAdmin):
     search_fields = ("name",)
     search_help_text = "Name"
     actions = None
-    empty_title = "No own campaign yet"
+    empty_title = "No broadcast yet"
     empty_text = (
-        "Waypost can send a campaign itself, to its own contacts. Add one: it is written step by step, and "
-        "nothing is sent before you launch it. Campaigns that CleverTap sends are under Campaigns."
+        "A broadcast is a campaign that Waypost itself sends, to its own contacts. Add one: it is written "
+        "step by step, and nothing is sent before you launch it. Campaigns that CleverTap sends are under "
+        "Campaigns."
     )
 
     def export_rows(self, found: QuerySet[Any], eyes: Eyes) -> Iterator[Row]:
@@ -96,10 +108,21 @@ class BroadcastAdmin(BroadcastSteps, BroadcastTests, ExportedAdmin):
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         return [
+            path("calendar/", wrap(self.calendar_view), name="broadcasts_broadcast_calendar"),
             path("<int:pk>/progress/", wrap(self.progress_view), name="broadcasts_broadcast_progress"),
             path("<int:pk>/do/<str:what>/", wrap(self.do_view), name="broadcasts_broadcast_do"),
             *super().get_urls(),
         ]
+
+    def calendar_view(self, request: HttpRequest) -> HttpResponse:
+        """What runs and what is planned, week by week; `view` is week or month, `day` one of its days."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        now, zone = timezone.now(), timezone.get_current_timezone()
+        view: calendar.View = "month" if request.GET.get("view") == "month" else "week"
+        shown = calendar.page(view, _day(request) or timezone.localdate(now), now, zone)
+        context = self.admin_site.each_context(request) | shown | {"title": "Calendar", "opts": self.opts}
+        return TemplateResponse(request, "broadcasts/calendar.html", context)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -118,7 +141,7 @@ class BroadcastAdmin(BroadcastSteps, BroadcastTests, ExportedAdmin):
         return TemplateResponse(request, "broadcasts/broadcast.html", context)
 
     def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The part of the page that renews itself."""
+        """The part of the page that refreshes itself."""
         broadcast = self._found(request, pk)
         return render(request, "broadcasts/progress.html", self._progress(request, broadcast))
 
@@ -151,7 +174,7 @@ class BroadcastAdmin(BroadcastSteps, BroadcastTests, ExportedAdmin):
         if request.method != "POST" or (warning and "confirmed" not in request.POST):
             text = [warning or f"{label} “{broadcast}”?"]
             return confirm(
-                self, request, title=f"{label}: {broadcast}", text=text, button=f"{label} campaign",
+                self, request, title=f"{label}: {broadcast}", text=text, button=f"{label} broadcast",
                 back=back, danger=what == "cancel",
             )  # fmt: skip
         return self._done(request, broadcast, what)
@@ -159,21 +182,29 @@ class BroadcastAdmin(BroadcastSteps, BroadcastTests, ExportedAdmin):
     def _done(self, request: HttpRequest, broadcast: Broadcast, what: str) -> HttpResponse:
         by = request.user.get_username()
         if what == "copy":
-            made = steering.copy(broadcast, by, timezone.now())
+            made = lifecycle.copy(broadcast, by)
             self.log_addition(request, made, f"Copied from {broadcast}.")
             return redirect(page_url("broadcasts_broadcast", made.pk))
         done = {
-            "pause": lambda: steering.pause(broadcast, f"Paused by {by}."),
-            "resume": lambda: steering.resume(broadcast),
-            "end": lambda: steering.end(broadcast),
-            "cancel": lambda: steering.cancel(broadcast, f"Cancelled by {by}."),
-            "withdraw": lambda: steering.withdraw(broadcast),
+            "pause": lambda: lifecycle.pause(broadcast, f"Paused by {by}."),
+            "resume": lambda: lifecycle.resume(broadcast),
+            "end": lambda: lifecycle.end(broadcast),
+            "cancel": lambda: lifecycle.cancel(broadcast, f"Cancelled by {by}."),
+            "withdraw": lambda: lifecycle.withdraw(broadcast),
         }[what]()
         if done:
-            self.log_change(request, broadcast, f"{ACTIONS[what][0]}.")
+            self.log_change(request, broadcast, f"{ACTIONS[what][0]}.", DOINGS[what])
         else:
             self.message_user(request, "Its state had changed meanwhile; nothing was done.", messages.WARNING)
         return redirect(page_url("broadcasts_broadcast", broadcast.pk))
+
+
+def _day(request: HttpRequest) -> date | None:
+    """The day that is asked for; none where the address has no day, or one that no calendar shows."""
+    with suppress(ValueError):
+        day = parse_date(request.GET.get("day", ""))
+        return day if day and day.year in YEARS else None
+    return None
 
 
 def _possible(broadcast: Broadcast) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Campaigns that Waypost itself sends: whom they are for, what is sent when, and what became of each."""
+"""Broadcasts, campaigns that Waypost itself sends: for whom, what is sent when, what became of each."""
 
 from zoneinfo import ZoneInfo
 
@@ -7,10 +7,11 @@ from django.db import models
 from django.db.models import Q
 
 from audience.models import Contact, ContactEvent
-from broadcasts import filters
-from broadcasts.filters import Filter
+from broadcasts import contact_filters
+from broadcasts.contact_filters import Filter
 from campaigns.models import Message
 from lib import phone
+from lib.phone_sql import Person
 from providers.models import Provider
 
 CODE = "wp-"  # before a broadcast's number: its campaign id in msgId, unlike any of CleverTap's
@@ -20,7 +21,7 @@ class Segment(models.Model):
     """A saved filter. Who is in it is asked anew each time."""
 
     name = models.CharField(max_length=120, unique=True)
-    filter = models.JSONField(default=dict, blank=True, help_text="As broadcasts.filters reads it.")
+    filter = models.JSONField(default=dict, blank=True, help_text="As broadcasts.contact_filters reads it.")
     by = models.CharField(max_length=150, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -33,7 +34,7 @@ class Segment(models.Model):
 
     @property
     def words(self) -> str:
-        return filters.describe(filters.read(self.filter))
+        return contact_filters.describe(contact_filters.read(self.filter))
 
 
 class Variant(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -47,7 +48,7 @@ class Variant(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Broadcast(models.Model):
-    """One campaign of Waypost's own.
+    """One campaign that Waypost itself sends.
 
     Every person it reaches for has a Recipient, made before anything is sent. The counters say how
     many of those are in which state; each moves in the transaction that moves the rows.
@@ -79,6 +80,16 @@ class Broadcast(models.Model):
         HOURS = "hours"
         DAYS = "days"
 
+    class DateFormat(models.TextChoices):
+        """How its messages write dates: see broadcasts.message.values.FORMATS."""
+
+        ISO = "iso", "2026-12-05"
+        DMY = "dmy", "05/12/2026 (day first)"
+        MDY = "mdy", "12/05/2026 (month first)"
+        DOTS = "dots", "05.12.2026"
+        LONG = "long", "5 December 2026"
+        US = "us", "December 5, 2026"
+
     name = models.CharField(max_length=120)
     kind = models.CharField("type", max_length=10, choices=Kind.choices, default=Kind.ONE_TIME)
     provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="broadcasts")
@@ -104,6 +115,7 @@ class Broadcast(models.Model):
 
     # What is sent, and how
     variants = models.JSONField(default=list, blank=True)
+    date_format = models.CharField(max_length=4, choices=DateFormat.choices, default=DateFormat.ISO)
     control_percent = models.PositiveSmallIntegerField("control group", default=0)
     starts_at = models.DateTimeField(null=True, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True)
@@ -129,7 +141,7 @@ class Broadcast(models.Model):
     gathered = models.BooleanField(default=False, editable=False)
     planned_to = models.BigIntegerField(default=0, editable=False, help_text="The last contact planned.")
     planned = models.BooleanField(default=False, editable=False)
-    looked = models.JSONField(default=dict, editable=False, help_text="See broadcasts.triggers.")
+    looked = models.JSONField(default=dict, editable=False, help_text="See broadcasts.run.enrolment.")
     window = models.JSONField(default=list, editable=False, help_text="What the throttle counts.")
     errors_before = models.IntegerField(default=0, editable=False, help_text="Not held against it again.")
     queued_before = models.IntegerField(default=0, editable=False)
@@ -143,8 +155,6 @@ class Broadcast(models.Model):
     excluded_for = models.JSONField(default=dict, editable=False, help_text="How many for which reason.")
 
     class Meta:
-        verbose_name = "own campaign"
-        verbose_name_plural = "own campaigns"
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(
@@ -183,15 +193,15 @@ class Broadcast(models.Model):
 
     @property
     def meant(self) -> Filter:
-        """The filter of whom it is for, a list aside."""
+        """The filter that says whom it is for. A list has no filter."""
         if self.who == self.Who.SEGMENT and self.segment is not None:
-            return filters.read(self.segment.filter)
-        return filters.read(self.filter) if self.who == self.Who.FILTER else filters.EVERYBODY
+            return contact_filters.read(self.segment.filter)
+        return contact_filters.read(self.filter) if self.who == self.Who.FILTER else contact_filters.EVERYBODY
 
     @property
-    def conditions(self) -> tuple[filters.Test, ...]:
+    def conditions(self) -> tuple[contact_filters.Comparison, ...]:
         """What the event's properties must be."""
-        return filters.read_tests(self.event_where)
+        return contact_filters.read_comparisons(self.event_where)
 
 
 class Listed(models.Model):
@@ -212,17 +222,18 @@ class Recipient(models.Model):
 
     class State(models.IntegerChoices):
         WAITING = 1
-        QUEUED = 2, "sent on"
+        QUEUED = 2, "queued for sending"
         CONTROL = 3, "control group"
         EXCLUDED = 4
         CANCELLED = 5
 
     class Reason(models.TextChoices):
-        """Why nobody is messaged; the first five are known before anything is sent."""
+        """Why nobody is messaged; the first six are known before anything is sent."""
 
         NO_PHONE = "no_phone", "no phone number"
         NOT_OPTED_IN = "not_opted_in", "not opted in"
-        DND = "dnd", "does not want to be disturbed"
+        DND = "dnd", "do not disturb is set"
+        WHATSAPP = "whatsapp", "stopped marketing messages in WhatsApp"
         SAME_NUMBER = "same_number", "the number of another recipient"
         CAPPED = "capped", "had enough messages (frequency cap)"
         VALUE = "value", "a value for the template is not known"
@@ -232,14 +243,19 @@ class Recipient(models.Model):
         REFUSED = "refused", "the message cannot be sent"
         CHANGED = "changed", "has another number now"
         GONE = "gone", "the contact was deleted"
-        STOPPED = "stopped", "the campaign was cancelled"
+        STOPPED = "stopped", "the broadcast was cancelled"
         NONE = "", "–"
 
     broadcast = models.ForeignKey(Broadcast, on_delete=models.CASCADE, related_name="rows", db_index=False)
     contact = models.ForeignKey(Contact, on_delete=models.SET_NULL, null=True, db_index=False)
     trigger = models.CharField(max_length=40, blank=True, help_text="What set it off; empty for one time.")
-    event = models.ForeignKey(ContactEvent, on_delete=models.SET_NULL, null=True, db_index=False)
+    event = models.ForeignKey(
+        ContactEvent, on_delete=models.SET_NULL, null=True, db_index=False, db_constraint=False
+    )
     phone = models.CharField(max_length=15, blank=True)
+    person = models.GeneratedField(
+        expression=Person("phone"), output_field=models.CharField(max_length=20), db_persist=True
+    )
     variant = models.CharField(max_length=8, blank=True)
     state = models.SmallIntegerField(choices=State.choices)
     reason = models.CharField(max_length=14, choices=Reason.choices, blank=True)
@@ -248,16 +264,18 @@ class Recipient(models.Model):
     due_at = models.DateTimeField(help_text="Not to be sent before.")
     planned_at = models.DateTimeField()
     decided_at = models.DateTimeField(
-        null=True, help_text="When they were sent on, or taken into the control group."
+        null=True, help_text="When they were queued for sending, or taken into the control group."
     )
-    message = models.ForeignKey(Message, on_delete=models.SET_NULL, null=True, db_index=False)
+    message = models.ForeignKey(
+        Message, on_delete=models.SET_NULL, null=True, db_index=False, db_constraint=False
+    )
 
     class Meta:
         constraints = [
-            # Led by the contact, whose deletion looks for it.
+            # The contact comes first: deleting a contact looks for its recipients.
             models.UniqueConstraint(fields=["contact", "broadcast", "trigger"], name="recipient_once"),
             models.UniqueConstraint(
-                fields=["broadcast", "trigger", "phone"],
+                fields=["broadcast", "trigger", "person"],
                 condition=Q(state__in=(1, 2)),
                 name="recipient_once_a_number",
             ),
@@ -269,6 +287,8 @@ class Recipient(models.Model):
             models.Index(fields=["broadcast", "state", "reason", "id"], name="recipient_listed"),
             models.Index(fields=["message"], condition=Q(message__isnull=False), name="recipient_message"),
             models.Index(fields=["event"], condition=Q(event__isnull=False), name="recipient_event"),
+            # privacy.finding: somebody's, who was sent nothing.
+            models.Index(fields=["person"], condition=Q(message=None), name="recipient_unsent"),
         ]
 
     def __str__(self) -> str:

@@ -2,19 +2,12 @@
 
 from celery import shared_task
 
-from broadcasts import running
-from lib.wake import stopping, wake
+from broadcasts.run import worker
+from lib.wakeup import stopping
 
-LINGER = 1.0
+SOON = 1.0  # seconds; what is due so soon is waited for
 
 
 @shared_task(name="broadcasts.run")
-def run() -> None:
-    running.drain(linger=LINGER, stop=stopping)
-
-
-@shared_task(name="broadcasts.sweep")
-def sweep() -> None:
-    """Finds what no wake-up announced: the next steps that are due."""
-    if running.due():
-        wake("broadcasts.run")
+def run(broadcast_id: int | None = None) -> None:
+    worker.drain(broadcast_id, soon=SOON, stop=stopping)

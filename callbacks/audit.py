@@ -7,18 +7,21 @@ and whatever order reports came in.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
+from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models import CharField, Count, Exists, Min, Model, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 
-from broadcasts import audit as broadcasts
+from broadcasts.models import Recipient
+from broadcasts.run import audit as broadcasts
 from callbacks.models import ForwardCall, Reply, Webhook
-from campaigns import recount
-from campaigns.models import Attempt, Event, Forward, Message, Status
+from campaigns.ledger import months
+from campaigns.models import Attempt, Click, Event, Forward, Installation, Link, Message, Pricing, Status
 from providers import leases
+from stats.query import recount
 
 STUCK = timedelta(minutes=5)
 EXAMPLES = 5
@@ -47,7 +50,7 @@ def run() -> list[Finding]:
 
 
 def totals() -> dict[str, int]:
-    """How many rows are in which state, for the reader of the account."""
+    """How many rows are in which state. The command prints them beside the checks."""
     rows: dict[str, int] = {"messages": Message.objects.count()}
     by_status = Message.objects.values_list("status").annotate(n=Count("id")).order_by("status")
     rows |= {f"messages {Status(status).label.lower()}": n for status, n in by_status}
@@ -56,7 +59,27 @@ def totals() -> dict[str, int]:
     rows["inbound messages"] = Reply.objects.count()
     by_state = Webhook.objects.values_list("state").annotate(n=Count("id")).order_by("state")
     rows |= {f"webhooks {Webhook.State(state).label.lower()}": n for state, n in by_state}
-    return rows
+    for pk, day in recount.gone_to().items():
+        rows[f"first day that messages of provider {pk} prove, as YYYYMMDD"] = int(
+            f"{date(1970, 1, 1) + timedelta(days=day + 1):%Y%m%d}"
+        )
+    return rows | _unknown_since_a_restore()
+
+
+def _unknown_since_a_restore() -> dict[str, int]:
+    """What BSPs may know, after the last restore of a backup, and we do not."""
+    lives = list(Installation.objects.order_by("first_message"))
+    if len(lives) < 2:
+        return {}
+    life = lives[-1]
+    since = f"since the restore of {life.began_at:%Y-%m-%d %H:%M}"
+    lost = Webhook.objects.filter(state=Webhook.State.UNMATCHED, received_at__gte=life.began_at)
+    waited = (Status.QUEUED, Status.SENDING, Status.UNKNOWN)
+    older = Message.objects.filter(pk__lt=life.first_message, status__in=waited)
+    return {
+        f"webhooks {since} about messages that are lost": lost.count(),
+        f"messages from before it that may have been sent {since}": older.count(),
+    }
 
 
 Problems = QuerySet[Message] | QuerySet[Event] | QuerySet[Webhook] | list[str]
@@ -96,7 +119,7 @@ def _status_without_event() -> Problems:
 
 
 def _event_above_status() -> Problems:
-    """A report never leaves a message below it. Only a failure may have been resent since."""
+    """No message is below a report on it, unless it failed and was sent again."""
     return Message.objects.filter(
         Q(status__lt=Status.READ) & _with_event(Event.Kind.READ)
         | Q(status__lt=Status.DELIVERED) & _with_event(Event.Kind.DELIVERED)
@@ -111,12 +134,11 @@ def _stuck_claims() -> Problems:
 
 
 def _stuck_webhooks() -> Problems:
-    states = (Webhook.State.PENDING, Webhook.State.WAITING)
-    return Webhook.objects.filter(state__in=states, next_attempt_at__lt=timezone.now() - STUCK)
+    return Webhook.objects.filter(state__in=Webhook.OPEN, next_attempt_at__lt=timezone.now() - STUCK)
 
 
 def _never_forwarded() -> Problems:
-    """Reports CleverTap is owed and that are neither forwarded, pending nor parked."""
+    """Reports that CleverTap is owed and that are neither forwarded, pending nor parked."""
     owed = (Event.Kind.DELIVERED, Event.Kind.READ, Event.Kind.CLICKED)
     mine = Event.objects.filter(message__untracked=False, message__reported=True)
     return mine.filter(kind__in=owed, forward=Forward.NONE)
@@ -125,6 +147,38 @@ def _never_forwarded() -> Problems:
 def _forwarded_without_call() -> Problems:
     call = ForwardCall.objects.filter(pk=OuterRef("forward_log"), status__range=(200, 299))
     return Event.objects.filter(forward=Forward.DONE).exclude(Exists(call))
+
+
+# No foreign key of the database says so: it would have to look at every row of a month that goes.
+_OF_MESSAGES: tuple[tuple[type[Model], str], ...] = (
+    (Attempt, "message"),
+    (Event, "message"),
+    (Pricing, "message"),
+    (Link, "message"),
+    (Click, "message"),
+    (Reply, "answers"),
+    (Recipient, "message"),
+)
+
+
+def _strays() -> Problems:
+    found: list[str] = []
+    for model, column in _OF_MESSAGES:
+        rows = model._base_manager.exclude(**{column: None})
+        rows = rows.filter(~Exists(Message.objects.filter(pk=OuterRef(column))))
+        stray = rows.values_list("pk", column)[:EXAMPLES]
+        found += [f"{model._meta.model_name} {pk}: message {message} is gone" for pk, message in stray]
+    return found
+
+
+def _taken_twice() -> Problems:
+    """As far back as a repetition is known; see campaigns.ledger.once."""
+    known = Message.objects.filter(untracked=False)
+    if settings.REPEAT_RETENTION_DAYS:
+        since = timezone.now() - timedelta(days=settings.REPEAT_RETENTION_DAYS)
+        known = known.filter(accepted_at__gte=since, pk__gte=months.since(since))
+    twice = known.values("provider", "msg_id", "to").annotate(n=Count("id"), first=Min("id")).filter(n__gt=1)
+    return [f"message {pk}: taken {n} times" for pk, n in twice.values_list("first", "n")]
 
 
 def _counts() -> Problems:
@@ -143,11 +197,13 @@ def _broadcasts() -> Problems:
 CHECKS: dict[str, Callable[[], Problems]] = {
     "every message is in exactly one state": _one_state,
     "every state rests on an attempt or a report": _status_without_event,
-    "no report leaves its message below it": _event_above_status,
+    "no message is below a report on it": _event_above_status,
     "no claim outlives its worker": _stuck_claims,
     "no webhook is left unread": _stuck_webhooks,
     "every report is forwarded, pending or parked": _never_forwarded,
     "every forwarded report was taken by CleverTap": _forwarded_without_call,
+    "everything about a message has its message": _strays,
+    "no message is taken twice": _taken_twice,
     "the counts agree with the rows": _counts,
     "points are the sum of finer points": _rollups,
     "every broadcast adds up to its recipients": _broadcasts,

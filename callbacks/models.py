@@ -22,6 +22,12 @@ class Webhook(models.Model):
         DONE = 2
         UNMATCHED = 3
         QUARANTINED = 4
+        NOT_OURS = 5, "for a number that is not here"
+        READING = 6, "being read"
+        READING_ALONE = 7, "being read alone, after a worker ended over it"
+
+    # Not at their end, and in the queue.
+    OPEN = (State.PENDING, State.WAITING, State.READING, State.READING_ALONE)
 
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False)
     source = models.CharField(max_length=10, choices=Source.choices)
@@ -37,12 +43,14 @@ class Webhook(models.Model):
 
     class Meta:
         indexes = [
-            # ingest.claim: the oldest webhooks to parse.
+            # `webhooks.ingest`: the oldest webhooks of a provider to read.
             models.Index(
-                fields=["next_attempt_at", "id"], condition=Q(state__in=(0, 1)), name="webhook_queue"
+                fields=["provider", "next_attempt_at", "id"],
+                condition=Q(state__in=(0, 1, 6, 7)),
+                name="webhook_queue",
             ),
             # The dashboard's counts, and reading again.
-            models.Index(fields=["state", "id"], condition=Q(state__in=(3, 4)), name="webhook_trouble"),
+            models.Index(fields=["state", "id"], condition=Q(state__in=(3, 4, 5)), name="webhook_trouble"),
             # The list's filters, newest first (lib.listing).
             models.Index(fields=["provider", "state", "source", "id"], name="webhook_listed"),
         ]
@@ -51,18 +59,45 @@ class Webhook(models.Model):
         return f"webhook {self.pk}"
 
 
+class WebhookKind(models.Model):
+    """A kind of news that a provider has ever got by webhook: Meta's field, or what other BSPs tell."""
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False)
+    kind = models.CharField(max_length=60)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["kind"]
+        constraints = [models.UniqueConstraint(fields=["provider", "kind"], name="webhook_kind_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.provider_id}"
+
+
 class Reply(models.Model):
     """One inbound message."""
 
     provider = models.ForeignKey(Provider, on_delete=models.PROTECT, db_index=False)
     bsp_id = models.CharField(max_length=255)
-    sender = models.CharField(max_length=64, db_index=True)
+    sender = models.CharField(max_length=64, db_index=True, blank=True, help_text="The phone number.")
+    user_id = models.CharField(max_length=160, blank=True, help_text="WhatsApp's id of the sender.")
     kind = models.CharField(max_length=12)
     at = models.DateTimeField()
     received_at = models.DateTimeField()
     text = models.TextField(blank=True)
     content = models.TextField(help_text="The whole message, as providers.messages.Reply in JSON.")
-    answers = models.ForeignKey(Message, on_delete=models.SET_NULL, null=True, blank=True)
+    about = models.CharField(
+        max_length=255,
+        blank=True,
+        help_text="The BSP's id of the inbound message that this one edits.",
+    )
+    first_text = models.TextField(blank=True, help_text="What was written before it was edited.")
+    edited_at = models.DateTimeField(null=True)
+    deleted_at = models.DateTimeField(null=True, help_text="When the sender deleted it in WhatsApp.")
+    answers = models.ForeignKey(
+        Message, on_delete=models.SET_NULL, null=True, blank=True, db_constraint=False
+    )
     forward = models.SmallIntegerField(choices=Forward.choices, default=Forward.PENDING)
     owed_since = models.DateTimeField(help_text="When forwarding began: received, or retried by hand.")
     forward_attempts = models.SmallIntegerField(default=0)
@@ -74,14 +109,39 @@ class Reply(models.Model):
         verbose_name = "inbound message"
         constraints = [models.UniqueConstraint(fields=["provider", "bsp_id"], name="reply_once")]
         indexes = [
-            # forward.claim: the oldest still owed to CleverTap.
+            # `forwarding.owed`: the oldest still owed to CleverTap.
             models.Index(fields=["provider", "id"], condition=Q(forward=1), name="reply_pending"),
+            # `replies.people`: those of a user id whose number was learnt. The search by user id.
+            models.Index(fields=["user_id"], condition=~Q(user_id=""), name="reply_user_id"),
             # The list's filters, newest first (lib.listing).
             models.Index(fields=["provider", "forward", "kind", "id"], name="reply_listed"),
+            # `replies.later_words`: edits and deletions that came before what they are about.
+            models.Index(fields=["provider", "about"], condition=~Q(about=""), name="reply_about"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} from {phone.masked(self.sender)}"
+        return f"{self.kind} from {phone.masked(self.sender or self.user_id)}"
+
+
+class Referral(models.Model):
+    """The ad or post from which an inbound message came."""
+
+    reply = models.OneToOneField(
+        Reply, on_delete=models.CASCADE, related_name="referral", db_constraint=False
+    )
+    source_type = models.CharField(max_length=40, blank=True)
+    source_id = models.CharField(max_length=100, blank=True)
+    source_url = models.TextField(blank=True)
+    headline = models.TextField(blank=True)
+    body = models.TextField(blank=True)
+    media_url = models.TextField(blank=True)
+    click_id = models.CharField(max_length=500, blank=True, help_text="Meta's ctwa_clid.")
+
+    class Meta:
+        indexes = [models.Index(fields=["source_id", "id"], name="referral_source")]
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.source_type, self.source_id)))
 
 
 class Media(models.Model):
@@ -92,7 +152,7 @@ class Media(models.Model):
         STORED = 1
         FAILED = 2
 
-    reply = models.OneToOneField(Reply, on_delete=models.CASCADE, related_name="media")
+    reply = models.OneToOneField(Reply, on_delete=models.CASCADE, related_name="media", db_constraint=False)
     state = models.SmallIntegerField(choices=State.choices, default=State.PENDING)
     next_attempt_at = models.DateTimeField()
     attempts = models.SmallIntegerField(default=0)

@@ -1,29 +1,33 @@
-"""The message log and the refused requests."""
+"""The message log."""
 
-from datetime import datetime, time
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin import action
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_time
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 
-from campaigns import admin_campaigns, export, lookup, resend
-from campaigns.admin_tests import TestSends, log_of
-from campaigns.models import Message, Refusal, Status
-from campaigns.pages import message_page, status_badge
-from campaigns.timeline import code_words
-from lib import pretty, shown
+from accounts import trail
+from accounts.trail import What
+from campaigns import campaigns_admin, refusals_admin
+from campaigns.log import export, search
+from campaigns.log.message_page import message_page, status_badge
+from campaigns.log.named import BspCodeFilter, CampaignFilter, TemplateFilter, VariantFilter
+from campaigns.log.sample_admin import SampleSends, log_of
+from campaigns.log.timeline import code_words, said_once
+from campaigns.models import Message, Status
+from campaigns.sending import resend
+from lib import phone_masking
 from lib.admin import (
     LogAdmin,
     SimpleListFilter,
@@ -32,18 +36,21 @@ from lib.admin import (
     choice_filter,
     column,
     confirm,
-    list_url,
+    copied,
     moment,
     page_url,
     user_id,
 )
-from lib.listing import FEW, Grouping
-from providers.admin_filters import ProviderFilter
-from providers.messages import AnswerCode, ReportCode
+from lib.exported import ExportedAdmin
+from lib.listing import FEW
+from lib.phone_masking import Eyes
+from lib.sheets import Row
+from providers.list_filters import ProviderFilter
+from providers.messages import ReportCode
 
-__all__ = ["admin_campaigns"]
+__all__ = ["campaigns_admin", "refusals_admin"]
 
-EXPORT = "campaigns_message_export"
+EXPORTS = ("campaigns_message_export", "campaigns_message_export_xlsx")
 MANY_FOUND = (
     f"More than {FEW:,} messages begin like this. The list shows those among the newest {FEW:,} that pass "
     "the filters. Type more of it to see the others; an export has them all."
@@ -62,10 +69,10 @@ class ErrorFilter(SimpleListFilter):
         if self.value() not in dict(self.lookup_choices):
             return queryset
         found = queryset.filter(status=Status.FAILED, error_code=self.value())
-        return found.extra(where=[lookup.BY_CODE.among])  # noqa: S610
+        return found.extra(where=[search.BY_CODE.among])  # noqa: S610
 
 
-class TestFilter(SimpleListFilter):
+class UntrackedFilter(SimpleListFilter):
     title = "test messages"
     parameter_name = "test"
 
@@ -80,33 +87,54 @@ class AcceptedFilter(RangeDateTimeFilter):  # type: ignore[misc]
     """A date without a time means the whole day."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
-        return lookup.accepted_between(queryset, self._end("from", time.min), self._end("to", time.max))
+        return search.accepted_between(queryset, self._end("from", time.min), self._end("to", time.max))
 
     def _end(self, side: str, default: time) -> datetime | None:
         try:
-            day = parse_date(self.used_parameters.get(f"accepted_at_{side}_0") or "")
-            hour = parse_time(self.used_parameters.get(f"accepted_at_{side}_1") or "")
+            day = parse_date(self.used_parameters.get(f"{self.field_path}_{side}_0") or "")
+            hour = parse_time(self.used_parameters.get(f"{self.field_path}_{side}_1") or "")
         except ValueError:
             return None
         return None if day is None else timezone.make_aware(datetime.combine(day, hour or default))
 
 
+class FailedFilter(AcceptedFilter):
+    """By when the failure was that they have now, from the first second to the end of the last one."""
+
+    def __init__(self, *args: Any, field_path: str) -> None:
+        super().__init__(*args, field_path="failed_at")  # no column, but the name of its parameters
+        self.title = "failed"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
+        start, end = self._end("from", time.min), self._end("to", time(23, 59, 59))
+        if start is None and end is None:
+            return queryset
+        return search.failed_between(queryset, start, end and end + timedelta(seconds=1))
+
+
 @admin.register(Message)
-class MessageAdmin(TestSends, LogAdmin):
+class MessageAdmin(SampleSends, ExportedAdmin, LogAdmin):
+    export_name = "messages"
+    export_permission = "campaigns.export_stats"
     list_display = ("accepted", "number", "what", "provider", "status_now", "reason", "msgid")
     list_select_related = ("provider",)
     list_defer = ("payload", "content", "custom_props", "notes")
     list_filter = (
         choice_filter("status", Status.choices),
         ProviderFilter,
+        CampaignFilter,
+        VariantFilter,
+        TemplateFilter,
         ErrorFilter,
+        BspCodeFilter,
         choice_filter("kind", Message.Kind.choices),
-        TestFilter,
+        UntrackedFilter,
         ("accepted_at", AcceptedFilter),
+        ("accepted_at", FailedFilter),
     )
-    groupings = lookup.GROUPINGS
-    search_fields = ("msg_id",)  # shows the box; lookup.searched does the work
-    search_help_text = "Phone or msgId, or the beginning of either; the BSP's whole id"
+    groupings = search.GROUPINGS
+    search_fields = ("msg_id",)  # shows the box; log.search does the work
+    search_help_text = "Phone or msgId, or the beginning of either; a whole BSP id, user id or username"
     actions = ("resend_selected",)
     actions_detail = ("resend",)
     empty_title = "No message yet"
@@ -115,17 +143,25 @@ class MessageAdmin(TestSends, LogAdmin):
         "and the credentials from the provider's page into CleverTap, and look under Refused requests."
     )
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
+        found = super().get_queryset(request)
+        shown = request.resolver_match and request.resolver_match.url_name == "campaigns_message_change"
+        return found.select_related("provider", "pricing") if shown else found
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Message], search_term: str
     ) -> tuple[QuerySet[Message], bool]:
         if not search_term.strip():
             return queryset, False
-        if request.resolver_match and request.resolver_match.url_name == EXPORT:
-            return lookup.search(queryset, search_term), False
-        found, some_missing = lookup.searched(queryset, search_term)
+        if request.resolver_match and request.resolver_match.url_name in EXPORTS:
+            return search.search(queryset, search_term), False
+        found, some_missing = search.searched(queryset, search_term)
         if some_missing:
             self.message_user(request, MANY_FOUND, messages.WARNING)
         return found, False
+
+    def export_rows(self, found: QuerySet[Any], eyes: Eyes) -> Iterator[Row]:
+        return export.rows(found, eyes)
 
     # Columns
 
@@ -135,11 +171,11 @@ class MessageAdmin(TestSends, LogAdmin):
 
     @column(description="to")
     def number(self, message: Message) -> str:
-        return shown.number(message.to)
+        return phone_masking.number(message.to)
 
     @column(description="msgId")
-    def msgid(self, message: Message) -> str:
-        return message.msg_id
+    def msgid(self, message: Message) -> SafeString:
+        return copied(f"msgid-{message.pk}", message.msg_id)
 
     @column(description="message")
     def what(self, message: Message) -> SafeString:
@@ -154,7 +190,8 @@ class MessageAdmin(TestSends, LogAdmin):
     def reason(self, message: Message) -> SafeString | None:
         if not (message.error_code or message.error_text):
             return None
-        text = shown.text(f"{message.error_code or ''} {message.error_text}".strip())
+        code = code_words(message.error_code)
+        text = phone_masking.text(f"{code}: {said_once(message.error_text)}".strip(": "))
         return format_html('<span title="{}">{}</span>', text, text[:60] + "…" * (len(text) > 60))
 
     # The page
@@ -178,6 +215,7 @@ class MessageAdmin(TestSends, LogAdmin):
         if request.method == "POST":
             sent = resend.run(Message.objects.filter(pk=message.pk), user_id(request))
             if sent:
+                trail.note(request, What.RESENT, message)
                 self.message_user(request, f"Queued again.{_waits(message)}", messages.SUCCESS)
             else:
                 self.message_user(
@@ -186,12 +224,12 @@ class MessageAdmin(TestSends, LogAdmin):
             return redirect(back)
         if message.status == Status.UNKNOWN:
             text = [
-                "It left us, but no answer came, so it may have been delivered. Sent again, the person may "
-                "get it twice. If a delivery report comes in meanwhile, it settles the question by itself."
+                "It left us, but no answer came, so it may have been delivered. If it is sent again, the "
+                "person may get it twice. If a delivery report comes in meanwhile, that settles the question."
             ]
         elif message.status == Status.FAILED:
             text = [
-                shown.text(f"It failed: {message.error_text or 'no reason was given'}"),
+                phone_masking.text(f"It failed: {message.error_text or 'no reason was given'}"),
                 "It is queued as a new attempt.",
             ]
         else:
@@ -207,6 +245,7 @@ class MessageAdmin(TestSends, LogAdmin):
     def resend_selected(self, request: HttpRequest, queryset: QuerySet[Message]) -> HttpResponse | None:
         if request.POST.get("confirmed"):
             sent = resend.run(queryset, user_id(request))
+            trail.note(request, What.RESENT, "messages", filter=request.GET.dict(), rows=sent)
             level = messages.SUCCESS if sent else messages.WARNING
             self.message_user(request, f"{sent:,} queued again." if sent else "Nothing to send again.", level)
             return None
@@ -227,76 +266,7 @@ class MessageAdmin(TestSends, LogAdmin):
             possible=bool(count.failed or count.unknown),
         )  # fmt: skip
 
-    # Export
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.export_view)
-        return [path("export/", view, name=EXPORT), *super().get_urls()]
-
-    def export_view(self, request: HttpRequest) -> StreamingHttpResponse:
-        """What the list shows under its present search and filters, as CSV."""
-        if not (self.has_view_permission(request) and request.user.has_perm("campaigns.export_stats")):
-            raise PermissionDenied
-        found = self.get_changelist_instance(request).get_queryset(request)
-        lines = export.rows(found, shown.eyes())
-        response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = f'attachment; filename="messages-{timezone.localdate()}.csv"'
-        return response
-
 
 def _waits(message: Message) -> str:
     provider = message.provider
     return f" {provider} is paused; it goes out when that is resumed." if provider.state == "paused" else ""
-
-
-def answer_words(code: int) -> str:
-    known = code in AnswerCode.__members__.values()
-    return f"{code} {AnswerCode(code).name.replace('_', ' ').lower()}" if known else str(code)
-
-
-@admin.register(Refusal)
-class RefusalAdmin(LogAdmin):
-    list_display = ("received", "provider", "code_badge", "why", "number", "msg_id")
-    list_select_related = ("provider",)
-    list_defer = ("payload",)
-    list_filter = (
-        choice_filter("code", [(code.value, answer_words(code)) for code in AnswerCode]),
-        ProviderFilter,
-    )
-    groupings = (Grouping("refusal_by_provider", ("provider", "code")),)
-    search_fields = ("msg_id__startswith", "to_raw__startswith", "text__icontains")
-    search_help_text = (
-        "By the beginning of the msgId or of the number as CleverTap wrote it, or words of the reason."
-    )
-    empty_title = "Nothing was refused"
-    empty_text = (
-        "When CleverTap posts a message that cannot be sent, it is told so at once, with a code from 2000 to "
-        "2004. The request and the reason are kept here."
-    )
-
-    @column(description="received")
-    def received(self, refusal: Refusal) -> SafeString | None:
-        return moment(refusal.received_at)
-
-    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        """Who may not see numbers does not find them out by their beginnings, either."""
-        return self.search_fields if shown.eyes().whole else ("msg_id__startswith", "to_raw__exact")
-
-    @column(description="reason")
-    def why(self, refusal: Refusal) -> str:
-        return shown.text(refusal.text)
-
-    @column(description="to")
-    def number(self, refusal: Refusal) -> str:
-        return shown.number(refusal.to_raw)
-
-    @column(description="code")
-    def code_badge(self, refusal: Refusal) -> SafeString:
-        return badge(answer_words(refusal.code), "danger")
-
-    def page_context(self, request: HttpRequest, obj: Refusal) -> dict[str, Any]:
-        return {
-            "words": answer_words(obj.code),
-            "payload": shown.text(pretty.body(obj.payload)),
-            "messages_url": list_url("campaigns_message", q=obj.msg_id) if obj.msg_id else "",
-        }

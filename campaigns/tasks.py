@@ -3,39 +3,44 @@
 from time import sleep
 
 from celery import shared_task
+from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
-from campaigns import counts, dispatch, ledger, links, rollups
-from lib.wake import stopping, wake
+from campaigns.counting import deltas, points
+from campaigns.ledger import ledger, months, once
+from campaigns.links import short_links
+from campaigns.sending import dispatch, resuming
+from lib.wakeup import stopping
 from providers.models import Provider
 
-LINGER = 1.0
-PAUSE = 0.1  # between long writes: on SQLite, who waits to write looks that often whether it may
+PAUSE = 0.1  # seconds between long writes: on SQLite a waiting writer tries again this often
 
 
 @shared_task(name="campaigns.send")
 def send(provider_id: int) -> None:
-    dispatch.drain(provider_id, linger=LINGER, stop=stopping)
+    dispatch.drain(provider_id, stop=stopping)
 
 
-@shared_task(name="campaigns.sweep")
-def sweep() -> None:
-    """Finds what no wake-up announced: retries that are due, messages from a broker's outage."""
-    for provider_id in Provider.objects.values_list("pk", flat=True):
-        if dispatch.due(provider_id) or dispatch.abandoned(provider_id):
-            wake("campaigns.send", provider_id)
+@shared_task(name=resuming.TASK)
+def hurry(provider_id: int) -> None:
+    resuming.hurry(provider_id)
 
 
 @shared_task(name="campaigns.upkeep")
 def upkeep() -> None:
-    """What may wait a minute: expiry on paused providers, folding the counts, old short links."""
+    """What may wait a minute: expiry on providers that do not send, folding the counts, old short links."""
     now = timezone.now()
-    for provider in Provider.objects.filter(state=Provider.State.PAUSED):
+    held = Q(state=Provider.State.PAUSED) | Q(hold_until__gt=now)
+    for provider in Provider.objects.filter(held):  # the others' senders do it
         while ledger.fail_expired(provider.pk, now, provider.validity):
             pass
-    while counts.squash() == counts.BATCH:
+    while deltas.squash() == deltas.BATCH:
         sleep(PAUSE)
-    while rollups.forget_minutes() >= rollups.FORGET:
+    while points.forget_minutes():
         sleep(PAUSE)
-    while links.forget(now):
-        pass
+    while short_links.forget(now):
+        sleep(PAUSE)
+    while once.forget(now, settings.REPEAT_RETENTION_DAYS):
+        sleep(PAUSE)
+    months.turn(now)

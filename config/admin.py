@@ -3,60 +3,106 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as _GroupAdmin
 from django.contrib.auth.admin import UserAdmin as _UserAdmin
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import PermissionDenied
 from django.db.models import Case, DateTimeField, OuterRef, Prefetch, QuerySet, Value, When
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from callbacks.models import Outlet
-from campaigns.admin_health import TemplateHealth
-from campaigns.models import Message, Status
-from campaigns.stats import queries
-from campaigns.stats.filters import since
-from lib import shown
-from lib.admin import CappedCount, ModelAdmin, badge, capped, column, link, list_url, moment, page_url
+from accounts import factors, trail
+from accounts.trail import What
+from broadcasts.pages.template_uses import TemplateUses
+from callbacks.models import Outlet, Reply
+from campaigns.models import Forward, Message, Status
+from lib import phone_masking
+from lib.admin import (
+    CappedCount,
+    ModelAdmin,
+    badge,
+    button,
+    capped,
+    column,
+    confirm,
+    link,
+    list_url,
+    moment,
+    page_url,
+)
+from lib.display import counted
+from operations.provider_page.admin import ProviderOperations
 from providers.admin import ProviderAdmin
 from providers.models import Provider
-from templates_app import importer
-from templates_app.admin_imports import ProviderImports
+from stats.query import breakdowns
+from stats.query.filters import since
+from stats.template_health.admin import TemplateHealth
+from templates_app.admin import TemplateAdmin
+from templates_app.imports.admin import ProviderImports
+from templates_app.models import Template
 
 # How far back the list looks for a provider's last message.
 RECENT = timedelta(days=7)
 
 admin.site.unregister([User, Group])
+# Of the library's tables people see their own rows, on their own page.
+admin.site.unregister([EmailAddress, Authenticator, UserSession, SocialAccount, SocialApp, SocialToken])
 admin.site.site_header = admin.site.site_title = "Waypost"
-admin.site.index_title = "Overview"
+admin.site.index_title = "Home"
+admin.site.index_template = "operations/home.html"
+
+
+@admin.register(Template)
+class TemplateOverview(TemplateUses, TemplateAdmin):
+    """The template pages, with the broadcasts that use a template."""
 
 
 @admin.register(Provider)
-class ProviderOverview(TemplateHealth, ProviderImports, ProviderAdmin):
+class ProviderOverview(ProviderOperations, TemplateHealth, ProviderImports, ProviderAdmin):
     actions = (*ProviderAdmin.actions, "import_selected")
-    actions_detail = (*ProviderAdmin.actions_detail, "import_templates", "template_health")
+    without_proof = (
+        *ProviderOperations.without_proof,
+        "import_templates", "import_selected", "template_health", "templates_app_health",
+    )  # fmt: skip
+    actions_detail = (*ProviderOperations.actions_detail, "import_templates", "template_health")
     list_display = (
         "nickname", "waba_number", "state_badge", "connector_label", "rate", "queue", "last_accepted", "held",
         "outlets_in_trouble",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:
+        providers: QuerySet[Provider] = super().get_queryset(request)
+        match = request.resolver_match
+        if match is None or match.url_name != "providers_provider_changelist":
+            return providers
         queued = Message.objects.filter(provider=OuterRef("pk"), status=Status.QUEUED)
         now = timezone.now()
-        # From the counts, which are far fewer than messages; exact to the minute.
-        latest = queries.last_accepted(since(now - RECENT, now), "provider_id")
+        # From the counts, which are far fewer than the messages. It is exact to the minute.
+        latest = breakdowns.last_accepted(since(now - RECENT, now), "provider_id")
         minutes = [When(pk=pk, then=Value(at)) for pk, at in latest.items()]
         failing = Prefetch("outlets", Outlet.objects.filter(failures__gt=0), to_attr="failing_outlets")
-        providers: QuerySet[Provider] = super().get_queryset(request)
         return providers.annotate(
             n_queued=CappedCount(queued), last_minute=Case(*minutes, output_field=DateTimeField())
         ).prefetch_related(failing)
 
     def panel(self, provider: Provider) -> dict[str, Any]:
-        return super().panel(provider) | {"import_alarm": importer.alarm(provider.pk)}
+        nameless = Reply.objects.filter(provider=provider, forward=Forward.NO_NUMBER)
+        return super().panel(provider) | {
+            "no_number": nameless.count(),
+            "no_number_url": list_url(
+                "callbacks_reply", provider=provider.pk, forward=Forward.NO_NUMBER.value
+            ),
+        }
 
     @column(description="queued")
     def queue(self, provider: Provider) -> SafeString:
@@ -72,14 +118,14 @@ class ProviderOverview(TemplateHealth, ProviderImports, ProviderAdmin):
         failing: list[Outlet] = provider.failing_outlets  # type: ignore[attr-defined]
         if not failing:
             return badge("OK", "success")
-        if not shown.may("callbacks.view_outlet"):
+        if not phone_masking.may("callbacks.view_outlet"):
             return format_html_join(" ", "{}", ((_failing(outlet),) for outlet in failing))
         badges = ((page_url("callbacks_outlet", outlet.pk), _failing(outlet)) for outlet in failing)
         return format_html_join(" ", '<a href="{}">{}</a>', badges)
 
 
 def _failing(outlet: Outlet) -> SafeString:
-    return badge(f"{outlet.get_kind_display()} failing", "danger", shown.text(outlet.last_error))
+    return badge(f"{outlet.get_kind_display()} failing", "danger", phone_masking.text(outlet.last_error))
 
 
 if TYPE_CHECKING:
@@ -95,6 +141,34 @@ class UserAdmin(_UserBase):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
+    asks_for_proof = True
+    actions_detail = ("reset_factors",)
+
+    @button("Reset second factors", permissions=["change"], icon="lock_reset", path="reset-factors")
+    def reset_factors(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        user = self.get_object(request, unquote(object_id))
+        if user is None:
+            raise Http404
+        if not self.has_change_permission(request, user):
+            raise PermissionDenied
+        back = page_url("auth_user", user.pk)
+        if request.method == "POST":
+            count = factors.reset(user)
+            trail.note(request, What.FACTOR, user, text=f"{counted(count, 'factor')} reset.")
+            self.message_user(request, f"{user} can now sign in without a second factor.")
+            return redirect(back)
+        text = [
+            "Takes away the authenticator app, the keys and the recovery codes of somebody who lost them."
+        ]
+        title = f"Reset the second factors of {user}"
+        asked: Any = self
+        return confirm(asked, request, title=title, text=text, button="Reset", back=back, danger=True)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        response = super().user_change_password(request, id, form_url)
+        if request.method == "POST" and response.status_code == 302:
+            trail.note(request, What.PASSWORD, User.objects.get(pk=id))
+        return response
 
 
 if TYPE_CHECKING:
@@ -107,4 +181,4 @@ else:
 
 @admin.register(Group)
 class GroupAdmin(_GroupBase):
-    pass
+    asks_for_proof = True

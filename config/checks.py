@@ -1,7 +1,7 @@
 """What an installation still lacks for production, each with what to set.
 
-`manage.py check --deploy` lists them, and `manage.py serve` names them in one line. Only a key
-that cannot be used is an error: everything else is how the embedded default is meant to be.
+`manage.py check --deploy` lists them, and `manage.py serve` names them in one line. Only what
+cannot work is an error, as a key that is none: everything else is fine for the embedded default.
 """
 
 import os
@@ -11,21 +11,26 @@ from typing import Any
 
 from cryptography.fernet import Fernet
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register, run_checks
+from django.core.checks import CheckMessage, Error, Tags, Warning, register, run_checks
+from django.db import DatabaseError
+
+from lib import addresses, keys, schema
+from providers import stored_secrets
 
 TAG = "waypost"
+LEAST_POOL = 2
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]"}
 
 
 @register(TAG)
 def encryption_keys(app_configs: Any, **_: Any) -> list[CheckMessage]:
-    for position, key in enumerate(settings.FIELD_ENCRYPTION_KEYS, 1):
+    for position, key in enumerate(keys.keys(), 1):
         try:
             Fernet(key.strip().encode())
         except ValueError:
             return [
                 Error(
-                    f"Key {position} of {len(settings.FIELD_ENCRYPTION_KEYS)} is not a Fernet key.",
+                    f"Key {position} of {len(keys.keys())} is not a Fernet key.",
                     hint="A key is 32 random bytes in URL-safe base64; several are separated by commas. "
                     "One is made with: python -c 'from cryptography.fernet import Fernet; "
                     "print(Fernet.generate_key().decode())'",
@@ -34,6 +39,41 @@ def encryption_keys(app_configs: Any, **_: Any) -> list[CheckMessage]:
                 )
             ]
     return []
+
+
+@register(Tags.database)
+def tables(app_configs: Any, databases: Sequence[str] | None, **_: Any) -> list[CheckMessage]:
+    words = schema.other() if databases else ""
+    return [Warning(words, obj="DATABASE_URL", id="waypost.W012")] if words else []
+
+
+@register(Tags.database)
+def stored(app_configs: Any, databases: Sequence[str] | None, **_: Any) -> list[CheckMessage]:
+    """Needs the database, so only `check` and `migrate` ask for it."""
+    if not databases:
+        return []
+    try:
+        found = [str(each) for each in stored_secrets.unreadable()]
+    except DatabaseError:  # it does not answer, or has no tables yet
+        return []
+    hint = "Put the key they were stored with back at the end of that setting, or enter them again."
+    text = f"Stored secrets open with none of our keys: {'; '.join(found)}."
+    return [Warning(text, hint=hint, obj="FIELD_ENCRYPTION_KEYS", id="waypost.W011")] if found else []
+
+
+@register(TAG)
+def pool(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    most = settings.DATABASES["default"].get("OPTIONS", {}).get("pool", {"max_size": LEAST_POOL})["max_size"]
+    if most >= LEAST_POOL:
+        return []
+    return [
+        Error(
+            f"{most} is too small: people's pages take half of the connections, and machines the other half.",
+            hint=f"Set DATABASE_POOL_SIZE to {LEAST_POOL} at least; 32 is usual.",
+            obj="DATABASE_POOL_SIZE",
+            id="waypost.E002",
+        )
+    ]
 
 
 @register(TAG, deploy=True)
@@ -118,6 +158,14 @@ def _missing() -> Iterator[tuple[int, str, str, str]]:
             "DATA_DIR",
             f"{settings.DATA_DIR} is not a directory that this user can write to.",
             "Create it, give it to the user that Waypost runs as, or set DATA_DIR to another.",
+        )
+    if addresses.proxy_unnamed():
+        yield (
+            11,
+            "TRUSTED_PROXIES",
+            "No proxy is trusted, so the trail, the log, clicks and the count of wrong passwords take the "
+            "proxy's address for the caller's.",
+            "Set TRUSTED_PROXIES to the networks that your proxies connect from, as 127.0.0.1 or 10.0.0.0/8.",
         )
 
 

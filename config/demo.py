@@ -12,18 +12,19 @@ import msgspec
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from msgspec.structs import replace
 
 from audience.models import OptSetting
 from config import demo_campaign
 from config.demo_bsps import CUSTOMERS, Given, Values
 from lib import crypto
-from providers import setup
+from providers import description, lifecycle
 from providers.connectors import CONNECTORS
 from providers.features import Feature
 from providers.models import Provider
 from simulator.accounts import Account
 from simulator.traffic import Traffic
-from templates_app import importer
+from templates_app.imports import runs
 
 ADMIN = "admin"
 
@@ -47,7 +48,7 @@ NUMBERS = 15550100001  # of the first provider; the others follow
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the person who runs the demo needs of one provider."""
+    """What the person who runs the demo needs to know about one provider."""
 
     nickname: str
     number: str
@@ -61,7 +62,7 @@ class Demo:
     admin_changed: bool
     providers: tuple[Shown, ...]
     accounts: list[Account]
-    campaign: int  # the id of the one to look at
+    broadcast: int  # the id of the one to look at
     traffic: Traffic
 
 
@@ -86,7 +87,7 @@ def seed(simulator: str) -> Demo:
             }
             provider, login = _provider(nickname, connector, number, ours, kept)
             _heed_opt_outs(provider, f"{simulator}/sink/{name}/subscribe")
-            urls = setup.urls(provider)
+            urls = description.urls(provider)
             shown.append(Shown(nickname, number, urls["messages_url"], login))
             accounts.append(
                 Account(
@@ -98,7 +99,8 @@ def seed(simulator: str) -> Demo:
                     **customer.account,
                 )
             )
-        campaign = demo_campaign.seed(simulator)
+        accounts.append(_second_number(simulator, accounts, kept))
+        broadcast = demo_campaign.seed(simulator)
         kept.passcode = demo_campaign.upload_passcode(kept.passcode)
         traffic = demo_campaign.their_traffic(
             {each.nickname: (each.messages_url, each.login.username, each.login.password) for each in shown},
@@ -106,7 +108,23 @@ def seed(simulator: str) -> Demo:
             kept.passcode,
         )
         _save(kept)  # before the commit: the database must not hold a login that nobody knows
-    return Demo(kept.admin, changed, tuple(shown), accounts, campaign.pk, traffic)
+    return Demo(kept.admin, changed, tuple(shown), accounts, broadcast.pk, traffic)
+
+
+def _second_number(simulator: str, accounts: list[Account], kept: Kept) -> Account:
+    """Another number on Meta's app: the same webhook URL and secrets, and a provider of its own."""
+    first = Provider.objects.get(nickname=demo_campaign.nickname("meta"))
+    there = next(account for account in accounts if account.dialect == "meta")
+    name, number = f"{there.name}-second", str(NUMBERS + len(accounts))
+    number_id = f"{there.phone_number_id}0"
+    ours = {
+        "credentials": first.credentials | {"phone_number_id": number_id},
+        "options": first.options,
+        "delivery_url": f"{simulator}/sink/{name}/delivery",
+        "inbound_url": f"{simulator}/sink/{name}/inbound",
+    }
+    _provider(f"{first.nickname}, second number", "meta", number, ours, kept)
+    return replace(there, name=name, number=number, phone_number_id=number_id)
 
 
 def _load() -> Kept:
@@ -144,10 +162,10 @@ def _provider(
     """The provider, created or brought up to date."""
     provider = Provider.objects.filter(nickname=nickname).first()
     if provider is None:
-        provider = Provider(nickname=nickname, connector=connector, waba_number=f"+{number}", **values)
-        login = setup.create(provider)
-        # Without a list to import, or wanted at once by a campaign.
-        if Feature.TEMPLATES in provider.bsp.lacks or connector == demo_campaign.OURS:
+        provider = Provider(nickname=nickname, connector_slug=connector, waba_number=f"+{number}", **values)
+        login = lifecycle.create(provider)
+        # The BSP has no list to import, or a broadcast needs the templates at once.
+        if Feature.TEMPLATES in provider.connector.lacks or connector == demo_campaign.OURS:
             demo_campaign.add_templates(provider)
     else:
         for field, value in values.items():
@@ -155,12 +173,12 @@ def _provider(
         provider.save(update_fields=list(values))
         if nickname in kept.logins:
             return provider, kept.logins[nickname]
-        login = setup.new_login(provider)
+        login = lifecycle.new_login(provider)
     return provider, kept.logins.setdefault(nickname, Login(login.username, login.password))
 
 
 def _heed_opt_outs(provider: Provider, subscribe_url: str) -> None:
-    """Has replies with the usual words opt people out, and CleverTap told of it."""
+    """Has replies such as STOP opt people out, and reports that to CleverTap."""
     account: Any = {"account_id": "DEMO", "passcode": "demo"}
     setting, new = OptSetting.objects.get_or_create(provider=provider, defaults={"account": account})
     if new or setting.subscribe_url:
@@ -171,5 +189,5 @@ def _heed_opt_outs(provider: Provider, subscribe_url: str) -> None:
 def import_templates() -> None:
     """Has the worker import the lists of the providers that have one and no template yet."""
     for provider in Provider.objects.filter(templates=None):
-        if Feature.TEMPLATES not in provider.bsp.lacks:
-            importer.start(provider, by="the demo")
+        if Feature.TEMPLATES not in provider.connector.lacks:
+            runs.start(provider, by="the demo")

@@ -1,4 +1,4 @@
-"""How to be a customer of each simulated BSP: what our provider is told, and what its account is.
+"""A customer of each simulated BSP: the settings of our provider, and the account at the BSP.
 
 The demo has one provider of each; the journeys in tests/ run through every one of them.
 """
@@ -12,7 +12,7 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What both sides are to know: the simulator's URL, the account's name, two secrets."""
+    """What both sides know: the simulator's URL, the account's name, two secrets."""
 
     simulator: str
     name: str
@@ -161,6 +161,7 @@ def _twilio(given: Given) -> Customer:
     )
 
 
+# By the connector's slug.
 CUSTOMERS: dict[str, Callable[[Given], Customer]] = {
     "360dialog": _dialog360,
     "exotel": _exotel,
@@ -177,4 +178,3 @@ CUSTOMERS: dict[str, Callable[[Given], Customer]] = {
     "twilio": _twilio,
     "vonage": _vonage,
 }
-"""By the connector's slug."""

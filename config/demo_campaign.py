@@ -1,4 +1,4 @@
-"""The demo's people and campaigns: two of our own, which run when it starts, and what its CleverTap posts."""
+"""The demo's people and campaigns: two broadcasts, which run when it starts, and what its CleverTap posts."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -9,17 +9,17 @@ from django.utils import timezone
 
 from audience import accounts, profiles, writing
 from audience.models import Contact, OptChange, UploadAccount
-from broadcasts import steering
 from broadcasts.models import Broadcast, Segment
+from broadcasts.run import lifecycle
 from campaigns.models import Campaign
 from providers.connectors import CONNECTORS
-from providers.dialects import clevertap_write
+from providers.dialects.clevertap.messages import clevertap_payload
 from providers.messages import Outbound
 from providers.models import Provider
 from simulator import traffic
 from simulator.templates import default as templates
 from simulator.traffic import Traffic
-from templates_app.filling import fill, samples
+from templates_app.content.fill import fill, samples
 from templates_app.models import Template
 
 PEOPLE = 1200
@@ -47,7 +47,7 @@ def nickname(connector: str) -> str:
 
 
 def seed(simulator: str) -> Broadcast:
-    """People, a segment and the campaigns, unless they are there. Returns the one to look at."""
+    """People, a segment and the broadcasts, unless they are there. Returns the one to look at."""
     provider = Provider.objects.get(nickname=nickname(OURS))
     found = Broadcast.objects.filter(provider=provider).order_by("pk").first()
     if found is not None:
@@ -55,11 +55,11 @@ def seed(simulator: str) -> Broadcast:
     now = timezone.now()
     if not Contact.objects.exists():
         _people(now)
-    # One message a second: whoever looks at the stats sees them move for a quarter of an hour.
+    # One message a second, so that the stats keep moving for a quarter of an hour.
     Provider.objects.filter(pk=provider.pk).update(rate_count=1, rate_period=Provider.Period.SECOND)
     sale = _sale(provider, simulator)
     for broadcast in (sale, _thanks(provider)):
-        steering.launch(broadcast)
+        lifecycle.launch(broadcast)
     return sale
 
 
@@ -83,9 +83,9 @@ def _people(now: datetime) -> None:
         record = {"identity": identity, "type": "profile", "profileData": data}
         people.append(profiles.read_profile(record))
         if n % 3 == 0:
-            told = {"identity": identity, "type": "event", "evtName": EVENT, "evtData": _bought(n)}
+            record = {"identity": identity, "type": "event", "evtName": EVENT, "evtData": _bought(n)}
             at = now - timedelta(days=n % 20, minutes=n)
-            events.append(profiles.read_event(told | {"ts": int(at.timestamp())}, now, n))
+            events.append(profiles.read_event(record | {"ts": int(at.timestamp())}, now, n))
     writing.write_all(people, events, writing.Source(OptChange.Why.API, ACCOUNT), now)
 
 
@@ -170,7 +170,29 @@ def their_traffic(logins: Mapping[str, tuple[str, str, str]], upload_url: str, p
     identities = [f"demo-{n:04d}" for n in range(1, PEOPLE, 7)]
     bought = [_bought(n) for n in range(40)]
     posted.events.append(traffic.Events(upload_url, ACCOUNT, passcode, EVENT, identities, bought, 15.0))
+    posted.users.append(traffic.Users(_acts(), 12.0))
     return posted
+
+
+def _acts() -> list[dict[str, str]]:
+    """What else people do in WhatsApp: as long as a BSP tells of it, Waypost shows it."""
+    ana = {"name": "Ana", "user_id": "IN.4411223344556677", "username": "ana.m"}
+    ravi = {"name": "Ravi", "from": "919812345678"}
+    meta = {"account": "demo-meta"}
+    return [
+        {**meta, **ana, "text": "Hello, is this the shop?"},  # her number is withheld
+        {**meta, **ravi, "text": "Is my order on its way?"},
+        {**meta, **ravi, "type": "edit", "text": "Is my order A-1009 on its way?", "about": traffic.BEFORE},
+        {**meta, **ravi, "type": "reaction", "text": "👍", "reply_to": "newest"},
+        {**meta, **ravi, "text": "Wrong chat"},
+        {**meta, **ravi, "type": "revoke", "about": traffic.BEFORE},
+        {"account": "demo-meta-second", **ravi, "text": "For your second number"},
+        {**meta, "from": "919812345679", "type": "stop_marketing"},
+        {**meta, **ana, "from": "919812345670", "text": "This is my number"},  # now the pair is known
+        {"account": "demo-infobip", "from": "919812345671", "type": "stop_marketing"},
+        {"account": "demo-twilio", **ana, "text": "Hello from a username"},
+        {"account": "demo-vonage", **ravi, "type": "reaction", "text": "❤️", "reply_to": "newest"},
+    ]
 
 
 def _payload(provider: Provider, name: str, values: dict[str, str]) -> dict[str, Any]:
@@ -179,7 +201,7 @@ def _payload(provider: Provider, name: str, values: dict[str, str]) -> dict[str,
         row["components"] for row in templates() if (row["name"], row["language"]) == (name, "en")
     )
     content = fill(name, "en", components, samples(components, 0) | values)
-    written = clevertap_write.write(Outbound("", "", "", provider.waba_number, content))
+    written = clevertap_payload(Outbound("", "", "", provider.waba_number, content))
     payload: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(written))
     return payload
 

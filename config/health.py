@@ -1,34 +1,43 @@
-"""/livez and /readyz, for whatever watches over the processes.
+"""/livez, /readyz and /healthz, for whatever supervises the processes; /metrics is beside them.
 
-Ready means: what CleverTap posts now can be stored. A broker that is down or a long queue is
-shown but does not make the web unready, because taking it out of service would lose messages
+Ready means: what CleverTap posts now can be stored. A broker that is down, a secret that no key opens, or a
+long queue is shown but does not make the web unready, because taking it out of service would lose messages
 that it could have kept.
 """
 
 import logging
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import datetime
 from time import monotonic
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from kombu import Connection
 
 from callbacks.models import Webhook
 from campaigns.models import Message, Status
+from lib import migrations, schema, sql
+from lib.version import VERSION
+from operations.metrics.views import admitted, metrics, open_incidents
+from providers import stored_secrets
 from providers.models import Provider
 
 logger = logging.getLogger(__name__)
 
 NEEDED = ("database", "migrations")
+ASK_THE_DATABASE = ("migrations", "secrets", "queues")
+PATIENCE = 0.8  # seconds for the database, so that the whole answer comes within one
+
+_asking: "Future[None] | None" = None
 
 
 class HealthMiddleware:
-    """Before everything else: probes come with any Host header, and over plain HTTP."""
+    """Answers before all other middleware: probes come with any Host header, and over plain HTTP."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -43,15 +52,35 @@ def livez(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    checks = {name: _outcome(name, check) for name, check in CHECKS.items() if _applies(name)}
+    checks = {"database": _outcome("database", CHECKS["database"])}
+    for name, check in CHECKS.items():
+        if name in ASK_THE_DATABASE and not checks["database"]["ok"]:
+            checks[name] = {"ok": False, "problem": "the database does not answer", "milliseconds": 0}
+        elif name not in checks and _applies(name):
+            checks[name] = _outcome(name, check)
     ready = all(checks[name]["ok"] for name in NEEDED)
     degraded = not all(check["ok"] for check in checks.values())
     status = "not ready" if not ready else "degraded" if degraded else "ready"
-    return _answer(200 if ready else 503, {"status": status, "checks": checks})
+    answer = _answer(200 if ready else 503, {"status": status, "version": VERSION, "checks": checks})
+    if not ready:  # in the log
+        answer.reason_phrase = "Not ready: " + ", ".join(n for n in NEEDED if not checks[n]["ok"])
+    return answer
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """As /readyz; with `?full` and the token the open incidents too."""
+    if "full" not in request.GET:
+        return readyz(request)
+    if not admitted(request):
+        return _answer(401, {"status": "unknown", "problem": "METRICS_TOKEN is wanted, as a Bearer token"})
+    incidents = open_incidents()
+    return _answer(200, {"status": "incidents" if incidents else "well", "incidents": incidents})
 
 
 def _answer(status: int, body: dict[str, Any]) -> HttpResponse:
-    return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
+    return JsonResponse(
+        body, status=status, headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    )
 
 
 def _applies(name: str) -> bool:
@@ -70,24 +99,35 @@ def _outcome(name: str, check: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def _database() -> dict[str, Any]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+    """Raises TimeoutError where the database leaves the question, or an earlier one, without an answer."""
+    global _asking
+    if _asking is None or _asking.done():
+        _asking = Future()
+        threading.Thread(target=_ask, args=(_asking,), name="readyz", daemon=True).start()
+    _asking.result(PATIENCE)
     return {}
 
 
-_migrated = False
+def _ask(told: "Future[None]") -> None:
+    try:
+        with sql.borrowed(), connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        told.set_result(None)
+    except BaseException as error:
+        told.set_exception(error)
 
 
 def _migrations() -> dict[str, Any]:
-    """Applied migrations stay applied, so a process looks only until they are."""
-    global _migrated
-    if not _migrated:
-        executor = MigrationExecutor(connection)
-        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        _migrated = not waiting
-        if waiting:
-            return {"ok": False, "unapplied": len(waiting)}
-    return {}
+    waiting = migrations.pending()
+    if waiting:
+        return {"ok": False, "unapplied": waiting}
+    return {"ok": False, "problem": words} if (words := schema.other()) else {}
+
+
+def _secrets() -> dict[str, Any]:
+    """Whether our keys open what is stored. All but sending goes on without."""
+    count = sum(1 for _ in stored_secrets.unreadable())
+    return {"ok": False, "unreadable": count} if count else {}
 
 
 def _queues() -> dict[str, Any]:
@@ -99,7 +139,7 @@ def _queues() -> dict[str, Any]:
         for kind in () if held else Message.Kind:  # each the first entry of the queue's index
             mine = Message.objects.filter(provider=provider, kind=kind, status=Status.QUEUED)
             due.append(mine.order_by("next_attempt_at").values_list("next_attempt_at", flat=True).first())
-    unread = Webhook.objects.filter(state__in=(Webhook.State.PENDING, Webhook.State.WAITING))
+    unread = Webhook.objects.filter(state__in=Webhook.OPEN)
     oldest = unread.order_by("next_attempt_at").values_list("next_attempt_at", flat=True).first()
     return {"oldest_message_seconds": _age(due, now), "oldest_webhook_seconds": _age([oldest], now)}
 
@@ -119,7 +159,13 @@ def _broker() -> dict[str, Any]:
 CHECKS: dict[str, Callable[[], dict[str, Any]]] = {
     "database": _database,
     "migrations": _migrations,
+    "secrets": _secrets,
     "queues": _queues,
     "broker": _broker,
 }
-VIEWS: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/livez": livez, "/readyz": readyz}
+VIEWS: dict[str, Callable[[HttpRequest], HttpResponse]] = {
+    "/livez": livez,
+    "/readyz": readyz,
+    "/healthz": healthz,
+    "/metrics": metrics,
+}

@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from django.contrib import messages
 from django.contrib.admin import ShowFacets, display
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
-from django.core.exceptions import FieldDoesNotExist
-from django.db.models import IntegerField, Model, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Greatest
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied, ValidationError
+from django.db.models import IntegerField, Model, QuerySet, Subquery
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
@@ -21,8 +23,9 @@ from unfold.contrib.filters.admin import DropdownFilter as _DropdownFilter
 from unfold.decorators import action as _action
 from unfold.enums import ActionVariant
 
+from lib import phone_masking
+from lib.display import clock
 from lib.listing import Grouping, InfinitePaginator
-from lib.pretty import clock
 
 if TYPE_CHECKING:
     from django.contrib import admin
@@ -41,6 +44,8 @@ CAP = 10_000  # counts stop here, so that no page waits for a queue of millions
 
 column = display
 
+_LOOKS = ("changelist", "change", "history", "")  # where only a POST is a step
+
 _BADGE = (
     "inline-block font-semibold rounded-default text-[11px] uppercase whitespace-nowrap h-6 leading-6 px-2 "
 )
@@ -54,9 +59,108 @@ _TONES: dict[Tone, str] = {
 
 
 class ModelAdmin(_ModelAdmin):
+    """What people do with its forms and buttons goes to Django's history and, by the site, to the trail."""
+
+    admin_site: Any  # accounts.site has it
+
+    # Whether every step with these rows asks for a fresh proof, but for the pages and actions named in the
+    # second: adding, changing and deleting them, and whatever page or action there will be.
+    asks_for_proof = False
+    without_proof: tuple[str, ...] = ()
+
+    @property
+    def urls(self) -> list[URLPattern]:
+        pages: list[URLPattern] = super().urls  # after all that has pages of its own
+        return [self._proved(page) for page in pages] if self.asks_for_proof else pages
+
+    def _proved(self, page: URLPattern) -> URLPattern:
+        name = (page.name or "").removeprefix(f"{self.opts.app_label}_{self.opts.model_name}_")
+        if name in self.without_proof:
+            return page
+
+        @wraps(page.callback)
+        def view(request: HttpRequest, *args: Any, **values: Any) -> HttpResponse:
+            steps = {name}
+            if name == "changelist":  # of several actions in a form the site takes any
+                steps = set(request.POST.getlist("action")) or steps
+            asked = request.method == "POST" or name not in _LOOKS
+            if asked and not steps <= {*self.without_proof} and self.admin_site.has_permission(request):
+                self.admin_site.prove(request)
+            answer: HttpResponse = page.callback(request, *args, **values)
+            return answer
+
+        return URLPattern(page.pattern, view, page.default_args, page.name)
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *more: Any, **named: Any
+    ) -> HttpResponse | None:
+        """Does what was chosen with the rows that were ticked, and nothing where one of them cannot be a row:
+        Django would ask the database for it."""
+        try:
+            for ticked in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                self.opts.pk.clean(ticked, None)
+        except ValidationError:
+            self.message_user(
+                request, "A ticked row has no readable number. Nothing was done.", messages.ERROR
+            )
+            return None
+        return super().response_action(request, queryset, *more, **named)
+
+    def row(self, request: HttpRequest, object_id: str, *, change: bool = False) -> Any:
+        """The row that a URL names. Raises Http404 where there is none, and PermissionDenied for whoever may
+        not see it, or not `change` it."""
+        found = self.get_object(request, unquote(object_id))
+        if found is None:
+            raise Http404
+        may = self.has_change_permission if change else self.has_view_permission
+        if not may(request, found):
+            raise PermissionDenied
+        return found
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The row; a page that only shows it reads it once, for itself and for its buttons."""
+        if request.method != "GET":
+            return super().get_object(request, object_id, from_field)
+        known = request.__dict__.setdefault("_rows", {})
+        key = (self.model, object_id, from_field)
+        if key not in known:
+            known[key] = super().get_object(request, object_id, from_field)
+        return known[key]
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        self.admin_site.note_form(request, "changed" if change else "added", form, formsets, form.instance)
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        if isinstance(message, str):  # what a form added is noted with its values
+            self.admin_site.note(request, "added", obj, text=message)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any, what: str = "changed") -> Any:
+        if isinstance(message, str):
+            self.admin_site.note(request, what, obj, text=message)
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> Any:
+        for row in queryset:
+            self.admin_site.note(request, "deleted", row)
+        return super().log_deletions(request, queryset)  # type: ignore[arg-type]
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """What people wrote about the object, its numbers hidden from those who may not see them."""
+        response = super().history_view(request, object_id, extra_context)
+        entries = (getattr(response, "context_data", None) or {}).get("action_list")
+        if entries is not None:
+            entries.object_list = list(entries.object_list)
+            for entry in entries.object_list:
+                entry.change_message = phone_masking.text(entry.change_message)
+        return response
+
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """By the list's filters alone, and by what a row belongs to. Django takes any comparison of any
-        column from the address, which tells bit by bit what people may not see."""
+        """Allows the list's own filters, and filters by what a row belongs to. Django would take any
+        comparison of any column from the address. With those, people could find out what they may not see."""
         column = lookup.partition("__")[0]
         try:
             field = self.opts.get_field(column)
@@ -67,7 +171,8 @@ class ModelAdmin(_ModelAdmin):
             each if isinstance(each, str) else each[0] if isinstance(each, tuple) else each.parameter_name
             for each in filters
         }
-        known = column in mine or (field.is_relation and lookup == column)
+        names_a_row = field.is_relation and lookup == column and value.isdecimal() and len(value) < 19
+        known = column in mine or names_a_row
         return known and super().lookup_allowed(lookup, value, request)
 
 
@@ -80,8 +185,22 @@ def link(url: str, text: object) -> SafeString:
 
 
 def moment(at: datetime | None) -> SafeString | None:
-    """A time to the second, on one line."""
-    return None if at is None else format_html('<span class="whitespace-nowrap">{}</span>', clock(at)[:-4])
+    """A time to the minute, on one line; its second is in the title."""
+    if at is None:
+        return None
+    words = clock(at)
+    return format_html('<time class="whitespace-nowrap" title="{}">{}</time>', words[:-4], words[:-7])
+
+
+def copied(element: str, text: str) -> SafeString:
+    """An id that nobody reads: its end, whole in the title, and a button that copies the whole."""
+    return format_html(
+        '<span class="wp-short" title="{1}"><span id="{0}">{1}</span></span>'
+        '<button type="button" class="wp-icon-button" data-copy="{0}" aria-label="Copy {1}">'
+        '<span aria-hidden="true" class="material-symbols-outlined">content_copy</span></button>',
+        element,
+        text,
+    )
 
 
 def list_url(name: str, **filters: str | int) -> str:
@@ -142,13 +261,13 @@ def confirm(
 
 
 def user_id(request: HttpRequest) -> int:
-    """Whose doing it is. Admin pages are for those who signed in."""
+    """The id of the user who does it. Only people who are signed in see admin pages."""
     assert request.user.pk is not None
     return request.user.pk
 
 
 class CappedCount(Subquery):
-    """How many rows a subquery has; slice it, and the counting stops there."""
+    """The number of rows of a subquery. Where the subquery is a slice, counting stops at its end."""
 
     template = "(SELECT COUNT(*) FROM (%(subquery)s) AS capped)"
     output_field = IntegerField()
@@ -161,15 +280,6 @@ def capped(count: int) -> str:
     return f"{CAP:,}+" if count > CAP else f"{count:,}"
 
 
-def prefix(field: str, text: str) -> Q:
-    """Rows whose field begins with the text, by a range that a plain index serves on any database.
-
-    LIKE would need an index of its own on PostgreSQL, and uses none on SQLite. Of the two upper
-    bounds one sorts after every continuation: "~" byte by byte, "zzzz" in a language's order.
-    """
-    return Q(**{f"{field}__gte": text, f"{field}__lt": Greatest(Value(text + "zzzz"), Value(text + "~"))})
-
-
 def choice_filter(
     field: str,
     choices: Iterable[tuple[Any, Any]],
@@ -177,8 +287,8 @@ def choice_filter(
     title: str = "",
     spelled: Mapping[str, str] | None = None,
 ) -> type[SimpleListFilter]:
-    """A filter by a field's values. `spelled` repeats, for a value, the condition of the partial index
-    that finds it: SQLite takes such an index only for a query with its very words."""
+    """A filter by a field's values. `spelled` gives for a value the condition of the partial index that finds
+    it. SQLite uses such an index only where the query repeats its condition word by word."""
     options = [(str(value), str(label)) for value, label in choices]
 
     class ChoiceFilter(SimpleListFilter):
@@ -213,6 +323,18 @@ class LogAdmin(ModelAdmin):
     never_counts = True
     empty_title = "Nothing here yet"
     empty_text = ""
+    progress_template = ""  # the part of a row's page that refreshes itself, from …/progress/
+
+    def get_urls(self) -> list[URLPattern]:
+        if not self.progress_template:
+            return super().get_urls()
+        view = self.admin_site.admin_view(self.progress_view)
+        name = f"{self.opts.app_label}_{self.opts.model_name}_progress"
+        return [path("<path:object_id>/progress/", view, name=name), *super().get_urls()]
+
+    def progress_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        found = self.row(request, object_id)
+        return TemplateResponse(request, self.progress_template, self.page_context(request, found))
 
     def get_paginator(
         self, request: HttpRequest, queryset: QuerySet[Any], per_page: int, *_: Any, **__: Any
@@ -243,7 +365,7 @@ class LogAdmin(ModelAdmin):
         title: str,
         text: Iterable[str],
     ) -> HttpResponse:
-        """A button that posts and needs no asking. Who comes without JavaScript is asked nevertheless."""
+        """A button that posts without a question first. Without JavaScript there is a page that asks."""
         back = page_url(f"{self.opts.app_label}_{self.opts.model_name}", object_id)
         if request.method != "POST":
             return confirm(self, request, title=title, text=text, button=title, back=back)

@@ -1,4 +1,4 @@
-"""Secrets: digests for what others prove to us, encryption for what we prove to others."""
+"""Secrets. Those that others send to us are kept as digests; those that we send to others are encrypted."""
 
 import hashlib
 import hmac
@@ -14,7 +14,7 @@ def token(bytes_of_entropy: int = 24) -> str:
 
 
 def digest(value: str) -> str:
-    """SHA-256 in hex. Enough for generated values of high entropy, and fast at the door."""
+    """SHA-256 in hex. It is fast, and safe for generated values, which nobody can guess."""
     return hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -23,20 +23,44 @@ def matches(value: str, expected_digest: str) -> bool:
 
 
 class Undecryptable(Exception):
-    """None of the keys in FIELD_ENCRYPTION_KEYS opens a stored value."""
+    """None of our keys opens a stored value."""
+
+
+class NoKey(Exception):
+    """There is no key to encrypt with."""
+
+
+NO_KEY = (
+    "The key that secrets were stored with is gone. Put its file back into DATA_DIR, or, if it is lost for "
+    "good, set FIELD_ENCRYPTION_KEYS to a new one and restart."
+)
 
 
 class KeyRing:
     """Encrypts with the first key, decrypts with any."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        self._fernet = MultiFernet([Fernet(key.strip().encode()) for key in keys])
+        each = [Fernet(key.strip().encode()) for key in keys]
+        self._fernet = MultiFernet(each) if each else None
 
     def encrypt(self, text: str) -> str:
+        """Raises NoKey."""
+        if self._fernet is None:
+            raise NoKey(NO_KEY)
         return self._fernet.encrypt(text.encode()).decode()
 
-    def decrypt(self, stored: str) -> str:
+    def opens(self, stored: str) -> bool:
         try:
+            self.decrypt(stored)
+        except Undecryptable:
+            return False
+        return True
+
+    def decrypt(self, stored: str) -> str:
+        """Raises Undecryptable."""
+        try:
+            if self._fernet is None:
+                raise InvalidToken
             return self._fernet.decrypt(stored.encode()).decode()
         except InvalidToken as error:
             raise Undecryptable(

@@ -1,4 +1,4 @@
-"""CSV files as people's programs write them: their encoding, their delimiter, their rows. Pure."""
+"""CSV files from any program: finds their encoding and delimiter, and reads their rows. Pure."""
 
 import codecs
 import csv
@@ -9,14 +9,15 @@ from typing import IO
 
 import msgspec
 
-from lib.sheets import harmless
+from lib.sheets import unharmed
 
 DELIMITERS = ",;\t|"
-# What a file may be told to be in. The first three are found without being told.
+# The encodings that may be named. The first three are also found by themselves.
 ENCODINGS = {
     "utf-8-sig": "UTF-8",
     "utf-16": "UTF-16",
     "cp1252": "Windows-1252 (Western European)",
+    "utf-8+cp1252": "UTF-8 with single letters in Windows-1252",
     "cp1250": "Windows-1250 (Central European)",
     "cp1251": "Windows-1251 (Cyrillic)",
     "cp1254": "Windows-1254 (Turkish)",
@@ -36,7 +37,7 @@ class Unreadable(Exception):
 
 
 class Facts(msgspec.Struct):
-    """What a look through the whole file found."""
+    """What is known of a file after one reading."""
 
     encoding: str
     delimiter: str
@@ -47,12 +48,14 @@ class Facts(msgspec.Struct):
 Worth = Callable[[Sequence[str]], int]
 
 
-def inspect(file: IO[bytes], encoding: str = "", worth: Worth | None = None) -> Facts:
+def inspect(file: IO[bytes], encoding: str = "", worth: Worth | None = None, *, asks: bool = False) -> Facts:
     """Reads the file from end to end, in one of ENCODINGS or the one it seems to be in. Raises Unreadable.
 
-    `worth` tells how many headings of a row are known, for files that may have a title above them.
+    `worth` tells how many headings of a row are known, for files that may have a title above them. With
+    `asks` a file in UTF-8 with single letters in Windows-1252 is refused, and the message names the line:
+    somebody must say that it is to be read so.
     """
-    encoding = _encoding(file, encoding)
+    encoding = _encoding(file, encoding, asks)
     delimiter = _delimiter(file, encoding, worth)
     lines = _read(file, encoding, delimiter)
     header = [plain(name.replace("\0", "")) for name in next(lines, (0, []))[1]]
@@ -74,19 +77,22 @@ def rows(file: IO[bytes], encoding: str, delimiter: str, skip: int = 0) -> Itera
 def plain(cell: str) -> str:
     """The cell's text, without the apostrophe that an export puts before a formula."""
     text = cell.strip()
-    return text[1:] if text[:1] == "'" and harmless(text[1:]) == text else text
+    return unharmed(text)
 
 
-def _encoding(file: IO[bytes], told: str) -> str:
-    """As told; else by its mark, by where its null bytes are, or by what it can be decoded as."""
+def _encoding(file: IO[bytes], named: str, asks: bool) -> str:
+    """The encoding that was named. Else the one that the byte order mark, the null bytes or a trial decoding
+    show."""
     file.seek(0)
     head = file.read(4096)
     if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise Unreadable("This is a workbook or an archive, not a CSV file. Save it as CSV and choose that.")
-    if told and _decodes(file, told):
-        return told
-    if told:
-        raise Unreadable(f"The file is not in {ENCODINGS[told]}. Choose another encoding.")
+    if named and _decodes(file, named):
+        return named
+    if named == "utf-8-sig" and (stray := _stray(file)):
+        raise Unreadable(_to_read(stray))
+    if named:
+        raise Unreadable(f"The file is not in {ENCODINGS[named]}. Choose another encoding.")
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         found = "utf-16"
     elif head[1::2].count(0) > len(head) // 4:
@@ -99,6 +105,10 @@ def _encoding(file: IO[bytes], told: str) -> str:
         found = "utf-8-sig"
     if _decodes(file, found):
         return found
+    if found == "utf-8-sig" and (stray := _stray(file)):
+        if not asks:
+            return MIXED
+        raise Unreadable(_to_read(stray))
     if found == "utf-8-sig" and _decodes(file, "cp1252"):
         return "cp1252"
     raise Unreadable(
@@ -107,9 +117,53 @@ def _encoding(file: IO[bytes], told: str) -> str:
     )
 
 
+MIXED = "utf-8+cp1252"
+_SHOWN = 60  # characters of a line
+
+
+def _single_letters(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+
+
+codecs.register_error("single-letters", _single_letters)
+
+
+def _codec(encoding: str) -> tuple[str, str]:
+    """The name of Python's codec, and how it handles bytes that it cannot decode."""
+    return ("utf-8-sig", "single-letters") if encoding == MIXED else (encoding, "strict")
+
+
+def _stray(file: IO[bytes]) -> tuple[int, str] | None:
+    """The first line that is not in UTF-8, and its text, when most lines with more than ASCII are."""
+    file.seek(0)
+    good = bad = 0
+    first = (0, "")
+    for number, line in enumerate(file, 1):
+        if line.isascii():
+            continue
+        try:
+            line.decode()
+            good += 1
+        except UnicodeDecodeError:
+            first = first if bad else (number, line.decode("utf-8", "single-letters").strip()[:_SHOWN])
+            bad += 1
+    return first if bad and bad <= good else None
+
+
+def _to_read(stray: tuple[int, str]) -> str:
+    line, text = stray
+    return (
+        f"Line {line} has a letter that is not in UTF-8, as the rest of the file is. As Windows-1252 the "
+        f"line reads “{text}”. To read it so, choose “{ENCODINGS[MIXED]}” as the encoding ({MIXED}), or "
+        "correct the line."
+    )
+
+
 def _decodes(file: IO[bytes], encoding: str) -> bool:
     file.seek(0)
-    decoder = codecs.getincrementaldecoder(encoding)()
+    codec, errors = _codec(encoding)
+    decoder = codecs.getincrementaldecoder(codec)(errors)
     try:
         while chunk := file.read(_READ):
             decoder.decode(chunk)
@@ -120,10 +174,10 @@ def _decodes(file: IO[bytes], encoding: str) -> bool:
 
 
 def _delimiter(file: IO[bytes], encoding: str, worth: Worth | None) -> str:
-    """The one by which most headings are known, or else that the first row has most of, outside
-    quotation marks."""
+    """The delimiter that gives the most known headings. Else the one that is most frequent in the first row,
+    outside quotation marks."""
     file.seek(0)
-    text = file.read(_READ).decode(encoding, "ignore").lstrip(" \r\n")
+    text = file.read(_READ).decode(_codec(encoding)[0], "ignore").lstrip(" \r\n")
     if text[:4].lower() == "sep=" and text[4:5] in DELIMITERS:
         return text[4]  # Excel's own word
     if worth:
@@ -146,7 +200,8 @@ def _delimiter(file: IO[bytes], encoding: str, worth: Worth | None) -> str:
 def _read(file: IO[bytes], encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """(line number, cells) of every row that is not blank, the header first. Raises Unreadable."""
     file.seek(0)
-    wrapper = io.TextIOWrapper(file, encoding, newline="")
+    codec, errors = _codec(encoding)
+    wrapper = io.TextIOWrapper(file, codec, errors, newline="")
     line = 1
     try:
         reader = csv.reader(wrapper, delimiter=delimiter, strict=True)

@@ -1,23 +1,20 @@
 """Lists with buttons that write what their search and filters match, as CSV or as a workbook."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 
-from lib import shown
+from lib import phone_masking
 from lib.admin import ModelAdmin
-from lib.sheets import Row, write_csv, write_xlsx
-from lib.shown import Eyes
-
-TYPES = {
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
+from lib.attachment import attachment
+from lib.phone_masking import Eyes
+from lib.sheets import Row
 
 
 class ExportedAdmin(ModelAdmin):
@@ -48,12 +45,13 @@ class ExportedAdmin(ModelAdmin):
     def export_view(self, request: HttpRequest, form: str) -> StreamingHttpResponse:
         if not self.has_export_permission(request):
             raise PermissionDenied
-        found = self.get_changelist_instance(request).get_queryset(request).defer(None)
-        rows = self.export_rows(found, shown.eyes())
-        name = f"{self.export_name}-{timezone.localdate()}.{form}"
-        content: Iterable[str | bytes] = (
-            write_csv(rows) if form == "csv" else write_xlsx(rows, self.export_name)
+        if phone_masking.eyes().whole:
+            self.admin_site.prove(request)
+        try:
+            found = self.get_changelist_instance(request).get_queryset(request).defer(None)
+        except IncorrectLookupParameters as error:
+            raise BadRequest("There is no such filter or page of this list.") from error
+        rows = self.admin_site.exported(
+            request, self.export_name, self.export_rows(found, phone_masking.eyes())
         )
-        response = StreamingHttpResponse(content, content_type=TYPES[form])
-        response["Content-Disposition"] = f'attachment; filename="{name}"'
-        return response
+        return attachment(rows, form, f"{self.export_name}-{timezone.localdate()}", self.export_name)

@@ -1,46 +1,51 @@
-"""Group commit: many threads' rows written in one statement and one commit.
+"""Group commit: what many callers hand over is written in one statement and one commit.
 
-Each caller hands over an item and waits until the group that holds it is committed. One
-writer thread a process writes whatever has gathered meanwhile, so a busy server commits once
-for dozens of messages and an idle one at once for one.
+Callers on an event loop await the commit of their own item. Each kind of row has one writer thread, which
+writes all items that came in during the last commit. So a busy server commits hundreds of messages together,
+and an idle one commits each message at once. A writer holds a database connection while it writes, and no
+longer: several kinds share what machines have.
 """
 
+import asyncio
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from time import monotonic, sleep
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from django.conf import settings
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError, close_old_connections
+from django.db import Error as DatabaseError
+
+from lib import aside, outages
 
 Item = TypeVar("Item")
 
 logger = logging.getLogger(__name__)
 
-GATHER = 0.004
-MOST_GROUPS = 50  # that wait while nobody waits for them
+GATHER = 0.01
+MOST_UNAWAITED = 20_000  # items that wait while nobody waits for them
 
 
 class Overloaded(Exception):
     """The writer is behind; nothing was written."""
 
 
-class _Group(Generic[Item]):
-    __slots__ = ("awaited", "done", "errors", "failure", "items", "started")
+class _Waiting(NamedTuple, Generic[Item]):
+    """An item on its way to the writer, and who awaits its commit."""
 
-    def __init__(self) -> None:
-        self.items: list[Item] = []
-        self.awaited = True
-        self.done = threading.Event()
-        self.errors: dict[int, Exception] = {}
-        self.failure: Exception | None = None
-        self.started = monotonic()
+    item: Item
+    since: float
+    committed: asyncio.Future[None] | None
 
 
 class GroupCommit(Generic[Item]):
-    """`write` gets a group and must commit it before it returns. `gather` is how many seconds a
-    busy writer waits for a group to grow.
+    """`write` gets a group and must commit it before it returns. Where the database was lost meanwhile it
+    gets the group again, and must bear that a commit was made whose answer was lost. `gather` is how many
+    seconds a busy writer waits for a group to grow.
 
     When one item is bad (the database refuses its data) every item of its group is written
     alone, so that only the bad one fails. While the writer is more than INTAKE_MAX_WAIT seconds
@@ -48,92 +53,120 @@ class GroupCommit(Generic[Item]):
     """
 
     def __init__(
-        self, write: Callable[[Sequence[Item]], None], max_group: int = 400, gather: float = GATHER
+        self, write: Callable[[Sequence[Item]], None], max_group: int = 500, gather: float = GATHER
     ) -> None:
         self._write = write
         self._max_group = max_group
         self._gather = gather
-        self._lock = threading.Lock()
-        self._waiting = threading.Condition(self._lock)
-        self._groups: list[_Group[Item]] = []
+        self._queue: deque[_Waiting[Item]] = deque()  # its ends are safe to use from several threads
+        self._more = threading.Event()
         self._writing_since: float | None = None
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
 
-    def submit(self, item: Item) -> None:
-        """Returns once the item is committed. Raises Overloaded, or what `write` raised."""
-        if not settings.INTAKE_GROUP_COMMIT:  # in tests, inside their transaction
-            self._write([item])
+    async def submit(self, item: Item) -> None:
+        """Returns once the item is committed. Raises Overloaded, or what `write` raised.
+
+        A caller that is cancelled meanwhile knows nothing: the item may be committed all the same.
+        """
+        if not settings.INTAKE_GROUP_COMMIT:
+            await aside.run(self._write, [item])
             return
-        with self._lock:
-            if self._behind() > settings.INTAKE_MAX_WAIT:
-                raise Overloaded
-            group, position = self._add(item)
-        group.done.wait()
-        error = group.failure or group.errors.get(position)
-        if error is not None:
-            raise error
+        if self.behind() > settings.INTAKE_MAX_WAIT:
+            raise Overloaded
+        committed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._add(item, committed)
+        await committed
 
     def hand_over(self, item: Item) -> None:
         """Returns at once; the item is committed a moment later. A failure then is logged, and the
         item lost. Raises Overloaded when very many wait already."""
         if not settings.INTAKE_GROUP_COMMIT:
-            self._write([item])
+            aside.later(self._write, [item])
             return
-        with self._lock:
-            if len(self._groups) > MOST_GROUPS:
-                raise Overloaded
-            self._add(item)[0].awaited = False
+        if len(self._queue) >= MOST_UNAWAITED:
+            raise Overloaded
+        self._add(item, None)
 
-    def _add(self, item: Item) -> tuple[_Group[Item], int]:
-        """Puts the item into the group to be written next, with the lock held."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
-            self._thread.start()
-        if not self._groups or len(self._groups[-1].items) >= self._max_group:
-            self._groups.append(_Group())
-        group = self._groups[-1]
-        group.items.append(item)
-        self._waiting.notify()
-        return group, len(group.items) - 1
-
-    def _behind(self) -> float:
+    def behind(self) -> float:
         """Seconds that the oldest item not yet committed has waited."""
-        times = [self._writing_since] if self._writing_since else []
-        times += [group.started for group in self._groups[:1]]
-        return monotonic() - min(times) if times else 0.0
+        oldest = self._writing_since
+        if oldest is None:
+            try:
+                oldest = self._queue[0].since
+            except IndexError:
+                return 0.0
+        return monotonic() - oldest
+
+    def _add(self, item: Item, committed: asyncio.Future[None] | None) -> None:
+        if self._thread is None:
+            self._start()
+        self._queue.append(_Waiting(item, monotonic(), committed))
+        if not self._more.is_set():
+            self._more.set()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
+                self._thread.start()
 
     def _run(self) -> None:
         busy = False  # whether a few milliseconds will gather more items
         while True:
-            with self._lock:
-                while not self._groups:
-                    self._waiting.wait()
-            if busy:
-                sleep(self._gather)
-            with self._lock:
-                group = self._groups.pop(0)
-                busy = len(group.items) > 1
-                self._writing_since = group.started
-            try:
-                self._write(group.items)
-            except Exception as error:
-                self._salvage(group, error)
-            with self._lock:
+            self._more.wait()
+            self._more.clear()
+            while self._queue:
+                if busy:
+                    sleep(self._gather)
+                group = [self._queue.popleft() for _ in range(min(len(self._queue), self._max_group))]
+                busy = len(group) > 1
+                self._writing_since = group[0].since
+                errors = self._commit([waiting.item for waiting in group])
                 self._writing_since = None
-            group.done.set()
-            if not group.awaited and (group.failure or group.errors):
-                errors = [group.failure] if group.failure else list(group.errors.values())
-                lost = len(group.items) if group.failure else len(errors)
-                logger.error("%d items could not be committed and are lost: %s", lost, errors[0])
+                _answer(group, errors)
+                with suppress(DatabaseError):  # it is broken, and goes all the same
+                    outages.give_back()
 
-    def _salvage(self, group: _Group[Item], error: Exception) -> None:
-        if isinstance(error, OperationalError | InterfaceError):
-            close_old_connections()  # a lost connection must not fail the next group too
-        if len(group.items) == 1 or not isinstance(error, DataError | IntegrityError | ValueError):
-            group.failure = error
-            return
-        for position, item in enumerate(group.items):
-            try:
-                self._write([item])
-            except Exception as one:
-                group.errors[position] = one
+    def _commit(self, items: Sequence[Item]) -> list[Exception | None]:
+        """Writes the items. Returns for each what went wrong."""
+        try:
+            outages.once_more(partial(self._write, items))
+        except Exception as error:
+            if isinstance(error, OperationalError | InterfaceError):
+                close_old_connections()  # a lost connection must not fail the next group too
+            if len(items) == 1 or not isinstance(error, DataError | IntegrityError | ValueError):
+                return [error] * len(items)
+            return [self._commit([item])[0] for item in items]
+        return [None] * len(items)
+
+
+_Outcome = tuple[asyncio.Future[None], Exception | None]
+
+
+def _answer(group: Sequence[_Waiting[Item]], errors: Sequence[Exception | None]) -> None:
+    """Answers those who wait, all of a loop at once, and logs what is lost because nobody waits for it."""
+    outcomes: dict[asyncio.AbstractEventLoop, list[_Outcome]] = {}
+    lost: list[Exception] = []
+    for waiting, error in zip(group, errors, strict=True):
+        if waiting.committed is not None:
+            outcomes.setdefault(waiting.committed.get_loop(), []).append((waiting.committed, error))
+        elif error is not None:
+            lost.append(error)
+    for loop, mine in outcomes.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, mine)
+        except RuntimeError:  # the loop has ended, and with it all who waited
+            logger.debug("Nobody waits any more for %d commits", len(mine))
+    if lost:
+        logger.error("%d items could not be committed and are lost: %s", len(lost), lost[0])
+
+
+def _resolve(outcomes: Sequence[_Outcome]) -> None:
+    for committed, error in outcomes:
+        if committed.done():  # cancelled
+            continue
+        if error is None:
+            committed.set_result(None)
+        else:
+            committed.set_exception(error)

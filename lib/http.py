@@ -1,6 +1,7 @@
 """HTTP as plain data, so that connectors can build and read it without a socket."""
 
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
@@ -50,6 +51,11 @@ def host(url: str) -> str:
         return urlsplit(url).hostname or ""
     except ValueError:  # brackets that close nothing
         return ""
+
+
+def basic(username: str, password: str) -> dict[str, str]:
+    """The header of a login by Basic."""
+    return {"Authorization": "Basic " + b64encode(f"{username}:{password}".encode()).decode()}
 
 
 def header(headers: Mapping[str, str], name: str) -> str:

@@ -1,6 +1,6 @@
 """JSON Web Tokens: signing with a private key, verifying with shared secrets.
 
-When a token is too old is for the caller to say, who knows the time.
+The caller knows the time, and decides when a token is too old.
 """
 
 import re
@@ -13,12 +13,12 @@ from jwt.algorithms import HMACAlgorithm
 
 from lib.reading import decode
 
-_PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.+?)-----END \1-----", re.DOTALL)
+_BEGIN = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
 _LINE = 64
 
 
 class _AnyLength(HMACAlgorithm):
-    """A BSP's secret is as long as the BSP makes it, so a warning could lead to nothing."""
+    """The BSP decides how long its secret is, so a warning about a short one would not help."""
 
     def check_key_length(self, key: bytes) -> None:
         return None
@@ -44,7 +44,8 @@ def verified_hs256(token: str, secrets: Iterable[str]) -> dict[str, Any] | None:
     """The claims of a token signed with one of the secrets; None when it is not, or there is none."""
     found = None
     for secret in secrets:  # to the end, as in lib.signatures
-        found = _claims(token, secret) or found
+        claims = _claims(token, secret)
+        found = found if claims is None else claims
     return found
 
 
@@ -54,12 +55,14 @@ def pem(key: str) -> str:
     A text input drops the line breaks of what is pasted into it, and environment files and
     dashboards write them as a backslash and an n. Raises ValueError when there is no key in it.
     """
-    found = _PEM.search(key.replace("\\r", "").replace("\\n", "\n"))
-    if found is None:
+    key = key.replace("\\r", "").replace("\\n", "\n")
+    begun = _BEGIN.search(key)
+    inside, ended, _ = key[begun.end() :].partition(f"-----END {begun[1]}-----") if begun else ("", "", "")
+    if begun is None or not inside or not ended:
         raise ValueError("not in PEM: the lines BEGIN and END are part of it")
-    body = "".join(found[2].split())
+    body = "".join(inside.split())
     lines = [body[start : start + _LINE] for start in range(0, len(body), _LINE)]
-    return "\n".join([f"-----BEGIN {found[1]}-----", *lines, f"-----END {found[1]}-----", ""])
+    return "\n".join([begun[0], *lines, f"-----END {begun[1]}-----", ""])
 
 
 def _claims(token: str, secret: str) -> dict[str, Any] | None:

@@ -1,9 +1,9 @@
-"""The newest rows of a filtered list, in a table of millions, whatever the filters leave of it.
+"""The newest rows of a filtered list, found quickly in a table of millions, also when few rows match.
 
-A filter that few rows pass makes a database walk through all the others. So a list has an index on the
-columns that it is filtered by, ended by the id. Those columns have few values, and so few groups: the
-newest rows of each group that passes are found at once, and the newest of those are the page.
-An export takes the groups one after the other.
+Where few rows match, a database would read through all the others. So each list has an index on the columns
+that it is filtered by, with the id at the end. These columns have few values, which make few groups. The
+index gives the newest rows of each group that matches, and the newest of these are the page. An export takes
+one group after the other.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 from django.core.paginator import Page
 from django.db import connection
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet, Value
 from django.db.models.expressions import Col
+from django.db.models.functions import Greatest
 from django.db.models.lookups import Exact, GreaterThanOrEqual, In, LessThanOrEqual, Lookup
 from django.db.models.sql.where import AND, ExtraWhere, WhereNode
 from unfold import paginator
@@ -59,10 +60,20 @@ class InfinitePaginator(paginator.InfinitePaginator):  # type: ignore[misc]
         )
 
 
+def prefix(field: str, text: str) -> Q:
+    """Rows whose field begins with the text, by a range that a plain index serves on any database.
+
+    LIKE would need an index of its own on PostgreSQL, and uses none on SQLite. The upper bound is the
+    greater of two texts: "~" sorts last where texts are compared by their bytes, "zzzz" where they are
+    compared by a language's rules.
+    """
+    return Q(**{f"{field}__gte": text, f"{field}__lt": Greatest(Value(text + "zzzz"), Value(text + "~"))})
+
+
 def found_first(rows: QuerySet[M], *alternatives: QuerySet[M]) -> QuerySet[M] | None:
-    """Those of the rows that any of the alternatives finds, as a list of ids; so they are found first,
-    whatever else is asked of them. Each is in the order of its index, which the planner then takes for
-    certain. None where they are more than a few: going through the list meets those soon enough."""
+    """The rows that match any of the alternatives, as a condition on their ids. So the database finds these
+    rows first, and checks the other filters afterwards. Each alternative is sorted as its index is, so that
+    the planner takes this index. None where many rows match: then the list itself comes to them quickly."""
     ids: set[int] = set()
     for each in alternatives:
         ids.update(each.values_list("pk", flat=True)[: FEW + 1])
@@ -155,8 +166,8 @@ def _column(model: type[Model], name: str) -> str:
 
 
 def _walk(table: str, grouping: Grouping, columns: Sequence[str], only: bool) -> str:
-    """`only` leaves in one value of the first column: not as an equality, or another index could have the
-    same order."""
+    """`only` is the one value of the first column that counts. The SQL has a range for it and no equality:
+    with an equality another index could give the same order."""
     order, among, since, until = _limits(table, grouping, columns, only)
     return f"""
         WITH RECURSIVE walk AS (

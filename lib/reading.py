@@ -6,6 +6,7 @@ Nothing here raises, whatever the JSON holds. A path is object keys and list pos
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -14,21 +15,25 @@ LAST_SECOND = 253_402_300_799  # the end of the year 9999, the last a datetime c
 MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138, as milliseconds 1973
 
 
-def decode(body: bytes) -> Any:
+_decimals = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def decode(body: bytes, *, decimals: bool = False) -> Any:
     """The JSON value in the body, UTF-8 with or without a mark. Raises ValueError, nothing else.
 
+    With `decimals` a number with a point keeps the digits that were written: 1499.50 is not 1499.5.
     Characters no database stores do not cost the whole body: NUL is dropped, half a surrogate
     pair ("\\ud800", cut from an emoji) becomes "?".
     """
     body = body.removeprefix(b"\xef\xbb\xbf")
     try:
-        value = msgspec.json.decode(body)
+        value = _decimals.decode(body) if decimals else msgspec.json.decode(body)
         return _storable(value) if b"\\u0000" in body else value
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if b"\\ud" not in body.lower():
             raise ValueError(str(error)) from error
     try:
-        return _storable(json.loads(body.decode()))
+        return _storable(json.loads(body.decode(), parse_float=Decimal if decimals else float))
     except (ValueError, RecursionError) as error:
         raise ValueError(str(error)) from error
 

@@ -67,8 +67,8 @@ def _forms(secret: str) -> set[str]:
 def _base64_parts(secret: str) -> set[str]:
     """What the secret looks like inside base64 of `user:secret`, for a user of any length.
 
-    Base64 writes three bytes as four characters, so there are three ways the secret can lie
-    in it; the characters at either end that also hold bits of its neighbours are left off.
+    Base64 writes three bytes as four characters, so the secret can begin at three places of such a group. The
+    characters at both ends, which also hold bits of the neighbours, are left off.
     """
     data = secret.encode("utf-8", "surrogatepass")
     parts = set()
@@ -104,7 +104,8 @@ class Redactor:
 
 
 class UrlTokens(logging.Filter):
-    """Masks the token in the path of a refused request, which Django logs: it may be all that proves one."""
+    """Masks the token in the path of a refused request, which Django logs. This token alone may open a
+    URL."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):

@@ -8,30 +8,40 @@ import io
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import IO, Any, cast
 from xml.sax.saxutils import escape, quoteattr
 
-Cell = str | int | float | None
+Cell = str | int | float | Decimal | None
 Row = Sequence[Cell]
 
 BROKEN_OFF = "THIS FILE IS NOT COMPLETE: an error broke it off here. Export it once more."
 LONGEST_SHEET = 1_048_576  # rows, Excel's limit; what is more goes on on another sheet
 LONGEST_CELL = 32_767  # characters, Excel's limit
 _CHUNK = 64 * 1024
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# The wide ones are what an East Asian keyboard writes, and spreadsheets take them for the others. Spaces and
+# marks that nobody sees may stand before any of them.
+_FORMULA = re.compile(r"[\s'\u200b-\u200f\u2060\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|'*[\t\r\n]")
 # What XML cannot hold, not even escaped.
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def harmless(cell: Cell) -> Cell:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    """The cell, with an apostrophe before it where a spreadsheet would run it. A formula that has an
+    apostrophe already gets another one. So a reader who takes one apostrophe away has the text."""
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+
+
+def unharmed(cell: str) -> str:
+    """The text of a cell that may have come through `harmless`."""
+    return cell[1:] if cell[:1] == "'" and harmless(cell[1:]) == cell else cell
 
 
 def write_csv(rows: Iterable[Row]) -> Iterator[str]:
-    """Chunks of CSV, before the first a mark that tells spreadsheets that this is UTF-8.
+    """Chunks of CSV. The first begins with the byte order mark, which tells spreadsheets that this is UTF-8.
 
-    An error of the rows is written as the last of them: to the reader of a response without a length,
-    one that breaks off may look whole. (A workbook that breaks off cannot be opened.)
+    When reading the rows fails, the last line says so. Without it the reader could take the file for
+    complete, because the response has no length. (A workbook that breaks off cannot be opened.)
     """
     text = io.StringIO()
     writer = csv.writer(text)
@@ -114,7 +124,7 @@ def _row(cells: Row) -> str:
 def _cell(cell: Cell) -> str:
     if cell is None or cell == "":
         return "<c/>"
-    if isinstance(cell, int | float):
+    if isinstance(cell, int | float | Decimal):
         return f"<c><v>{cell}</v></c>"
     text = escape(_NO_XML.sub("", str(harmless(cell)))[:LONGEST_CELL])
     return f'<c t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'

@@ -8,10 +8,13 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import msgspec
 from django.db import connection, models
+
+from lib.postgres import parts
 
 Row = Sequence[Any]
 CHUNK = 500
@@ -31,6 +34,12 @@ def borrowed() -> Iterator[None]:
             connection.close()
 
 
+def at_once() -> int:
+    """How many rows to delete in a step. On SQLite all others who write wait for it, and that for less than
+    50 ms."""
+    return 500 if connection.vendor == "sqlite" else 5000
+
+
 def insert(
     model: type[models.Model],
     columns: Sequence[str],
@@ -47,6 +56,8 @@ def insert(
     names = ", ".join(_quoted(name) for name in columns)
     conflict = "DO NOTHING" if ignore_conflicts else conflict
     tail = f" ON CONFLICT {conflict}" if conflict else ""
+    if returning and ignore_conflicts and connection.vendor == "sqlite" and connection.in_atomic_block:
+        return _inserted(model, columns, rows, returning)
     if returning:
         tail += " RETURNING " + ", ".join(_quoted(name) for name in returning)
     result: list[tuple[Any, ...]] = []
@@ -63,15 +74,38 @@ def insert(
     return result
 
 
+def _inserted(
+    model: type[models.Model], columns: Sequence[str], rows: Sequence[Row], returning: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """Inserts what is new and reads it as one row of JSON: what has an id above all before, since a
+    transaction has the database to itself.
+
+    SQLite's driver gives up Python's lock for each row of RETURNING, and beside a busy event loop it waits
+    milliseconds to have it again.
+    """
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
+        before = (cursor.fetchone() or (0,))[0]
+        insert(model, columns, rows, ignore_conflicts=True)
+        names = ", ".join(_quoted(name) for name in returning)
+        cursor.execute(f"SELECT json_group_array(json_array({names})) FROM {table} WHERE id > %s", [before])
+        return [tuple(row) for row in msgspec.json.decode(cursor.fetchone()[0])]
+
+
 def update(
     model: type[models.Model], columns: Sequence[str], rows: Sequence[Row], assign: str, where: str
 ) -> None:
     """UPDATE … AS m SET `assign` FROM rows AS v(columns) WHERE `where`. Columns are the model's."""
+    table = model._meta.db_table
+    by = parts.BY.get(table, "")
     with connection.cursor() as cursor:
         for chunk in _chunks(rows):
             source, parameters = _source(model, columns, chunk)
+            keys = [row[columns.index(by)] for row in chunk] if by in columns else []
+            bounds = f" AND {within(f'm.{by}', keys)}" if keys else ""
             cursor.execute(
-                f"UPDATE {model._meta.db_table} AS m SET {assign} FROM {source} WHERE {where}", parameters
+                f"UPDATE {table} AS m SET {assign} FROM {source} WHERE {where}{bounds}", parameters
             )
 
 
@@ -103,12 +137,19 @@ def found(
     else:
         where, parameter = f"{_quoted(by)} IN (SELECT value FROM json_each(%s))", json.dumps(list(values))
         tail = ""
+    if by == parts.BY.get(model._meta.db_table):
+        where += f" AND {within(_quoted(by), [int(value) for value in values])}"
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {names} FROM {model._meta.db_table} WHERE {where} ORDER BY id{tail}", [parameter]
         )
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
+
+
+def within(column: str, values: Sequence[int]) -> str:
+    """Leaves a table in parts those that matter, before the database plans for all of them."""
+    return f"{column} BETWEEN {int(min(values))} AND {int(max(values))}"
 
 
 def _source(model: type[models.Model], columns: Sequence[str], rows: Sequence[Row]) -> tuple[str, list[Any]]:
@@ -120,6 +161,14 @@ def _source(model: type[models.Model], columns: Sequence[str], rows: Sequence[Ro
         adapt = connection.ops.adapt_datetimefield_value
         flat = [adapt(x) if isinstance(x, datetime) else x for row in rows for x in row]
         return f"(SELECT {selected} FROM (VALUES {values})) AS v", flat
+    table, binary = _recordset(model, tuple(columns))
+    objects = [dict(zip(columns, _hex(row, binary), strict=True)) for row in rows]
+    return table, [msgspec.json.encode(objects).decode()]
+
+
+@cache
+def _recordset(model: type[models.Model], columns: tuple[str, ...]) -> tuple[str, Sequence[int]]:
+    """PostgreSQL's table `v` over one parameter of JSON, and at which places its rows have bytes."""
     fields = {field.column: field for field in model._meta.concrete_fields}
     types = {name: fields[name].rel_db_type(connection) for name in columns}
     declared = ", ".join(
@@ -133,9 +182,7 @@ def _source(model: type[models.Model], columns: Sequence[str], rows: Sequence[Ro
         table = f"(SELECT {selected} FROM json_to_recordset(%s::json) AS r({declared})) AS v"
     else:
         table = f"json_to_recordset(%s::json) AS v({declared})"
-    binary = [position for position, kind in enumerate(types.values()) if kind == "bytea"]
-    objects = [dict(zip(columns, _hex(row, binary), strict=True)) for row in rows]
-    return table, [msgspec.json.encode(objects).decode()]
+    return table, [position for position, kind in enumerate(types.values()) if kind == "bytea"]
 
 
 def _hex(row: Row, binary: Sequence[int]) -> Row:
@@ -160,6 +207,13 @@ def epoch(column: str) -> str:
         return f"FLOOR(EXTRACT(EPOCH FROM {column}))::bigint"
     # Without the fraction, which SQLite would round.
     return f"CAST(strftime('%%s', substr({column}, 1, 19)) AS INTEGER)"
+
+
+def is_true(column: str, name: str) -> str:
+    """SQL for whether a JSON column's object has `true` under that name."""
+    if connection.vendor == "postgresql":
+        return f"{column} -> '{name}' = 'true'"
+    return f"json_extract({column}, '$.{name}') = 1"
 
 
 def datetimes(value: Any) -> datetime:

@@ -33,6 +33,10 @@ class Window:
         else:
             self._finished.append([now, requests])
 
+    def cancel(self, requests: int) -> None:
+        """Some that were to start did not."""
+        self._running -= requests
+
     def next_free(self, now: float) -> float:
         """Seconds until a place is given back; `seconds` when only running requests hold them."""
         if self.free(now):
@@ -40,6 +44,6 @@ class Window:
         return self._finished[0][0] + self.seconds - now if self._finished else self.seconds
 
     def dump(self, now: float) -> list[list[float]]:
-        """What a successor must know, running requests counted as finishing now."""
+        """What the next holder of the queue must know. Running requests count as if they finished now."""
         rows = [list(row) for row in self._finished if row[0] > now - self.seconds]
         return [*rows, [now, self._running]] if self._running else rows

@@ -1,7 +1,8 @@
 """The only place that opens sockets to others: many HTTP calls at once from plain threads.
 
 aiohttp on one event loop a process, because it spends a seventh of the CPU of `requests` in
-threads at hundreds of concurrent calls (`bench/dispatch.py` measures the pair).
+threads at hundreds of concurrent calls (bench/sending.py measures the pair). Loading aiohttp takes a
+tenth of a second, so it waits for the first call: most processes that may call never do.
 """
 
 import asyncio
@@ -13,13 +14,17 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from time import monotonic
+from typing import TYPE_CHECKING
 
-import aiohttp
 import uvloop
 from django.conf import settings
 
 from lib.http import HttpRequest, HttpResponse
-from lib.targets import PublicResolver, TargetRefused, check_literal
+from lib.targets import TargetRefused, public_socket
+from lib.version import VERSION
+
+if TYPE_CHECKING:
+    import aiohttp
 
 CONNECT_TIMEOUT = 10.0
 KEEP_ALIVE = 15.0  # below the usual idle limit of servers, so that a dying connection is not reused
@@ -52,23 +57,29 @@ class Transport:
 
     def send(self, request: HttpRequest, timeout: float, most: int = MAX_BODY) -> HttpResponse:
         """One call, waiting for its answer, whose body is cut at `most` bytes. Raises NotSent or NoAnswer."""
-        future: Future[Result] = Future()
-        self.start([(request, future.set_result)], timeout, most)
-        result = future.result()
+        result = self.begin(request, timeout, most).result()
         if isinstance(result, TransportError):
             raise result
         return result
+
+    def begin(self, request: HttpRequest, timeout: float, most: int = MAX_BODY) -> "Future[Result]":
+        """One call, for whoever has something else to do until its answer comes."""
+        future: Future[Result] = Future()
+        self.start([(request, future.set_result)], timeout, most)
+        return future
 
     def start(self, calls: Sequence[tuple[HttpRequest, Done]], timeout: float, most: int = MAX_BODY) -> None:
         """Starts calls; each `done` gets its result on the loop's thread and must not block."""
         self._running_loop().call_soon_threadsafe(self._spawn, calls, timeout, most)
 
     def _spawn(self, calls: Sequence[tuple[HttpRequest, Done]], timeout: float, most: int) -> None:
+        import aiohttp
+
         private = bool(settings.ALLOW_PRIVATE_TARGETS)
         session = self._session(private)
         limits = aiohttp.ClientTimeout(total=timeout, connect=min(CONNECT_TIMEOUT, timeout))
         for request, done in calls:
-            task = asyncio.ensure_future(_call(session, request, limits, private, done, most))
+            task = asyncio.ensure_future(_call(session, request, limits, done, most))
             self._tasks.add(task)  # the loop itself holds tasks but weakly
             task.add_done_callback(self._tasks.discard)
 
@@ -84,7 +95,11 @@ class Transport:
                 threading.Thread(target=self._loop.run_forever, name="transport", daemon=True).start()
             return self._loop
 
-    def _session(self, private: bool) -> aiohttp.ClientSession:
+    def _session(self, private: bool) -> "aiohttp.ClientSession":
+        import aiohttp
+
+        from lib.resolver import PublicResolver
+
         session = self._sessions.get(private)
         if session is None:
             connector = aiohttp.TCPConnector(
@@ -92,18 +107,19 @@ class Transport:
                 keepalive_timeout=KEEP_ALIVE,
                 ttl_dns_cache=30,
                 resolver=None if private else PublicResolver(),
+                socket_factory=None if private else public_socket,
             )
             session = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"User-Agent": "Waypost"},
+                headers={"User-Agent": f"Waypost/{VERSION}"},
                 auto_decompress=True,
             )
             self._sessions[private] = session
         return session
 
     def close(self) -> None:
-        """Ends the idle connections, so that a process that stops leaves no complaint of them."""
+        """Closes the idle connections, so that aiohttp does not warn of them when the process stops."""
         loop, sessions = self._loop, self._sessions
         if loop is None or self._pid != os.getpid():
             return
@@ -117,28 +133,26 @@ class Transport:
 
 
 async def _call(
-    session: aiohttp.ClientSession,
+    session: "aiohttp.ClientSession",
     request: HttpRequest,
-    limits: aiohttp.ClientTimeout,
-    private: bool,
+    limits: "aiohttp.ClientTimeout",
     done: Done,
     most: int,
 ) -> None:
-    done(await _result(session, request, limits, private, most))
+    done(await _result(session, request, limits, most))
 
 
 async def _result(
-    session: aiohttp.ClientSession,
+    session: "aiohttp.ClientSession",
     request: HttpRequest,
-    limits: aiohttp.ClientTimeout,
-    private: bool,
+    limits: "aiohttp.ClientTimeout",
     most: int,
 ) -> Result:
+    import aiohttp
+
     begun = monotonic()
     answered = False
     try:
-        if not private:
-            check_literal(request.url)
         async with session.request(
             request.method,
             request.url,
@@ -167,7 +181,7 @@ async def _result(
         return NoAnswer(f"{type(error).__name__}: {error}")
 
 
-async def _limited(response: aiohttp.ClientResponse, most: int) -> bytes:
+async def _limited(response: "aiohttp.ClientResponse", most: int) -> bytes:
     """The body, cut at `most` bytes."""
     length = response.content_length
     if length is not None and length <= most and "Content-Encoding" not in response.headers:

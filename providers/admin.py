@@ -1,40 +1,48 @@
 """The provider pages. config/admin.py registers them, with what the other apps know of a provider."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import action
 from django.db import models
-from django.db.models import PROTECT, ProtectedError, QuerySet
+from django.db.models import (
+    PROTECT,
+    Count,
+    Exists,
+    ForeignObjectRel,
+    OuterRef,
+    ProtectedError,
+    QuerySet,
+    Subquery,
+    prefetch_related_objects,
+)  # fmt: skip
+from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from lib.admin import SimpleListFilter, badge, choice_filter, column, list_url, moment, page_url
-from providers import import_fields, once, setup, support
-from providers.admin_buttons import ProviderButtons
+from lib.display import clock
+from providers import description, lifecycle
 from providers.connectors import CONNECTORS
-from providers.form_fields import declared, quirk_groups
-from providers.forms import SAVED_FIELDS, ProviderForm
+from providers.connectors.base import Connector
+from providers.features import Feature
 from providers.models import CallbackToken, Provider
+from providers.pages import import_fields, login_in_session
+from providers.pages.buttons import ProviderButtons
+from providers.pages.fieldsets import fieldsets
+from providers.pages.forms import MODEL_FIELDS, SAVED_FIELDS, form_of
 
 KEPT_FOR_ITS_MESSAGES = (
     "This provider cannot be deleted, because messages, reports, inbound messages or counts belong to "
-    "it and would lose their history. Pause it instead: nothing is sent then, and everything stays readable."
-)
-ABOUT_SECRETS = (
-    "Kept encrypted and never shown again. Leave all of it empty where the endpoint asks for nothing."
-)
-ABOUT_QUIRKS = "Change a switch only where CleverTap, or a BSP in its format, behaves differently."
-ABOUT_IMPORT = (
-    "Where this provider's template list comes from. The request is a GET; the answer is in Meta's format. "
-    "“Import now” and the template health page show how it goes."
+    "it and would lose their history. Pause it instead, or archive it: nothing is sent then, and everything "
+    "stays readable."
 )
 LISTED = (
     ("messages", "campaigns_message"),
@@ -45,7 +53,7 @@ LISTED = (
     ("inbound messages", "callbacks_reply"),
     ("forwarding", "callbacks_outlet"),
 )
-IMPORT = ("import_endpoint", ("import_limit", "import_paging"), "import_every", "click_domain")
+ACCOUNT_EVENTS = 20  # the latest of what the BSP told of the account
 _TAKING_ENDPOINT = [connector.slug for connector in CONNECTORS.values() if connector.takes_endpoint]
 
 
@@ -54,16 +62,28 @@ class StateFilter(SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("active", "Active"), ("paused", "Paused"), ("held", "Held back by the BSP")]
+        return [
+            ("active", "Active"),
+            ("paused", "Paused"),
+            ("held", "Held back by the BSP"),
+            ("archived", "In the archive"),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Provider]) -> QuerySet[Provider]:
+        if self.value() == "archived":
+            return queryset.exclude(archived_at=None)
+        queryset = queryset.filter(archived_at=None)
         if self.value() == "held":
             return queryset.filter(hold_until__gt=timezone.now())
         return queryset.filter(state=self.value()) if self.value() else queryset
 
 
 class ProviderAdmin(ProviderButtons):
-    form = ProviderForm
+    asks_for_proof = True  # credentials are shown, destinations are set
+    # What stops a flood, or lets it go on, waits for no password.
+    without_proof: tuple[str, ...] = (
+        "check_connection", "pause", "resume", "archive", "restore", "pause_selected", "resume_selected",
+    )  # fmt: skip
     list_display: tuple[str, ...] = (
         "nickname",
         "waba_number",
@@ -74,22 +94,23 @@ class ProviderAdmin(ProviderButtons):
     )
     list_filter = (
         StateFilter,
-        choice_filter("connector", [(each.slug, each.label) for each in CONNECTORS.values()]),
+        choice_filter("connector_slug", [(each.slug, each.label) for each in CONNECTORS.values()]),
     )
     list_filter_submit = True
     list_fullwidth = True
     search_fields = ("nickname", "waba_number")
     search_help_text = "Nickname or WABA number"
     actions: tuple[str, ...] = ("pause_selected", "resume_selected")
-    readonly_fields = ("request_type", "authentication", "import_presents", "support")
+    readonly_fields = ("request_type", "authentication", "import_presents")
     warn_unsaved_form = True
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
-    # Expressions of the page's script. Those who may only look have no field to read from.
+    # Expressions that the page's script evaluates. On the page of people who may only look, the fields that
+    # they name do not exist.
     conditional_fields = {
-        "endpoint": f"typeof connector == 'undefined' || {_TAKING_ENDPOINT}.includes(connector)",
+        "endpoint": f"typeof connector_slug == 'undefined' || {_TAKING_ENDPOINT}.includes(connector_slug)",
         "auto_reply_text": "typeof auto_reply == 'undefined' || auto_reply",
         **import_fields.CONDITIONS,
-    } | {name: f"connector == '{connector.slug}'" for name, _, connector, _ in declared()}
+    }
     empty_title = "No provider yet"
     empty_text = (
         "A provider is one WhatsApp Business number at one BSP. Add the first one, then copy its message "
@@ -100,15 +121,19 @@ class ProviderAdmin(ProviderButtons):
 
     @column(description="state", ordering="state")
     def state_badge(self, provider: Provider) -> SafeString:
+        if provider.archived_at:
+            return badge("Archived", "", f"Since {clock(provider.archived_at)[:-7]}.")
+        if provider.unreadable:
+            return badge("Credentials cannot be read", "danger", provider.unreadable)
         if provider.state == Provider.State.PAUSED:
             return badge("Paused", "danger", provider.paused_reason)
         if provider.hold_until and provider.hold_until > timezone.now():
             return badge("Held", "warning", provider.hold_reason)
         return badge("Active", "success")
 
-    @column(description="connector", ordering="connector")
+    @column(description="connector", ordering="connector_slug")
     def connector_label(self, provider: Provider) -> str:
-        return provider.bsp.label if provider.connector in CONNECTORS else provider.connector
+        return provider.connector.label if provider.connector_slug in CONNECTORS else provider.connector_slug
 
     @column(description="rate limit", empty_value="none")
     def rate(self, provider: Provider) -> str | None:
@@ -136,44 +161,21 @@ class ProviderAdmin(ProviderButtons):
     def import_presents(self, provider: Provider) -> str | None:
         return _named(provider.import_credentials)
 
-    @column(description="about this BSP")
-    def support(self, provider: Provider | None) -> SafeString:
-        """What each connector can do; the page shows the chosen one's."""
-        current = provider.connector if provider else ""
-        connectors = [(connector, support.of(connector)) for connector in CONNECTORS.values()]
-        return render_to_string(
-            "providers/support.html", {"connectors": connectors, "current": current or next(iter(CONNECTORS))}
-        )
-
     def get_fieldsets(self, request: HttpRequest, obj: Provider | None = None) -> list[Any]:
         may_write = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
-        credentials = [name for name, kind, _, _ in declared() if kind == "credential"] if may_write else []
-        credentials = (["authentication"] if obj else []) + credentials
-        presented = import_fields.NAMES if may_write else ("import_presents",)
-        options = [name for name, kind, _, _ in declared() if kind == "option"]
-        sends, receives = quirk_groups()
-        first = ("nickname", "waba_number", "connector", "request_type", "endpoint", "is_default")
-        shown = [
-            _fieldset(None, first),
-            _fieldset("Authentication at the BSP", credentials, ABOUT_SECRETS),
-            _fieldset("Options of the connector", options, folded=True),
-            _fieldset("What the BSP supports", ("support",)),
-            _fieldset("Sending", ("max_concurrency", ("rate_count", "rate_period"), "validity")),
-            _fieldset("Back to CleverTap", ("delivery_url", "inbound_url")),
-            _fieldset("Template import", (*IMPORT, *presented), ABOUT_IMPORT),
-            _fieldset("Templates", ("unknown_templates", "stopped_templates", "link_days")),
-            _fieldset("Auto-reply", ("auto_reply", "auto_reply_text")),
-            _fieldset("What CleverTap sends", sends, ABOUT_QUIRKS, folded=True),
-            _fieldset("What CleverTap receives", receives, ABOUT_QUIRKS, folded=True),
-        ]
-        # Those who may only look see the model's fields; the others are for filling in.
-        return shown if may_write else [each for each in shown if "collapse" not in each[1]["classes"]]
+        return fieldsets(obj, _chosen(request, obj), may_write)
+
+    def get_form(
+        self, request: HttpRequest, obj: Provider | None = None, change: bool = False, **kwargs: Any
+    ) -> "type[ModelForm[Provider]]":
+        kwargs |= {"form": form_of(_chosen(request, obj).slug), "fields": MODEL_FIELDS}
+        return super().get_form(request, obj, change, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:
         if change:
             obj.save(update_fields=SAVED_FIELDS)
         else:
-            once.keep(request, obj, setup.create(obj))
+            login_in_session.keep(request, obj, lifecycle.create(obj))
 
     def response_add(
         self, request: HttpRequest, obj: Provider, post_url_continue: str | None = None
@@ -199,17 +201,22 @@ class ProviderAdmin(ProviderButtons):
 
     def panel(self, provider: Provider) -> dict[str, Any]:
         """What the page shows above the form: addresses, credentials of CleverTap's, state."""
-        urls = setup.urls(provider)
+        prefetch_related_objects([provider], "callback_tokens")
+        urls = description.urls(provider)
         now = timezone.now()
-        tokens = list(provider.callback_tokens.filter(expires_at__gt=now).order_by("expires_at"))
+        former = [
+            (row.purpose, row.expires_at)
+            for row in provider.callback_tokens.all()
+            if row.expires_at and row.expires_at > now
+        ]
         addresses = [
             {
                 "purpose": purpose.value,
                 "label": purpose.label,
                 "url": urls["webhook_url" if purpose == "webhook" else f"{purpose}_callback_url"],
-                "former": [token.expires_at for token in tokens if token.purpose == purpose],
+                "former": sorted(until for name, until in former if name == purpose),
             }
-            for purpose in CallbackToken.Purpose
+            for purpose in _used(provider)
         ]
         logins = [login for login in provider.api_credentials.order_by("-pk") if not _over(login.expires_at)]
         return {
@@ -217,6 +224,9 @@ class ProviderAdmin(ProviderButtons):
             "addresses": addresses,
             "logins": logins,
             "held": provider.hold_until is not None and provider.hold_until > now,
+            "marketing_held": provider.marketing_held_until is not None
+            and provider.marketing_held_until > now,
+            "account_events": provider.account_events.all()[:ACCOUNT_EVENTS],
             "previous": provider.previous_until if not _over(provider.previous_until or now) else None,
         }
 
@@ -226,16 +236,16 @@ class ProviderAdmin(ProviderButtons):
     def pause_selected(self, request: HttpRequest, queryset: QuerySet[Provider]) -> None:
         active = list(queryset.filter(state=Provider.State.ACTIVE))
         for provider in active:
-            setup.pause(provider, f"Paused in the list by {request.user}.")
-            self.log_change(request, provider, "Paused in the list.")
+            lifecycle.pause(provider, f"Paused in the list by {request.user}.")
+            self.log_change(request, provider, "Paused in the list.", "paused")
         self.message_user(request, f"Paused {len(active)}. What CleverTap posts meanwhile is kept.")
 
     @action(description="Resume", permissions=["change"])
     def resume_selected(self, request: HttpRequest, queryset: QuerySet[Provider]) -> None:
-        paused = list(queryset.filter(state=Provider.State.PAUSED))
+        paused = list(queryset.filter(state=Provider.State.PAUSED, archived_at=None))
         for provider in paused:
-            setup.resume(provider)
-            self.log_change(request, provider, "Resumed in the list.")
+            lifecycle.resume(provider)
+            self.log_change(request, provider, "Resumed in the list.", "resumed")
         self.message_user(request, f"Resumed {len(paused)}. What was waiting is being sent.")
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -244,29 +254,48 @@ class ProviderAdmin(ProviderButtons):
         return actions
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """The usual look at what a deletion takes along, without reading millions of rows."""
-        counts: dict[str, int] = {}
-        protected: list[str] = []
+        """What a deletion would delete too, as Django shows it. One statement asks every table; of those that
+        may hold millions, which forbid it, whether there is a row."""
+        relations = {f"rows_{n}": relation for n, relation in enumerate(Provider._meta.related_objects)}
+        asked = {label: _rows_of(relation) for label, relation in relations.items()}
+        counts: Counter[str] = Counter()
+        protected = []
         for provider in objs:
-            for relation in provider._meta.related_objects:
-                rows = relation.related_model._default_manager.filter(**{relation.field.name: provider})
+            found: Any = Provider.objects.filter(pk=provider.pk).values(**asked).get()
+            for label, relation in relations.items():
                 name = str(relation.related_model._meta.verbose_name_plural)
-                if relation.on_delete is PROTECT:
-                    protected += [f"{provider} has {name}."] if rows.exists() else []
-                elif rows[:1]:
-                    counts[name] = counts.get(name, 0) + rows.count()
-        return [str(provider) for provider in objs], counts, set(), protected
+                if found[label] and relation.on_delete is PROTECT:
+                    protected.append(f"{provider} has {name}.")
+                elif found[label]:
+                    counts[name] += found[label]
+        return [str(provider) for provider in objs], dict(counts), set(), protected
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         try:
             return super().delete_view(request, object_id, extra_context)
-        except ProtectedError:  # its first message arrived in between
+        except ProtectedError:  # its first message arrived after the check
             self.message_user(request, KEPT_FOR_ITS_MESSAGES, messages.ERROR)
             return redirect(page_url("providers_provider", object_id))
 
 
+def _rows_of(relation: ForeignObjectRel) -> Exists | Subquery:
+    """How many rows of another table belong to a provider; of one that forbids a deletion, whether any."""
+    field = relation.field.name
+    rows = relation.related_model._default_manager.filter(**{field: OuterRef("pk")}).order_by()
+    if relation.on_delete is PROTECT:
+        return Exists(rows)
+    return Subquery(rows.values(field).annotate(number=Count("pk")).values("number"))
+
+
+def _chosen(request: HttpRequest, provider: Provider | None) -> Connector:
+    """The connector that the page asks for, or the provider's; for a new provider the first one."""
+    asked = request.POST.get("connector_slug") or request.GET.get("connector_slug", "")
+    own = provider.connector_slug if provider else ""
+    return CONNECTORS.get(asked) or CONNECTORS.get(own) or next(iter(CONNECTORS.values()))
+
+
 def _listed(request: HttpRequest, provider: Provider) -> list[tuple[str, str]]:
-    """The lists of what belongs to it, as far as the user may see them."""
+    """The links to the lists of what belongs to the provider, as far as the user may see them."""
     seen = [
         (name, list_url(model, provider=provider.pk))
         for name, model in LISTED
@@ -279,14 +308,12 @@ def _listed(request: HttpRequest, provider: Provider) -> list[tuple[str, str]]:
     return seen
 
 
-def _fieldset(
-    title: str | None, fields: Iterable[Any], about: str = "", folded: bool = False
-) -> tuple[str | None, dict[str, Any]]:
-    return title, {
-        "fields": tuple(fields),
-        "description": about,
-        "classes": ("collapse",) if folded else (),
-    }
+def _used(provider: Provider) -> list[CallbackToken.Purpose]:
+    """The callback URLs that the connector's BSP has a place for."""
+    purposes = CallbackToken.Purpose
+    if provider.connector.takes_endpoint:  # CleverTap's own format
+        return [purposes.DELIVERY, purposes.INBOUND, purposes.WEBHOOK]
+    return [purposes.WEBHOOK] if Feature.DELIVERED not in provider.connector.lacks else []
 
 
 def _named(stored: Mapping[str, str]) -> str | None:

@@ -1,4 +1,4 @@
-"""What a connector may support: the rows of the README's table.
+"""What a connector may support: the rows of the table in docs/providers/README.md.
 
 A connector has everything it does not list in `lacks`, with the reason; the contract suite
 wants a case for each thing it has, and a refusal for each part of a message that it lacks.
@@ -42,6 +42,17 @@ class Feature(StrEnum):
     INBOUND_BUTTON = "tapped template button"
     INBOUND_CHOICE = "chosen list or reply button"
     CONTEXT = "which message a reply answers"
+    USER_IDS = "people without a number"
+    RECEIVER = "which of our numbers it is for"
+    REACTIONS = "reactions"
+    UNSUPPORTED = "messages that WhatsApp keeps back"
+    EDITS = "edits and deletions"
+    NOTICES = "changed numbers and other notices"
+    GROUP = "group messages"
+    ECHOES = "what the business writes in WhatsApp's app"
+    HISTORY = "what is older than the API"
+    CALLS = "calls"
+    STOPS = "stops in WhatsApp itself"
 
     PROOF = "webhooks prove their origin"
     MEDIA_KEY = "inbound media fetched for CleverTap"
@@ -63,6 +74,20 @@ def groups() -> dict[str, list[Feature]]:
     starts = [features.index(first) for first in _GROUPS.values()] + [len(features)]
     return {
         title: features[start:end] for title, start, end in zip(_GROUPS, starts, starts[1:], strict=False)
+    }
+
+
+# What Meta tells of, and few BSPs hand on.
+_METAS = (
+    Feature.EDITS, Feature.NOTICES, Feature.GROUP, Feature.ECHOES, Feature.HISTORY, Feature.CALLS,
+    Feature.STOPS,
+)  # fmt: skip
+
+
+def untold(bsp: str, *but: Feature, more: tuple[Feature, ...] = ()) -> dict[Feature, str]:
+    """What a BSP lacks because its pages describe no webhook for it: all that Meta tells of, `but` these."""
+    return {
+        feature: f"{bsp} documents no webhook for it." for feature in (*_METAS, *more) if feature not in but
     }
 
 

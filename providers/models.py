@@ -1,4 +1,4 @@
-"""Who we send through, how CleverTap proves itself to us, and where reports come back."""
+"""The providers that messages are sent through, CleverTap's credentials, and the callback URLs."""
 
 from datetime import timedelta
 
@@ -12,10 +12,11 @@ from django.utils import timezone
 from lib.crypto import token
 from providers.connectors import CONNECTORS
 from providers.connectors.base import Config, Connector
-from providers.fields import EncryptedJSONField
+from providers.encrypted_fields import EncryptedJSONField, Sealed
 from providers.quirks import Quirks, load
 
 ROTATION_GRACE = timedelta(days=7)
+UNREADABLE = "Its credentials cannot be read; enter them again."
 
 
 class Provider(models.Model):
@@ -24,6 +25,12 @@ class Provider(models.Model):
     class State(models.TextChoices):
         ACTIVE = "active"
         PAUSED = "paused"
+
+    class Hold(models.TextChoices):
+        """Why nothing is sent for a while."""
+
+        THROTTLE = "throttle", "the BSP asked for a break"
+        OUTAGE = "outage", "the BSP does not answer as it should"
 
     class Period(models.IntegerChoices):
         SECOND = 1, "second"
@@ -59,14 +66,20 @@ class Provider(models.Model):
         validators=[RegexValidator(r"^\+?[0-9]{7,15}$", "International digits, with or without +.")],
         help_text="The WhatsApp Business number with its country code.",
     )
-    connector = models.CharField(max_length=40)
+    connector_slug = models.CharField("connector", max_length=40)
     endpoint = models.URLField("HTTP endpoint", max_length=500, blank=True)
     credentials = EncryptedJSONField(default=dict, blank=True)
     previous_credentials = EncryptedJSONField(default=dict, blank=True)
     previous_until = models.DateTimeField(null=True, blank=True)
     options = models.JSONField(default=dict, blank=True)
-    quirks = models.JSONField(default=dict, blank=True)
+    stored_quirks = models.JSONField(default=dict, blank=True)
     is_default = models.BooleanField("mark as default", default=False)
+    webhook_networks = models.TextField(
+        "addresses that may call back",
+        max_length=4000,
+        blank=True,
+        help_text="Networks that the BSP calls from, as 203.0.113.0/24, one a line. Empty: from anywhere.",
+    )
     auto_reply = models.BooleanField("auto-reply to users not tracked on CleverTap", default=False)
     auto_reply_text = models.TextField(blank=True, max_length=4096)
     max_concurrency = models.PositiveIntegerField(
@@ -81,6 +94,13 @@ class Provider(models.Model):
     validity = models.DurationField(
         default=timedelta(hours=24), help_text="A message still unsent after this long fails instead."
     )
+    cap_retries = models.PositiveSmallIntegerField(
+        "tries after WhatsApp's marketing cap",
+        default=0,
+        validators=[MaxValueValidator(2)],
+        help_text="How often a message that met the cap of one person (131049) is tried again: a day later, "
+        "then two days later, while it is valid. 0: never, CleverTap decides.",
+    )
     delivery_url = models.URLField("CleverTap delivery report URL", max_length=1000, blank=True)
     inbound_url = models.URLField("CleverTap inbound message URL", max_length=1000, blank=True)
     import_endpoint = models.URLField("template list endpoint", max_length=500, blank=True)
@@ -90,7 +110,7 @@ class Provider(models.Model):
     import_paging = models.CharField(max_length=6, choices=Paging.choices, default=Paging.CURSOR)
     import_credentials = EncryptedJSONField(default=dict, blank=True)
     import_every = models.PositiveIntegerField(
-        "import by itself", choices=Every.choices, default=Every.NEVER, help_text="Besides “Import now”."
+        "automatic import", choices=Every.choices, default=Every.NEVER, help_text="Besides “Import now”."
     )
     click_domain = models.CharField(
         "click-tracking domain",
@@ -118,9 +138,30 @@ class Provider(models.Model):
 
     state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
     paused_reason = models.CharField(max_length=500, blank=True)
+    paused_for = models.CharField(
+        max_length=12,
+        blank=True,
+        editable=False,
+        help_text="What is wrong with the account (providers.messages.Account); empty: a person paused it.",
+    )
     hold_until = models.DateTimeField(null=True, blank=True, editable=False)
     hold_reason = models.CharField(max_length=500, blank=True, editable=False)
-    credential_failures = models.PositiveIntegerField(default=0, editable=False)
+    hold_for = models.CharField(max_length=8, choices=Hold.choices, blank=True, editable=False)
+    marketing_held_until = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Until then no marketing template is sent: the BSP takes none by the usual way.",
+    )
+    account_refusals = models.PositiveIntegerField(default=0, editable=False)
+    account_failures = models.PositiveIntegerField(
+        default=0,
+        editable=False,
+        help_text="Reports in a row of messages that failed for the account's sake.",
+    )
+    archived_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Since when it is in the archive."
+    )
 
     class Meta:
         ordering = ["nickname"]
@@ -135,6 +176,7 @@ class Provider(models.Model):
             models.CheckConstraint(
                 condition=Q(import_limit__gte=50, import_limit__lte=500), name="import_limit_50_to_500"
             ),
+            models.CheckConstraint(condition=Q(cap_retries__lte=2), name="cap_retries_up_to_2"),
             models.CheckConstraint(
                 condition=Q(rate_count__isnull=True) | Q(rate_count__gte=1), name="rate_count_positive"
             ),
@@ -143,30 +185,46 @@ class Provider(models.Model):
     def __str__(self) -> str:
         return self.nickname
 
-    @property
-    def bsp(self) -> Connector:
-        return CONNECTORS[self.connector]
+    @classmethod
+    def in_use(cls) -> models.QuerySet["Provider"]:
+        """The providers that are not in the archive."""
+        return cls.objects.filter(archived_at=None)
 
     @property
-    def switches(self) -> Quirks:
-        return load(self.quirks)
+    def connector(self) -> Connector:
+        return CONNECTORS[self.connector_slug]
+
+    @property
+    def quirks(self) -> Quirks:
+        return load(self.stored_quirks)
 
     @property
     def config(self) -> Config:
-        """The set-up as the connector sees it, replaced credentials included while they count."""
+        """The set-up as the connector sees it, with replaced credentials for as long as they are valid."""
         return Config(
             waba_number=self.waba_number.removeprefix("+"),
             endpoint=self.endpoint,
             credentials=self.credentials,
-            options={field.name: field.default for field in self.bsp.options if field.default} | self.options,
+            options={field.name: field.default for field in self.connector.options if field.default}
+            | self.options,
             previous=self.previous,
             webhook_url=self.webhook_url,
+            sealed=isinstance(self.credentials, Sealed),
             now=int(timezone.now().timestamp()),
         )
 
     @property
+    def unreadable(self) -> str:
+        """What has to be entered again because no key of ours opens it, as a sentence; else empty."""
+        if isinstance(self.credentials, Sealed):
+            return UNREADABLE
+        if self.import_endpoint and isinstance(self.import_credentials, Sealed):
+            return "The credentials of its template list cannot be read; enter them again."
+        return ""
+
+    @property
     def previous(self) -> dict[str, str]:
-        """The replaced credentials that still count."""
+        """The replaced credentials that are still valid."""
         in_grace = self.previous_until is not None and self.previous_until > timezone.now()
         return self.previous_credentials if in_grace else {}
 
@@ -175,14 +233,15 @@ class Provider(models.Model):
         """Where the BSP is to post its webhooks; empty for a provider that is not saved yet."""
         if not self.pk:
             return ""
-        current = self.callback_tokens.filter(purpose=CallbackToken.Purpose.WEBHOOK, expires_at=None)
-        token = current.values_list("token", flat=True).first()
+        mine = self.callback_tokens.all()  # which may have been loaded with the provider
+        current = [each for each in mine if each.purpose == CallbackToken.Purpose.WEBHOOK]
+        token = next((each.token for each in current if each.expires_at is None), "")
         return f"{settings.PUBLIC_BASE_URL}{reverse('webhook', args=[token])}" if token else ""
 
     @property
     def secret_values(self) -> list[str]:
         """Every credential that must not appear in a log, whichever its field."""
-        plain = {field.name for field in self.bsp.credentials if not field.secret}
+        plain = {field.name for field in self.connector.credentials if not field.secret}
         stored = [*self.credentials.items(), *self.previous_credentials.items()]
         ours = [value for name, value in stored if name not in plain]
         return ours + [value for name, value in self.import_credentials.items() if name != "username"]
@@ -230,6 +289,79 @@ class CallbackToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_purpose_display()} of {self.provider_id}"
+
+
+class CallCount(models.Model):
+    """How many calls of a sort there were in a minute: turned away, answered too late, or a trial that leaves
+    no other row."""
+
+    class What(models.TextChoices):
+        LOGIN = "login", "CleverTap's login was refused"
+        MALFORMED = "malformed", "CleverTap's request could not be read"
+        LATE = "late", "CleverTap got its answer after more than a second"
+        SIGNATURE = "signature", "the BSP's webhook failed its verification"
+        ADDRESS = "address", "a webhook came from an address that may not call"
+        UNHANDLED = "unhandled", "a webhook brought news that Waypost makes nothing of"
+        VALIDATED = "validated", "CleverTap tried the set-up and was let in"
+        CONNECTED = "connected", "the BSP took our credentials when the connection was checked"
+
+    provider = models.ForeignKey(
+        Provider, on_delete=models.CASCADE, related_name="call_counts", db_index=False
+    )
+    what = models.CharField(max_length=10, choices=What.choices)
+    minute = models.DateTimeField()
+    calls = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["provider", "what", "minute"], name="call_count_once")]
+        indexes = [models.Index(fields=["minute"], name="call_count_minute")]
+
+    def __str__(self) -> str:
+        return f"{self.calls} {self.what} of {self.provider_id}"
+
+
+class CallSample(models.Model):
+    """One such call, without its secrets. The last twenty of each sort are kept."""
+
+    provider = models.ForeignKey(
+        Provider, on_delete=models.CASCADE, related_name="call_samples", db_index=False
+    )
+    what = models.CharField(max_length=10, choices=CallCount.What.choices)
+    at = models.DateTimeField()
+    address = models.CharField(max_length=45, blank=True, help_text="Who called.")
+    text = models.CharField(max_length=500, blank=True, help_text="What was wrong with it, in words.")
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["provider", "what", "-id"], name="call_sample_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.what} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class AccountEvent(models.Model):
+    """One thing that the BSP told of the account: a restriction, a ban, its limits, its quality."""
+
+    provider = models.ForeignKey(
+        Provider, on_delete=models.CASCADE, related_name="account_events", db_index=False
+    )
+    happened_at = models.DateTimeField()
+    received_at = models.DateTimeField(auto_now_add=True)
+    kind = models.CharField(max_length=60)
+    text = models.CharField(max_length=500, blank=True)
+    effect = models.CharField(max_length=100, blank=True, help_text="What Waypost did about it.")
+
+    class Meta:
+        ordering = ["-happened_at", "-pk"]
+        constraints = [
+            # BSPs repeat a webhook until it is answered.
+            models.UniqueConstraint(
+                fields=["provider", "happened_at", "kind", "text"], name="account_event_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.provider_id}"
 
 
 class Lease(models.Model):

@@ -1,33 +1,39 @@
-"""What an answer means before, or without, reading the BSP's own words: one place for all."""
+"""What a BSP's answer means by its HTTP status and its form, for all BSPs alike."""
 
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from lib import reading
 from lib.http import HttpResponse
-from providers.messages import Malformed, Outcome, ReportCode, SendResult
+from providers.messages import Account, Malformed, Outcome, ReportCode, SendResult
 
 EXCERPT = 300
 LONGEST_WAIT = 86_400.0
+ACCOUNT_LIMIT = 5  # refusals of the account in a row that pause the provider
+GATEWAYS = (502, 503, 504)  # what a gateway answers when the BSP behind it did not
 
 Reasons = tuple[tuple[tuple[str, ...], ReportCode], ...]
+AccountReasons = tuple[tuple[tuple[str, ...], Account], ...]
 
 
 def by_status(response: HttpResponse, text: str = "", bsp_code: str = "") -> SendResult:
     """The outcome that the HTTP status alone decides.
 
-    429 throttles; 401 and 403 refuse our credentials; 504 means that a gateway forwarded the
-    request and heard nothing, so the message may be on its way; every other 5xx is the BSP's
-    own word that it did not take the message; a 2xx nobody can read is unknown.
+    429 throttles; 401 and 403 refuse our credentials, 402 says that the account has not paid.
+    A gateway's own 502, 503 or 504 leaves open whether the BSP has taken the message; every other
+    5xx is the BSP's word that it has not. A 2xx nobody can read is unknown.
     """
+    from_gateway = _by_gateway(response, bsp_code)
     status = response.status
     text = text or f"HTTP {status}: {excerpt(response)}"
     bsp_code = bsp_code or str(status)
     if status == 429:
         return SendResult(Outcome.THROTTLED, bsp_code=bsp_code, text=text, retry_after=retry_after(response))
     if status in (401, 403):
-        return rejected(ReportCode.CREDENTIALS, bsp_code, text, credentials=True)
-    if status == 504 or 200 <= status < 300:
+        return stopped(Account.CREDENTIALS, bsp_code, text)
+    if status == 402:
+        return stopped(Account.PAYMENT, bsp_code, text)
+    if from_gateway or 200 <= status < 300:
         return SendResult(Outcome.UNKNOWN, bsp_code=bsp_code, text=text)
     if status >= 500 or status == 408:
         return SendResult(Outcome.RETRY, bsp_code=bsp_code, text=text, retry_after=retry_after(response))
@@ -35,16 +41,81 @@ def by_status(response: HttpResponse, text: str = "", bsp_code: str = "") -> Sen
 
 
 def by_words(words: str, reasons: Reasons) -> ReportCode:
-    """The code of the first reason one of whose words occurs, for BSPs that give a sentence and no code."""
+    """The code of the first reason with a word that the sentence holds, for BSPs that give no code."""
     lowered = words.lower()
     found = (code for named, code in reasons if any(word in lowered for word in named))
     return next(found, ReportCode.OTHER)
 
 
-def rejected(
-    code: ReportCode, bsp_code: str = "", text: str = "", *, credentials: bool = False
+def account_by_words(words: str, reasons: AccountReasons) -> Account | None:
+    """What a sentence says of the whole account; None when it is about the message."""
+    lowered = words.lower()
+    return next((one for named, one in reasons if any(word in lowered for word in named)), None)
+
+
+def refused_with(
+    words: str, reasons: Reasons, account_reasons: AccountReasons, bsp_code: str, text: str
 ) -> SendResult:
-    return SendResult(Outcome.REJECTED, code=code, bsp_code=bsp_code, text=text, credentials=credentials)
+    """A refusal whose sentence alone tells whether it is about the account or the message."""
+    account = account_by_words(words, account_reasons)
+    return stopped(account, bsp_code, text) if account else rejected(by_words(words, reasons), bsp_code, text)
+
+
+def _by_gateway(response: HttpResponse, bsp_code: str) -> bool:
+    """Whether a gateway answered for the BSP, which may have taken the message meanwhile.
+
+    A 504 always comes from one. A 502 or 503 is the BSP's own where it bears a code of the BSP's, and
+    a 503 also where it is JSON or says when to come again: it was refused before it was handed on.
+    """
+    if response.status == 504:
+        return True
+    if bsp_code or response.status not in GATEWAYS:
+        return False
+    refused = json_object(response.body) is not None or bool(response.header("Retry-After"))
+    return response.status == 502 or not refused
+
+
+def rejected(code: ReportCode, bsp_code: str = "", text: str = "") -> SendResult:
+    """A refusal of this one message, which fails."""
+    return SendResult(Outcome.REJECTED, code=code, bsp_code=bsp_code, text=text)
+
+
+def stopped(account: Account, bsp_code: str = "", text: str = "") -> SendResult:
+    """A refusal of the whole account. It never fails a message: the message waits until the account may
+    send again, or its validity ends."""
+    return SendResult(Outcome.STOPPED, bsp_code=bsp_code, text=text, account=account)
+
+
+class Refusal(NamedTuple):
+    """What operators read of a refused account: why it was refused, and what to do."""
+
+    why: str
+    remedy: str
+
+
+ACCOUNT_REFUSALS = {
+    Account.CREDENTIALS: Refusal(
+        "refused for their credentials", "Correct them, use Check connection, then resume."
+    ),
+    Account.PAYMENT: Refusal(
+        "refused because the account has not paid", "Settle the payment with Meta or the BSP, then resume."
+    ),
+    Account.SENDER: Refusal(
+        "refused because the sender is not set up",
+        "Correct the number or its service here or at the BSP, then resume.",
+    ),
+    Account.RESTRICTED: Refusal(
+        "refused because the account is restricted",
+        "Look at the account at Meta or the BSP, and resume when the restriction is over.",
+    ),
+}
+
+
+def why_paused(what: str, account: Account, words: str) -> str:
+    """The reason on the page of a provider that was paused. `what` counts the refusals; `words` are the
+    BSP's about the last one, without secrets."""
+    why, remedy = ACCOUNT_REFUSALS[account]
+    return f"{what} in a row were {why} (“{words[:EXCERPT]}”). {remedy}"
 
 
 def accepted(bsp_id: str) -> SendResult:

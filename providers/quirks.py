@@ -63,6 +63,13 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
         Literal["integer", "string"], Meta(description="How error.code is written in failed reports.")
     ] = "integer"
     from_plus: Annotated[bool, Meta(description="Write `from` with a leading +.")] = False
+    from_user_id: Annotated[
+        bool,
+        Meta(
+            description="Forward messages of people whose number is not known, with WhatsApp's user id in "
+            "`from`. Otherwise they wait here until the number is known."
+        ),
+    ] = False
     duplicate_document: Annotated[
         bool, Meta(description="Add a `document` object beside `file` in inbound documents.")
     ] = False

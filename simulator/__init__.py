@@ -1,4 +1,4 @@
 """A fake BSP and a fake CleverTap: for the demo, the tests and the benchmarks.
 
-It shares no code with the rest of Waypost, so that a misread wire format is not misread twice.
+It shares no code with the rest of Waypost, so that the two cannot share a mistake about a wire format.
 """

@@ -13,16 +13,17 @@ class Account(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """
 
     dialect: str
-    name: str = ""  # how the control API and the URLs call it; the dialect's name when left empty
+    name: str = ""  # its name in the control API and in URLs; the dialect's when left empty
     key: str = ""
     secret: str = ""
     webhook_url: str = ""
     number: str = "15550100001"  # the business number, digits only
 
-    # Meta and those that hand its API on
+    # Meta, and the BSPs that pass its API on
     phone_number_id: str = ""
     waba_id: str = ""
     verify_token: str = ""
+    marketing_elsewhere: bool = False  # marketing templates go by the Marketing Messages API alone
 
     # other BSPs: their names for the customer, and how a signed request is checked
     account_id: str = ""
@@ -39,7 +40,7 @@ class Account(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Identified(Protocol):
-    """The part of a dialect that tells its accounts apart."""
+    """The part of a dialect that identifies its accounts."""
 
     name: str
     needs: tuple[str, ...]
@@ -50,7 +51,7 @@ class Identified(Protocol):
 
 
 class Accounts:
-    """All accounts, found by name or by what a dialect recognises them by."""
+    """All accounts, found by name or by their dialect's identity."""
 
     def __init__(self) -> None:
         self._by_name: dict[str, Account] = {}

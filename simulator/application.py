@@ -1,7 +1,6 @@
 """The web application: every dialect's routes, the sink, the control API and the page."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -11,23 +10,21 @@ from simulator.dialects.base import Dialect, Endpoint
 from simulator.dialects.meta_media import PICTURE
 from simulator.engine import read_call, respond
 from simulator.sink import Sink
-
-if TYPE_CHECKING:
-    from simulator.server import Simulator
+from simulator.world import World
 
 _BODY_LIMIT = 4 * 1024 * 1024
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def application(sim: "Simulator") -> web.Application:
+def application(world: World) -> web.Application:
     app = web.Application(client_max_size=_BODY_LIMIT)
     for dialect in DIALECTS.values():
-        app.router.add_post(dialect.send_path, _sending(sim, dialect))
+        app.router.add_post(dialect.send_path, _sending(world, dialect))
         for endpoint in dialect.endpoints:
-            app.router.add_route(endpoint.method, endpoint.path, _serving(sim, endpoint))
-    sink = Sink(sim.behaviour, sim.journal)
+            app.router.add_route(endpoint.method, endpoint.path, _serving(world, endpoint))
+    sink = Sink(world.behaviour, world.journal)
     app.router.add_post("/sink/{account}/{kind:delivery|inbound|subscribe}", sink.receive)
-    app.router.add_routes(control.routes(sim))
+    app.router.add_routes(control.routes(world))
     app.router.add_get("/files/picture.png", _picture)
     app.router.add_get("/", page.show)
     return app
@@ -38,15 +35,15 @@ async def _picture(request: web.Request) -> web.StreamResponse:
     return respond(PICTURE)
 
 
-def _sending(sim: "Simulator", dialect: Dialect) -> _Handler:
+def _sending(world: World, dialect: Dialect) -> _Handler:
     async def send(request: web.Request) -> web.StreamResponse:
-        return await sim.engine.send(dialect, request)
+        return await world.engine.send(dialect, request)
 
     return send
 
 
-def _serving(sim: "Simulator", endpoint: Endpoint) -> _Handler:
+def _serving(world: World, endpoint: Endpoint) -> _Handler:
     async def serve(request: web.Request) -> web.StreamResponse:
-        return respond(endpoint.answer(await read_call(request), sim.accounts, sim.catalogue))
+        return respond(endpoint.answer(await read_call(request), world.accounts, world.catalogue))
 
     return serve

@@ -2,6 +2,6 @@ from django.apps import AppConfig
 
 
 class SimulatorConfig(AppConfig):
-    """Here only so that Django finds `manage.py simulator`; nothing else in this package knows Django."""
+    """For Django to find `manage.py simulator`. Nothing else in this package imports Django."""
 
     name = "simulator"

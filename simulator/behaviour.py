@@ -1,5 +1,6 @@
 """How the simulator behaves: the settings, and the magic numbers that change it for one recipient."""
 
+from collections.abc import Collection
 from copy import deepcopy
 from dataclasses import dataclass
 from enum import Enum
@@ -7,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+AnswerMode = Literal["ok", "throttle", "outage"]
 SinkMode = Literal["ok", "down", "close", "slow", "reject_4xx", "unprocessed"]
 
 
@@ -16,6 +18,8 @@ class Behaviour(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     # answers to sends
     answer_delay: float = 0.0
     hold: float = 120.0  # the longest an unanswered connection is kept open
+    answer_modes: dict[str, AnswerMode] = {}  # of single accounts: every send is answered 429, or 503
+    throttle_seconds: int = 1  # that a 429 asks for
     magic: bool = True  # off when a load test walks through all numbers
     check_templates: bool = False  # refuse what the account's template list does not allow
     fail_fraction: float = 0.0  # accepted, then reported as failed
@@ -37,13 +41,13 @@ class Behaviour(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     # the CleverTap sink
     sink_mode: SinkMode = "ok"
-    sink_modes: dict[str, SinkMode] = {}  # for single accounts, stronger than sink_mode
+    sink_modes: dict[str, SinkMode] = {}  # for single accounts; overrides sink_mode
     sink_delay: float = 5.0  # of the slow mode
     sink_unprocessed: set[str] = set()  # msgIds of the unprocessed mode; empty means all
 
     # records
     record: bool = True  # off keeps only counts, so that memory stays flat under load
-    kept: int = 50_000  # records of each kind; the oldest tenth makes room
+    kept: int = 50_000  # records of each kind; when full, the oldest tenth is dropped
 
     def update(self, changes: object) -> None:
         """Apply named settings; nothing changes when one of them is unknown or of the wrong type."""
@@ -90,14 +94,28 @@ class Script:
 
 USUAL = Script("accepted; sent, delivered, read")
 
+# A failure of Meta's for each of CleverTap's codes from 1000 to 1010. For 1003, a number that is no longer
+# active, Meta has none: only CleverTap's own format can say it.
+NONE_OF_METAS = 1003
+_FAILURES = (131042, 132000, 131021, NONE_OF_METAS, 131056, 131026, 131050, 1026, 131047, 131000, 131049)
+
+
+def codes_of(failures: Collection[int] | None) -> list[int]:
+    """CleverTap's codes that a BSP can say which knows these of Meta's failures; None: which knows all."""
+    said = set(_FAILURES) - {NONE_OF_METAS} if failures is None else failures
+    return [1000 + n for n, failure in enumerate(_FAILURES) if failure in said]
+
+
 MAGIC: dict[str, Script] = {
     "9001": Script("delivered, never read", statuses=("sent", "delivered")),
     "9002": Script("fails: not on WhatsApp (Meta 131026)", statuses=("failed",), failure=131026),
     "9003": Script("fails: Meta's marketing cap (131049)", statuses=("failed",), failure=131049),
     "9004": Script("accepted, never reported", statuses=()),
     "9005": Script("429 with Retry-After: 1 the first time, then accepted", Reaction.THROTTLE_ONCE),
-    "9006": Script("503 with an HTML body the first time, then accepted", Reaction.OUTAGE_ONCE),
-    "9007": Script("taken, but the answer never comes; webhooks do", Reaction.HANG),
+    "9006": Script(
+        "503 with an HTML body and Retry-After: 1 the first time, then accepted", Reaction.OUTAGE_ONCE
+    ),
+    "9007": Script("taken, but never answered; webhooks come", Reaction.HANG),
     "9008": Script("every webhook comes twice", copies=2),
     "9009": Script("webhooks in the wrong order: read, delivered, sent", backwards=True),
     "9010": Script("refused at once: unknown template", Reaction.REFUSE_TEMPLATE),
@@ -108,6 +126,12 @@ MAGIC: dict[str, Script] = {
     "9015": Script("after reading the user taps a button", then="click"),
     "9016": Script("the first webhook comes before the answer", Reaction.WEBHOOK_FIRST),
     "9017": Script("taken, answered 200 with HTML; webhooks come", Reaction.HTML),
+    **{
+        f"91{n:02d}": Script(
+            f"fails as CleverTap's {1000 + n} (Meta {code})", statuses=("failed",), failure=code
+        )
+        for n, code in enumerate(_FAILURES)
+    },
 }
 
 

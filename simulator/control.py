@@ -1,76 +1,60 @@
-"""The control API: what a simulator in another process is told and asked over HTTP."""
+"""The control API: setting up and querying a simulator in another process, over HTTP."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from simulator.accounts import Account
+from simulator.behaviour import codes_of
+from simulator.dialects import DIALECTS
 from simulator.templates import Template
-
-if TYPE_CHECKING:
-    from simulator.server import Simulator
+from simulator.world import InboundRequest, World
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _PAGE = 1000
 
 
-class InboundRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A message the user writes. `reply_to` is a message id or a reference."""
-
-    account: str
-    sender: str = msgspec.field(name="from")
-    type: str = "text"
-    text: str = ""
-    payload: str = ""
-    media_url: str = ""
-    mime_type: str = ""
-    filename: str = ""
-    latitude: float = 0.0
-    longitude: float = 0.0
-    name: str = "Asha"
-    reply_to: str = ""
-
-
-def routes(sim: "Simulator") -> list[web.RouteDef]:
+def routes(world: World) -> list[web.RouteDef]:
     async def accounts(request: web.Request) -> object:
         content = msgspec.json.decode(await request.read())
         rows = content if isinstance(content, list) else [content]
-        added = [sim.add_account(msgspec.convert(row, Account)) for row in rows]
+        added = [world.add_account(msgspec.convert(row, Account)) for row in rows]
         return {"accounts": [account.name for account in added]}
 
     async def behaviour(request: web.Request) -> object:
-        sim.behaviour.update(msgspec.json.decode(await request.read()))
-        return sim.behaviour
+        world.behaviour.update(msgspec.json.decode(await request.read()))
+        return world.behaviour
 
     async def show_behaviour(request: web.Request) -> object:
-        return sim.behaviour
+        return world.behaviour
 
     async def templates(request: web.Request) -> object:
         rows = msgspec.json.decode(await request.read(), type=list[Template])
-        sim.set_templates(request.match_info["account"], rows)
+        world.set_templates(request.match_info["account"], rows)
         return {"templates": len(rows)}
 
     async def reset(request: web.Request) -> object:
-        sim.clear()
+        world.clear()
         return {"status": "ok"}
 
     async def summary(request: web.Request) -> object:
-        names = [account.name for account in sim.accounts]
-        return {**sim.journal.summary(), "pending": sim.pending, "accounts": names}
+        names = [account.name for account in world.accounts]
+        codes = {each.name: codes_of(DIALECTS[each.dialect].failures) for each in world.accounts}
+        return {**world.journal.summary(), "pending": world.pending, "accounts": names, "codes": codes}
 
     async def inbound(request: web.Request) -> object:
         wanted = msgspec.json.decode(await request.read(), type=InboundRequest)
-        return {"id": sim.write(wanted)}
+        return {"id": world.write(wanted)}
 
     async def handshake(request: web.Request) -> object:
         content = msgspec.json.decode(await request.read(), type=dict[str, str])
-        return {"verified": await sim.verify_webhook(content.get("account", ""))}
+        return {"verified": await world.verify_webhook(content.get("account", ""))}
 
     def listing(name: str) -> Callable[[web.Request], Awaitable[object]]:
         async def show(request: web.Request) -> object:
-            return _slice(getattr(sim.journal, name), request)
+            return _slice(getattr(world.journal, name), request)
 
         return show
 
@@ -94,7 +78,7 @@ def _answering(work: Callable[[web.Request], Awaitable[object]]) -> _Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
             content, status = await work(request), 200
-        except ValueError as error:  # which msgspec's own errors are too
+        except ValueError as error:  # msgspec's own errors are ValueErrors too
             content, status = {"error": str(error)}, 400
         return web.Response(body=msgspec.json.encode(content), status=status, content_type="application/json")
 
@@ -102,7 +86,7 @@ def _answering(work: Callable[[web.Request], Awaitable[object]]) -> _Handler:
 
 
 def _slice(records: list[Any], request: web.Request) -> dict[str, Any]:
-    """Records after `since` (a seq), oldest first, at most `limit`; or the `latest` so many."""
+    """Records after `since` (a seq), oldest first, at most `limit`; or the newest `latest`."""
     if latest := int(request.query.get("latest", 0)):
         rows = records[-latest:]
     else:

@@ -1,8 +1,8 @@
-"""Brings the webhooks to the gateway: on time, in order for each message, again when they fail.
+"""Posts the webhooks to the gateway: on time, in order for each message, again when they fail.
 
-A message's next webhook leaves after its last one was answered, so only the scripts that ask
-for disorder produce it. Nothing waits in a task: what is not due is a timer, what is due is in
-a queue, and no more posts run at once than the behaviour allows.
+A message's next webhook leaves after the one before was answered, so webhooks are out of order only
+where a script asks for it. No task waits: a webhook that is not due yet is a timer, one that is due is
+in a queue, and no more posts run at once than the behaviour allows.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _TRY_AGAIN = {408, 425, 429}
 
 @dataclass(slots=True)
 class Journey:
-    """A message on its way through its steps."""
+    """A message and the steps that are still to come."""
 
     dialect: Dialect
     account: Account
@@ -36,7 +36,7 @@ class Journey:
 
 @dataclass(slots=True)
 class Parcel:
-    """One webhook with all that travels in it."""
+    """One webhook and the steps that it reports."""
 
     dialect: Dialect
     account: Account
@@ -115,7 +115,7 @@ class Courier:
         self._batch(parcel)
 
     def _batch(self, parcel: Parcel) -> None:
-        """Let the parcel travel with others of the same account."""
+        """Puts the parcel's steps into one webhook with others of the same account."""
         name = parcel.account.name
         if name in self._batches:
             self._batches[name][0].steps += parcel.steps

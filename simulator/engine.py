@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from aiohttp import web
 
 from simulator.accounts import Account, Accounts
-from simulator.behaviour import USUAL, Behaviour, Reaction, Script, script_for
+from simulator.behaviour import USUAL, AnswerMode, Behaviour, Reaction, Script, script_for
 from simulator.courier import Courier
-from simulator.dialects import DIALECTS
 from simulator.dialects.base import Answer, Call, Dialect, Failure, Inbound, Message, Refusal, Send
 from simulator.journal import Journal, SendRecord
 from simulator.journeys import Step, plan
@@ -24,7 +23,7 @@ _EMPTY = Answer(200, b"")
 _NO_TEMPLATE = "no approved template with this name and language"
 _NO_CREDENTIALS = "the credentials are not valid"
 _WEBHOOK_LEAD = 0.3  # seconds from taking a message to its late answer
-_LOOK_AGAIN = 0.05  # seconds between looks whether a held connection is still open
+_LOOK_AGAIN = 0.05  # seconds between checks whether a held connection is still open
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +52,11 @@ class Engine:
         self._journal = journal
         self._courier = courier
         self.closing = False
-        for dialect in DIALECTS.values():
-            dialect.catalogue = catalogue
         self.clear()
 
     def clear(self) -> None:
         self._attempts: Counter[tuple[str, str, str]] = Counter()
-        self._chance = random.Random(1)  # the same run twice gives the same accidents
+        self._chance = random.Random(1)  # so that two runs have the same random failures
 
     async def send(self, dialect: Dialect, request: web.Request) -> web.StreamResponse:
         call = await read_call(request)
@@ -72,7 +69,8 @@ class Engine:
         try:
             if not dialect.trusts(account, call):
                 raise Refusal(Failure.CREDENTIALS, _NO_CREDENTIALS)
-            send = dialect.read(replace(call, account=account))
+            templates = self._catalogue.of(account.name)
+            send = dialect.read(replace(call, account=account, templates=templates))
         except Refusal as refusal:
             self._note(dialect, call, account.name, _word(refusal), detail=refusal.detail)
             return await self._answer(dialect.refuse(refusal))
@@ -95,17 +93,27 @@ class Engine:
         if reaction is Reaction.CLOSE:
             self._note_send(arrival, reaction.value, attempt=attempt)
             return hang_up(arrival.request)
-        if attempt == 1 and reaction is Reaction.THROTTLE_ONCE:
-            self._note_send(arrival, reaction.value, attempt=attempt)
+        mode = self._mode(account, reaction, attempt)
+        if mode == "throttle":
+            self._note_send(arrival, Reaction.THROTTLE_ONCE.value, attempt=attempt)
             answer = dialect.refuse(Refusal(Failure.THROTTLED, "too many requests"))
-            return await self._answer(answer, {"Retry-After": "1"})
-        if attempt == 1 and reaction is Reaction.OUTAGE_ONCE:
-            self._note_send(arrival, reaction.value, attempt=attempt)
-            return await self._answer(_OUTAGE)
+            return await self._answer(answer, {"Retry-After": str(self._behaviour.throttle_seconds)})
+        if mode == "outage":
+            self._note_send(arrival, Reaction.OUTAGE_ONCE.value, attempt=attempt)
+            return await self._answer(_OUTAGE, {"Retry-After": "1"})
         return await self._take(arrival, script, attempt)
 
+    def _mode(self, account: Account, reaction: Reaction, attempt: int) -> AnswerMode:
+        """How it answers, by the account's setting, or by the recipient the first time."""
+        once: dict[Reaction, AnswerMode] = {
+            Reaction.THROTTLE_ONCE: "throttle",
+            Reaction.OUTAGE_ONCE: "outage",
+        }
+        usual = once.get(reaction, "ok") if attempt == 1 else "ok"
+        return self._behaviour.answer_modes.get(account.name, usual)
+
     async def _take(self, arrival: _Arrival, script: Script, attempt: int) -> web.StreamResponse:
-        """The message is ours now, whatever the sender gets to see."""
+        """Takes the message, whatever the sender gets as an answer."""
         dialect, account = arrival.dialect, arrival.account
         message = Message(dialect.new_id(arrival.send), account, arrival.send, time.time())
         reaction = script.reaction
@@ -137,14 +145,14 @@ class Engine:
             self._courier.send_off(dialect, message.account, steps, record)
 
     def inbound(self, dialect: Dialect, account: Account, event: Inbound) -> None:
-        """The user writes without being prompted by a script."""
-        steps = [Step(0.0, told) for told in dialect.tells(event)]
+        """The user writes of their own accord, not by a script."""
+        steps = [Step(0.0, one) for one in dialect.inbound_events(event)]
         self._courier.send_off(dialect, account, steps, None)
 
     def _attempt(self, account: Account, send: Send, script: Script) -> int:
         if not self._journal.recording and script is USUAL:
-            return 1  # nobody asks, and millions of references would fill the memory
-        key = (account.name, send.to, send.label)  # a reference may be another one at each attempt
+            return 1  # not counted: millions of references would fill the memory
+        key = (account.name, send.to, send.label)  # without the reference, which may change at each attempt
         self._attempts[key] += 1
         return self._attempts[key]
 

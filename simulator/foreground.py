@@ -30,8 +30,8 @@ def run(
             simulator.add_account(account)
     if traffic is not None:
         simulator.traffic = msgspec.json.decode(traffic.read_bytes(), type=Traffic)
-    # Under load tens of thousands of timers are alive; looking through them again and again
-    # costs a fifth of the throughput.
+    # Under load there are tens of thousands of timers. Each full garbage collection looks through all of
+    # them, which costs a fifth of the throughput.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
     simulator.run(lambda url: print(f"Simulator on {url}; open it in a browser to watch.", flush=True))

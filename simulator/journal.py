@@ -13,10 +13,12 @@ from typing import Any, TypeVar
 from simulator.behaviour import Behaviour
 from simulator.dialects.base import Message
 
+NEWEST = "newest"
+
 
 @dataclass(slots=True)
 class Reported:
-    """A status that the gateway has taken from us."""
+    """A status that the gateway has accepted."""
 
     status: str
     at: float
@@ -27,7 +29,7 @@ class SendRecord:
     seq: int
     at: float
     dialect: str
-    account: str  # empty: nobody we know
+    account: str  # empty: an unknown caller
     to: str = ""
     reference: str = ""
     label: str = ""
@@ -91,7 +93,7 @@ class Journal:
         self.counts[name] += by
 
     def seen(self, name: str) -> None:
-        """Remember when something happened first and last; rates are worked out from that."""
+        """Notes when something happened first and last, from which rates are computed."""
         now = time.time()
         self.times.setdefault(f"first_{name}", now)
         self.times[f"last_{name}"] = now
@@ -107,9 +109,9 @@ class Journal:
             self.keep(self._messages, message)
 
     def find(self, account: str, name: str) -> Message | None:
-        """The account's newest message with this id or reference."""
+        """The account's newest message with this id or reference, or of all where the name is `NEWEST`."""
         for message in reversed(self._messages):
-            if message.account.name == account and name in (message.id, message.send.reference):
+            if message.account.name == account and name in (message.id, message.send.reference, NEWEST):
                 return message
         return None
 

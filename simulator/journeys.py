@@ -1,4 +1,4 @@
-"""What becomes of a message after it was taken: its events, in the order the webhooks tell them."""
+"""What becomes of a message after it was taken: its events, in the order of the webhooks."""
 
 import random
 import secrets
@@ -12,7 +12,7 @@ Event = Status | Inbound
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event and when it is told, in seconds after the message was taken."""
+    """One event, and when its webhook leaves: in seconds after the message was taken."""
 
     after: float
     event: Event
@@ -39,13 +39,13 @@ def plan(
         steps.append(_follow_up(message, script, steps, behaviour.follow_up, clicks))
         steps.sort(key=lambda step: step.after)
     if script.backwards or behaviour.shuffle:
-        steps = _told_late(steps, script.backwards, chance)
+        steps = _disordered(steps, script.backwards, chance)
     return [step for step in steps for _ in range(copies)]
 
 
 def _follow_up(message: Message, script: Script, steps: list[Step], wait: float, clicks: bool) -> Step:
     if script.then == "reply":
-        # Users answer what they were shown: the reply follows the delivery, not the receipt.
+        # Users answer a message that they see: the reply follows the delivery, not the read receipt.
         after = steps[1].after + wait
         return Step(after, _written(message, message.at + after, text="Thanks, got it"))
     after = steps[-1].after + wait
@@ -67,8 +67,8 @@ def _written(message: Message, at: float, text: str, type: str = "text", payload
     )
 
 
-def _told_late(steps: list[Step], backwards: bool, chance: random.Random) -> list[Step]:
-    """All events told at the end, in another order than they happened."""
+def _disordered(steps: list[Step], backwards: bool, chance: random.Random) -> list[Step]:
+    """All events posted at the end, in another order than they happened."""
     end = max((step.after for step in steps), default=0.0)
     events = [step.event for step in steps]
     if backwards:

@@ -1,7 +1,7 @@
-"""A CleverTap that receives delivery reports, inbound messages and opt-outs, in good and in bad mood.
+"""A fake CleverTap that receives delivery reports, inbound messages and opt-outs, and fails where asked to.
 
-The real one drops what it does not understand without a word. This one names it among the
-unprocessed, so that a mistake in our format is seen.
+The real one silently drops what it does not understand. This one names it among the unprocessed
+records, so that a mistake in our format is noticed.
 """
 
 import asyncio

@@ -20,7 +20,7 @@ _MEDIA = {"IMAGE", "VIDEO", "DOCUMENT", "LOCATION"}
 
 @dataclass(frozen=True, slots=True)
 class TemplateUse:
-    """Which values a send brings for a template. None: the dialect cannot tell."""
+    """Which values a send brings for a template. None where the dialect cannot know."""
 
     name: str
     language: str
@@ -31,7 +31,7 @@ class TemplateUse:
 
 
 class BadCursor(Exception):
-    """A cursor nobody handed out."""
+    """A cursor that no page gave."""
 
 
 class Catalogue:
@@ -100,7 +100,7 @@ def _button_values(buttons: list[dict[str, Any]]) -> tuple[set[int], set[int]]:
 
 @cache
 def default() -> list[Template]:
-    """The three kinds that CleverTap's import documentation shows, and what real accounts add to them."""
+    """The three kinds in CleverTap's import documentation, and others that real accounts have."""
     templates: list[Template] = json.loads(_DEFAULT.read_text(encoding="utf-8"))
     return templates
 
@@ -131,7 +131,7 @@ def page(templates: list[Template], query: Mapping[str, str], url: str, size: in
 
 
 def _cursor(offset: int) -> str:
-    # Meta's cursors look like base64 whose padding is spelt ZD.
+    # Meta's cursors look like base64 with ZD for padding.
     return base64.b64encode(str(offset).encode()).decode().replace("=", "ZD")
 
 

@@ -1,7 +1,8 @@
-"""The fake CleverTap at work: campaigns posted message by message, events uploaded, at a gentle rate.
+"""What happens by itself, at a low rate: the fake CleverTap posts messages of campaigns and uploads of
+events, and users write to the fake BSPs.
 
-Nobody gets two messages of a campaign before ten thousand others did. What became of a message is
-up to the recipient's number (simulator.behaviour), and the numbers are mixed as real people are.
+A campaign has ten thousand recipients before a number repeats. The recipient's number decides what
+becomes of a message (simulator.behaviour). The mix of numbers is like that of real people.
 """
 
 import asyncio
@@ -9,15 +10,17 @@ import base64
 import hashlib
 import time
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, cycle
 from typing import Any
 
 import aiohttp
 import msgspec
 
 from simulator.journal import Journal
+from simulator.world import InboundRequest, World
 
-PEOPLE = 10_000  # after whom numbers repeat
+PEOPLE = 10_000  # then the numbers repeat
+BEFORE = "before"
 TRIES = 3  # as often as CleverTap posts a message that got no answer
 _WAIT = 1.0
 # Of 25 people: one cannot be reached, one replies, three tap a link, five never read.
@@ -28,7 +31,7 @@ _MIX = {
 
 
 class Campaign(msgspec.Struct):
-    """`payloads` has a message for each variant; who gets which is up to the person."""
+    """`payloads` has a message for each variant; a person always gets the same one."""
 
     url: str
     username: str
@@ -40,7 +43,7 @@ class Campaign(msgspec.Struct):
 
 
 class Events(msgspec.Struct):
-    """What people do, told to the upload API in turn."""
+    """What people do, posted to the upload API in turn."""
 
     url: str
     account_id: str
@@ -51,13 +54,21 @@ class Events(msgspec.Struct):
     every: float
 
 
+class Users(msgspec.Struct):
+    """What users do, in turn: the fields of `world.InboundRequest`. `about` BEFORE is the act before."""
+
+    acts: list[dict[str, str]]
+    every: float
+
+
 class Traffic(msgspec.Struct):
     campaigns: list[Campaign] = []
     events: list[Events] = []
+    users: list[Users] = []
 
 
 def number(n: int, prefix: str) -> str:
-    """The number of the n-th person, which says how they behave."""
+    """The number of the n-th person. Its last digits decide how they behave."""
     return f"{prefix}{n % PEOPLE:04d}{_MIX.get(n % 25, f'{1000 + n % 8000:04d}')}"
 
 
@@ -83,11 +94,13 @@ def event(events: Events, n: int, now: float) -> dict[str, Any]:
     return {"d": [record]}
 
 
-async def run(traffic: Traffic, journal: Journal) -> None:
-    """Posts until it is cancelled."""
+async def run(traffic: Traffic, world: World) -> None:
+    """Posts and writes until it is cancelled."""
+    journal = world.journal
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
         work = [_campaign(each, session, journal) for each in traffic.campaigns]
         work += [_events(each, session, journal) for each in traffic.events]
+        work += [_users(each, world) for each in traffic.users]
         await asyncio.gather(*work)
 
 
@@ -106,22 +119,33 @@ async def _events(events: Events, session: aiohttp.ClientSession, journal: Journ
         await _post(session, events.url, headers, event(events, n, time.time()), journal)
 
 
+async def _users(users: Users, world: World) -> None:
+    before = ""
+    for act in cycle(users.acts):
+        await asyncio.sleep(users.every)
+        told = {name: before if (name, value) == ("about", BEFORE) else value for name, value in act.items()}
+        try:
+            before = world.write(msgspec.convert(told, InboundRequest))
+        except ValueError:  # a reaction, before there is anything to react to
+            world.journal.count("traffic.unwritten")
+
+
 def _people() -> Iterator[int]:
-    """A run begins with other people than the one before."""
+    """Counts people. Each run begins with other people than the one before."""
     return count(int(time.time()) // 3 % PEOPLE)
 
 
 async def _post(
     session: aiohttp.ClientSession, url: str, headers: dict[str, str], content: Any, journal: Journal
 ) -> None:
-    """Posted until it is answered, as CleverTap does: the same content, few times."""
+    """Posts until there is an answer, at most TRIES times, as CleverTap does."""
     body = msgspec.json.encode(content)
     headers = headers | {"Content-Type": "application/json"}
     for _ in range(TRIES):
         try:
             async with session.post(url, data=body, headers=headers) as answer:
-                told = await answer.read()
-            taken = b'"success"' in told
+                text = await answer.read()
+            taken = b'"success"' in text
             journal.count(f"traffic.{'taken' if taken else f'refused {answer.status}'}")
             if answer.status != 429 and answer.status < 500:
                 return

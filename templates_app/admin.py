@@ -1,15 +1,16 @@
-"""The template pages. What they can do is in the modules beside this one, a file a subject."""
+"""The template pages. What they can do is in the modules beside this one, a file a subject. config/admin.py
+registers them, with what the other apps know of a template."""
 
 from django.contrib import admin
 from django.utils.safestring import SafeString
 
 from lib.admin import ModelAdmin, Tone, badge, choice_filter, column
-from providers.admin_filters import ProviderFilter
-from templates_app.admin_editor import TemplateEditor
-from templates_app.admin_exchange import TemplateExchange
-from templates_app.admin_history import TemplateChangeAdmin, TemplateHistory
-from templates_app.admin_imports import ImportRunAdmin, TemplateImports
-from templates_app.admin_test import TemplateTest
+from providers.list_filters import ProviderFilter
+from templates_app.editor.admin import TemplateEditor
+from templates_app.editor.trial_admin import TemplateTrial
+from templates_app.exchange.admin import TemplateExchange
+from templates_app.history.admin import TemplateChangeAdmin, TemplateHistory
+from templates_app.imports.admin import ImportRunAdmin, TemplateImports
 from templates_app.models import ImportRun, Template, TemplateChange
 
 _TONES: dict[str, Tone] = {
@@ -21,9 +22,8 @@ _TONES: dict[str, Tone] = {
 }
 
 
-@admin.register(Template)
 class TemplateAdmin(
-    TemplateEditor, TemplateTest, TemplateHistory, TemplateImports, TemplateExchange, ModelAdmin
+    TemplateEditor, TemplateTrial, TemplateHistory, TemplateImports, TemplateExchange, ModelAdmin
 ):
     actions_detail = ("validate_with_provider", "send_test")
     list_display = ("name", "language", "provider", "category", "kind", "status_badge", "updated_at")

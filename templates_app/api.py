@@ -33,10 +33,10 @@ class TemplatesView(APIView):
     """
 
     def get(self, request: Request, public_id: str) -> HttpResponseBase:
-        door = auth.door(public_id)
-        if door is None:
+        access = auth.access(public_id)
+        if access is None:
             return JsonResponse({"message": "There is no such endpoint"}, status=404)
-        if not door.admits(request.META):
+        if not access.admits(request.META):
             return JsonResponse({"message": "Invalid Credentials"}, status=401)
         try:
             limit = min(max(int(request.GET.get("limit", DEFAULT_LIMIT)), 1), MOST)
@@ -45,7 +45,7 @@ class TemplatesView(APIView):
             return JsonResponse({"message": str(error)}, status=400)
         rows = list(
             Template.objects.filter(
-                provider_id=door.provider_id,
+                provider_id=access.provider_id,
                 status=Template.Status.APPROVED,
                 unsupported="",
                 vanished_at=None,
@@ -85,11 +85,13 @@ def read_cursor(text: str) -> int:
 
 
 def _shown(template: Template) -> dict[str, Any]:
+    """The template in Meta's form, with the keys of the BSP's listing that have no field here."""
     known = {
         "message_send_ttl_seconds": template.ttl_seconds,
         "previous_category": template.previous_category,
     }
     return {
+        **template.extra,
         "name": template.name,
         **{name: value for name, value in known.items() if value},
         "parameter_format": template.parameter_format,

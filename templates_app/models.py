@@ -5,7 +5,7 @@ from django.db.models import Q
 
 from providers.messages import Registered
 from providers.models import Provider
-from templates_app import components
+from templates_app.content import components
 
 
 class Template(models.Model):
@@ -63,8 +63,17 @@ class Template(models.Model):
     details = models.JSONField(
         default=dict, blank=True, editable=False, help_text="What the BSP's connector needs to send it."
     )
+    extra = models.JSONField(
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text="The keys of the BSP's listing that have no field here, such as optimization_spec.",
+    )
     vanished_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="When an import no longer found it at the BSP."
+    )
+    stale_since = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Since when its content at the BSP may be another."
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -77,6 +86,10 @@ class Template(models.Model):
                 name="template_once_per_language",
                 violation_error_message="This provider already has a template of that name and language.",
             )
+        ]
+        indexes = [
+            # `imports.renewal`: the templates that wait for an import.
+            models.Index(fields=["provider"], condition=Q(stale_since__isnull=False), name="template_stale")
         ]
 
     def __str__(self) -> str:
@@ -93,7 +106,7 @@ class Template(models.Model):
 
     @property
     def registered(self) -> Registered:
-        return Registered(self.bsp_id, tuple(self.components), self.details)
+        return Registered(self.bsp_id, tuple(self.components), self.details, self.category)
 
 
 class TemplateChange(models.Model):
@@ -111,6 +124,7 @@ class TemplateChange(models.Model):
     class Source(models.TextChoices):
         IMPORT = "import"
         WEBHOOK = "webhook"
+        ANSWER = "answer"
         PERSON = "person"
 
     template = models.ForeignKey(Template, on_delete=models.CASCADE, related_name="changes")
@@ -132,7 +146,10 @@ class TemplateChange(models.Model):
 
 
 class ImportRun(models.Model):
-    """One import, from the click or the clock to its report."""
+    """One import, from the click, the clock or a webhook to its report.
+
+    One that has a name takes over the templates of that name alone, in all their languages.
+    """
 
     class State(models.TextChoices):
         QUEUED = "queued"
@@ -145,8 +162,14 @@ class ImportRun(models.Model):
 
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="import_runs")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    name = models.CharField(
+        "only the template", max_length=512, blank=True, help_text="Empty: the whole list is imported."
+    )
     by = models.CharField(max_length=150, blank=True, help_text="Who asked for it; empty: the schedule.")
-    allow_empty = models.BooleanField(default=False)
+    allow_empty = models.BooleanField(default=False, help_text="An empty list is imported.")
+    allow_vanishing = models.BooleanField(
+        default=False, help_text="The list is imported, however many templates vanish with it."
+    )
     cancel = models.BooleanField(default=False)
     queued_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
@@ -161,7 +184,9 @@ class ImportRun(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["provider"], condition=Q(state__in=("queued", "running")), name="one_open_import"
+                fields=["provider", "name"],
+                condition=Q(state__in=("queued", "running")),
+                name="one_open_import",
             )
         ]
         indexes = [models.Index(fields=["provider", "-id"], name="import_run_newest")]

@@ -3,20 +3,19 @@
 from celery import shared_task
 from django.utils import timezone
 
-from lib.wake import stopping, wake
-from templates_app import importer
+from lib.wakeup import stopping
+from templates_app.imports import renewal, runs
 
 
 @shared_task(name="templates.import")
 def import_queued() -> None:
-    importer.drain(stop=stopping)
+    runs.drain(stop=stopping)
 
 
 @shared_task(name="templates.upkeep")
 def upkeep() -> None:
-    """Starts what the schedule wants, and ends what has lost its worker."""
+    """Starts what the schedule wants and what is stale, and ends what has lost its worker."""
     now = timezone.now()
-    importer.give_up_lost(now)
-    importer.schedule(now)
-    if importer.due():
-        wake("templates.import")
+    runs.give_up_lost(now)
+    runs.schedule(now)
+    renewal.renew(now)

@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from config.demo_bsps import CUSTOMERS, Given
-from providers import setup
+from providers import description
 from providers.features import Feature
 from providers.models import Provider
 from simulator.accounts import Account
 from simulator.server import Simulator
-from templates_app import importer
+from templates_app.imports import runs
 from templates_app.models import ImportRun
 from tests.factories import make_provider
 from tests.parts import TEMPLATES
@@ -22,7 +22,7 @@ NUMBER = "15550001111"
 
 @dataclass(frozen=True)
 class Bsp:
-    """One simulated BSP: the account there, and what a provider of ours is told of it."""
+    """One simulated BSP: the account there, and the settings of a provider of ours for it."""
 
     account: Account
     provider: dict[str, Any]
@@ -44,11 +44,11 @@ def customer(simulator: Simulator, connector: str = "generic", gateway: str = ""
     account = there.account
     sink = f"{simulator.url}/sink/{account.name}"
     urls = {"delivery_url": f"{sink}/delivery", "inbound_url": f"{sink}/inbound"} if gateway else {}
-    provider = make_provider(connector=connector, waba_number=NUMBER, **(there.provider | urls | values))
+    provider = make_provider(connector_slug=connector, waba_number=NUMBER, **(there.provider | urls | values))
     if "rate_count" not in values:
         provider.rate_count = None
         provider.save()
-    paths = {name: urlsplit(url).path for name, url in setup.urls(provider).items()} if gateway else {}
+    paths = {name: urlsplit(url).path for name, url in description.urls(provider).items()} if gateway else {}
     simulator.add_account(
         replace(
             account,
@@ -59,6 +59,6 @@ def customer(simulator: Simulator, connector: str = "generic", gateway: str = ""
         )
     )
     simulator.set_templates(account.name, TEMPLATES)
-    if gateway and Feature.TEMPLATES not in provider.bsp.lacks:
-        assert importer.run(provider).state == ImportRun.State.DONE
+    if gateway and Feature.TEMPLATES not in provider.connector.lacks:
+        assert runs.import_now(provider).state == ImportRun.State.DONE
     return provider

@@ -1,4 +1,4 @@
-"""An HTTP endpoint that answers as a test tells it: a BSP in CleverTap's format, or CleverTap itself."""
+"""An HTTP endpoint whose answers a test sets: a BSP in CleverTap's format, or CleverTap itself."""
 
 import json
 import threading
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
 Reply = tuple[int, dict[str, str], bytes]
 SUCCESS: Reply = (200, {}, b'{"status":"success"}')
@@ -58,7 +59,9 @@ def listening() -> Iterator[Endpoint]:
         disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
-            payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            form = self.headers.get_content_type() == "application/x-www-form-urlencoded"
+            payload = dict(parse_qsl(body.decode())) if form else json.loads(body)
             self._answer(found.take(payload, dict(self.headers.items())))
 
         def do_GET(self) -> None:

@@ -7,7 +7,7 @@ import factory
 from django.utils import timezone
 
 from campaigns.models import Message
-from providers import setup
+from providers import lifecycle
 from providers.models import Provider
 
 _numbers = itertools.count(1)
@@ -16,12 +16,12 @@ _numbers = itertools.count(1)
 def make_provider(**values: Any) -> Provider:
     """A saved provider with its callback URLs; `provider.login` is what CleverTap presents."""
     values.setdefault("nickname", f"provider-{next(_numbers)}")
-    values.setdefault("connector", "generic")
+    values.setdefault("connector_slug", "generic")
     values.setdefault("waba_number", "15550001111")
-    if values["connector"] == "generic":
+    if values["connector_slug"] == "generic":
         values.setdefault("endpoint", "http://127.0.0.1:9/messages")
     provider = Provider(**values)
-    provider.login = setup.create(provider)  # type: ignore[attr-defined]
+    provider.login = lifecycle.create(provider)  # type: ignore[attr-defined]
     return provider
 
 

@@ -1,22 +1,26 @@
-"""The gateway as its callers see it: requests through the very WSGI application that is served."""
+"""The gateway as its callers see it: requests through the very ASGI application that is served."""
 
+import asyncio
 import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from io import BytesIO
 from time import monotonic, sleep
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import connections
 
-from callbacks import inbox
-from campaigns import clicks, intake
-from config.wsgi import application
-from providers import setup
+from callbacks.webhooks import store
+from campaigns.intake import receive
+from campaigns.links import clicks
+from config import asgi
+from providers import description, refused_calls
 from providers.models import Provider
+from tests.waiting import PATIENCE
 
 SUCCESS = b'{"status":"success"}'
 
@@ -35,30 +39,52 @@ class Answer:
         return json.loads(self.body)
 
 
-def call(method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
+def call(
+    method: str,
+    path: str,
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+    peer: str = "192.0.2.1",
+) -> Answer:
+    return async_to_sync(called)(method, path, body, headers or {}, peer)
+
+
+async def called(
+    method: str, path: str, body: bytes, headers: Mapping[str, str], peer: str = "192.0.2.1"
+) -> Answer:
     path, _, query = path.partition("?")
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": path,
-        "QUERY_STRING": query,
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "HTTP_HOST": "localhost",
-        "CONTENT_TYPE": "application/json",
-        "CONTENT_LENGTH": str(len(body)),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": BytesIO(body),
-        "wsgi.input_terminated": True,
+    given = {"host": "localhost", "content-type": "application/json", "content-length": str(len(body))}
+    given |= {name.lower(): value for name, value in headers.items()}
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in given.items()],
+        "client": (peer, 50_000),
+        "server": ("localhost", 80),
     }
-    for name, value in (headers or {}).items():
-        key = name.upper().replace("-", "_")
-        environ[key if key.startswith("CONTENT_") else f"HTTP_{key}"] = value
-    started: list[Any] = []
-    content = b"".join(application(environ, lambda *args: started.extend(args)))
-    answered = dict(started[1])
-    return Answer(int(started[0].split()[0]), content, answered.get("Content-Type", ""), answered)
+    if given["content-length"].isdigit():  # no server passes on more
+        body = body[: int(given["content-length"])]
+    unread = [{"type": "http.request", "body": body, "more_body": False}]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return unread.pop() if unread else {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await asgi.application(scope, receive, send)
+    await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))  # what nobody waits for
+    answered = {name.decode().title(): value.decode("latin-1") for name, value in sent[0]["headers"]}
+    content = b"".join(message.get("body", b"") for message in sent[1:])
+    return Answer(sent[0]["status"], content, answered.get("Content-Type", ""), answered)
 
 
 def basic(username: str, password: str) -> dict[str, str]:
@@ -108,21 +134,22 @@ def call_back(
 
 def path_of(provider: Provider, purpose: str) -> str:
     name = "webhook_url" if purpose == "webhook" else f"{purpose}_callback_url"
-    return urlsplit(setup.urls(provider)[name]).path
+    return urlsplit(description.urls(provider)[name]).path
 
 
 def writers_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     """Has the threads of group commit give their connections back, or the test database stays in use."""
-    for writer in (intake._writer, inbox._writer, clicks._writer):
-        monkeypatch.setattr(writer, "_write", lambda _: connections.close_all())
-        writer.submit(None)  # type: ignore[arg-type]
+    with ThreadPoolExecutor(1) as thread:  # a browser has a loop running in this one
+        for writer in (receive._writer, store._writer, clicks._writer, refused_calls._writer):
+            monkeypatch.setattr(writer, "_write", lambda _: connections.close_all())
+            thread.submit(async_to_sync(writer.submit), None).result()  # type: ignore[arg-type]
 
 
-def until(condition: Callable[[], Any], work: Callable[[], Any] | None = None, timeout: float = 20.0) -> None:
-    """Works on until the condition holds. For what other threads and sockets take part in."""
-    end = monotonic() + timeout
+def until(condition: Callable[[], Any], work: Callable[[], Any] | None = None) -> None:
+    """Repeats `work` until the condition holds, where other threads and sockets take part."""
+    end = monotonic() + PATIENCE
     while not condition():
-        assert monotonic() < end, f"not true within {timeout:g} s"
+        assert monotonic() < end, f"not true within {PATIENCE:g} s"
         if work:
             work()
         sleep(0.005)

@@ -1,7 +1,6 @@
 """Real processes on databases of their own: started on free ports, stopped without a trace.
 
-    with fresh_environment(tmp_path) as env:
-        manage(env, "migrate")
+    with migrated(tmp_path) as env:  # or fresh_environment, where the tables are to be made there
         with running(["manage.py", "serve", "--port", str(port)], env) as server:
             wait_until(lambda: answers(port))
             assert server.stop() == 0
@@ -13,30 +12,44 @@ PostgreSQL. Nothing here touches the databases of the suite itself.
 import contextlib
 import os
 import random
+import resource
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+import pytest
 import redis
 
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).resolve().parent.parent
-# What must not leak from the suite's own environment into the processes.
-_OURS = ("DATABASE_URL", "CELERY_BROKER_URL", "PUBLIC_BASE_URL", "PORT", "PYTEST_CURRENT_TEST")
+# Settings of the suite's own environment that the processes must not inherit.
+_OURS = (
+    "DATABASE_URL",
+    "CELERY_BROKER_URL",
+    "FIELD_ENCRYPTION_KEYS",
+    "PUBLIC_BASE_URL",
+    "PORT",
+    "PYTEST_CURRENT_TEST",
+)
 _CLAIM = "claimed-by-a-test"
 
 T = TypeVar("T")
+Migrated = Callable[[Path], AbstractContextManager[dict[str, str]]]
 
 
 def free_port(width: int = 1) -> int:
-    """A port nobody listens at, nor at the `width - 1` above it.
+    """A free port, with `width - 1` free ports above it.
 
     Below those that the system gives to outgoing connections, one of which could take it first.
     """
@@ -58,15 +71,15 @@ def _bound(port: int) -> socket.socket:
     return made
 
 
-def wait_until(condition: Callable[[], T], timeout: float = 10.0, pause: float = 0.05) -> T:
+def wait_until(condition: Callable[[], T], pause: float = 0.05) -> T:
     """The condition's value as soon as it is true, or TimeoutError. An OSError counts as not yet."""
-    end = time.monotonic() + timeout
+    end = time.monotonic() + PATIENCE
     while True:
         with contextlib.suppress(OSError):
             if value := condition():
                 return value
         if time.monotonic() > end:
-            raise TimeoutError(f"not true within {timeout:g} s")
+            raise TimeoutError(f"not true within {PATIENCE:g} s")
         time.sleep(pause)
 
 
@@ -77,11 +90,14 @@ def answers(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def fresh_environment(data_dir: Path) -> Iterator[dict[str, str]]:
-    """The environment of an installation that keeps everything under `data_dir`, empty yet.
+def fresh_environment(data_dir: Path, copied: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
+    """The environment of an installation that keeps everything under `data_dir`: empty yet, or a copy of
+    another that nobody uses now.
 
     On PostgreSQL it has a new database, dropped at the end, and a Redis database of its own.
     """
+    if copied:
+        shutil.copytree(copied["DATA_DIR"], data_dir, dirs_exist_ok=True)
     env = {name: value for name, value in os.environ.items() if name not in _OURS}
     env |= {
         "DATA_DIR": str(data_dir),
@@ -95,15 +111,16 @@ def fresh_environment(data_dir: Path) -> Iterator[dict[str, str]]:
         yield env
         return
     broker = os.environ.get("CELERY_BROKER_URL") or "redis://127.0.0.1:6379"
-    with _postgres_database(url) as database, _redis_database(broker) as broker:
+    like = urlsplit(copied["DATABASE_URL"]).path[1:] if copied else "template1"
+    with _postgres_database(url, like) as database, _redis_database(broker) as broker:
         yield env | {"DATABASE_URL": database, "CELERY_BROKER_URL": broker}
 
 
 @contextlib.contextmanager
-def _postgres_database(url: str) -> Iterator[str]:
+def _postgres_database(url: str, like: str) -> Iterator[str]:
     name = f"waypost_process_{secrets.token_hex(6)}"
     with psycopg.connect(_at(url, "postgres"), autocommit=True) as server:
-        server.execute(f'CREATE DATABASE "{name}"')
+        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{like}"')
         try:
             yield _at(url, name)
         finally:
@@ -148,9 +165,9 @@ class Running:
     def output(self) -> str:
         return self.log.read_text(errors="replace")
 
-    def wait_for(self, text: str, timeout: float = 40.0) -> str:
+    def wait_for(self, text: str) -> str:
         """Everything printed, once `text` is in it. When it never comes, says what came instead."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + PATIENCE
         while text not in self.output:
             over = self.process.poll() is not None or time.monotonic() > end
             assert not over, f"{text!r} was not printed, but:\n{self.output}"
@@ -160,11 +177,11 @@ class Running:
     def send_signal(self, number: int) -> None:
         self.process.send_signal(number)
 
-    def stop(self, number: int = signal.SIGINT, timeout: float = 20.0) -> int:
+    def stop(self, number: int = signal.SIGINT) -> int:
         """Sends the signal and waits. Returns the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(timeout)
+        return self.process.wait(PATIENCE)
 
     def family(self) -> dict[int, str]:
         """Process id → command line of everything alive in this environment, children included."""
@@ -200,17 +217,35 @@ def running(argv: Sequence[str], env: Mapping[str, str], name: str = "") -> Iter
         with contextlib.suppress(subprocess.TimeoutExpired):
             if process.poll() is None:
                 process.terminate()
-            process.wait(20)
+            process.wait(20)  # nothing is asked of it any more
         for pid in set(alive(env)) - others:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait()
 
 
+@contextlib.contextmanager
+def many_files(wanted: int) -> Iterator[None]:
+    """Has this process, and those it starts, open as many files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        pytest.skip("this system allows fewer open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def manage(env: Mapping[str, str], *argv: str) -> str:
     """Runs `manage.py <argv>` to its end and returns what it printed."""
     done = subprocess.run(
-        [sys.executable, "manage.py", *argv], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60
+        [sys.executable, "manage.py", *argv],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -1,4 +1,4 @@
-"""How much a database reads for what is asked of it: for tests that nothing grows with the tables."""
+"""How much the database reads for a query: for tests that this does not grow with the tables."""
 
 import json
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def _pages(read: Reading) -> Iterator[None]:
 
 
 def _rows(node: dict[str, Any]) -> int:
-    """What its scans looked at."""
+    """The rows that its scans looked at."""
     here = 0
     if "Scan" in node["Node Type"]:
         here = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
@@ -62,8 +62,8 @@ def _steps(read: Reading) -> Iterator[None]:
 
 
 def settle(*models: type[Model]) -> None:
-    """Lets the planner know what is in the tables now, and take indexes for small ones too. What it knows
-    outlives the test: with `models` it hears only of those."""
+    """Renews the planner's statistics, and has it use indexes for small tables too. The statistics outlive
+    the test: with `models`, only those tables get new ones."""
     with connection.cursor() as cursor:
         for table in [model._meta.db_table for model in models] or [""]:
             cursor.execute(f"ANALYZE {table}")

@@ -34,11 +34,3 @@ _ALL: tuple[Connector, ...] = (
 )
 
 CONNECTORS: dict[str, Connector] = {connector.slug: connector for connector in _ALL}
-
-
-def get(slug: str) -> Connector:
-    """The connector of that name. Raises KeyError, naming those there are."""
-    try:
-        return CONNECTORS[slug]
-    except KeyError:
-        raise KeyError(f"no connector {slug!r}; there are: {', '.join(CONNECTORS)}") from None

@@ -13,11 +13,14 @@ import msgspec
 from lib.http import HttpRequest, HttpResponse
 from lib.reading import first, text
 from providers.connectors.base import Config, Connector, Field
-from providers.dialects import clevertap_callbacks, clevertap_send, clevertap_write
-from providers.dialects.cloud_api_errors import LONGEST_CODE
+from providers.dialects.clevertap.callbacks import STATUSES, read_inbound, read_statuses
+from providers.dialects.clevertap.messages import clevertap_payload
+from providers.dialects.clevertap.requests import decode
+from providers.dialects.cloud_api.codes import LONGEST_CODE
 from providers.dialects.template_list import read_page
-from providers.features import Feature
+from providers.features import Feature, untold
 from providers.messages import (
+    Account,
     AnswerCode,
     Outbound,
     ReportCode,
@@ -26,7 +29,7 @@ from providers.messages import (
     Unsupported,
     WebhookItem,
 )
-from providers.outcomes import EXCERPT, accepted, by_status, json_object, rejected
+from providers.outcomes import EXCERPT, accepted, by_status, json_object, rejected, stopped
 
 PAGE = 200
 CREDENTIALS = str(AnswerCode.CREDENTIALS)
@@ -48,6 +51,7 @@ class Generic(Connector):
     )
     takes_endpoint = True
     lacks = {
+        **untold("CleverTap's page", more=(Feature.REACTIONS, Feature.UNSUPPORTED)),
         Feature.REFERENCE: "CleverTap's format has room for its own msgId alone, which comes back instead.",
         Feature.PROOF: "CleverTap's format has no signature.",
         Feature.MEDIA_KEY: "The format carries URLs that need no key.",
@@ -63,13 +67,13 @@ class Generic(Connector):
         Field("header:", "Custom header", "A header the endpoint asks for, as header:NAME.", secret=True),
     )
 
-    mapped_statuses = frozenset(clevertap_callbacks.STATUSES)
+    mapped_statuses = frozenset(STATUSES)
     mapped_codes = frozenset(REPORT_CODES)
 
     def build_request(self, outbound: Outbound, config: Config) -> HttpRequest:
         if not config.endpoint:
             raise Unsupported("the provider has no HTTP endpoint")
-        body = msgspec.json.encode(clevertap_write.write(outbound))
+        body = msgspec.json.encode(clevertap_payload(outbound))
         headers = {"Content-Type": "application/json", **_headers(config)}
         return HttpRequest("POST", _target(config), headers, body)
 
@@ -92,12 +96,10 @@ class Generic(Connector):
         if status != "failure":
             return by_status(response)
         code = text(error, "code")[:LONGEST_CODE]
-        return rejected(
-            REPORT_CODES.get(code, ReportCode.OTHER),
-            code,
-            words or "the endpoint answered failure without a reason",
-            credentials=code == CREDENTIALS,
-        )
+        words = words or "the endpoint answered failure without a reason"
+        if code == CREDENTIALS:
+            return stopped(Account.CREDENTIALS, code, words)
+        return rejected(REPORT_CODES.get(code, ReportCode.OTHER), code, words)
 
     def templates_request(self, config: Config, cursor: str) -> HttpRequest | None:
         url = config.option("templates_url")
@@ -110,10 +112,10 @@ class Generic(Connector):
         return read_page(response, cursor)
 
     def parse_webhook(self, request: HttpRequest) -> list[WebhookItem]:
-        payload = clevertap_send.decode(request.body)
+        payload = decode(request.body)
         if "statuses" in payload:
-            return clevertap_callbacks.read_statuses(payload)
-        return clevertap_callbacks.read_inbound(payload)
+            return read_statuses(payload)
+        return read_inbound(payload)
 
 
 def _headers(config: Config) -> dict[str, str]:

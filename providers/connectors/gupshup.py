@@ -4,40 +4,30 @@ Source: Gupshup, docs.gupshup.io: sending messages, template messages, inbound a
 templates. Fields are form-encoded, structured ones as JSON inside them.
 """
 
-from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
 
 from lib.http import HttpRequest, HttpResponse
-from lib.reading import at, text
-from providers.connectors.base import PLACE_OPTIONS, Config, Connector, Field
-from providers.dialects.cloud_api import with_place
-from providers.dialects.gupshup_messages import session, template
-from providers.dialects.gupshup_templates import SIZE, page_number, read_page
-from providers.dialects.gupshup_webhook import CODES, MESSAGES, STATUSES, read_body
-from providers.features import Feature
+from providers.connectors.base import PLACE_OPTIONS, Config, Connector, Field, Rate
+from providers.dialects.cloud_api.codes import MISFITS
+from providers.dialects.cloud_api.messages import with_place
+from providers.dialects.gupshup.codes import CODES, send_result
+from providers.dialects.gupshup.messages import freeform, template
+from providers.dialects.gupshup.templates import SIZE, page_number, read_page
+from providers.dialects.gupshup.webhook import MESSAGES, STATUSES, webhook_items
+from providers.features import Feature, untold
 from providers.messages import (
     Freeform,
     InboundMedia,
     Outbound,
-    Outcome,
-    ReportCode,
     SendResult,
     TemplatePage,
     WebhookItem,
 )
-from providers.outcomes import EXCERPT, Reasons, accepted, by_status, by_words, json_object, rejected
 
 BASE_URL = "https://api.gupshup.io"
 API_PATH = "/wa/api/v1"
-
-# Gupshup refuses with a sentence and no code. Looked for in this order.
-REASONS: Reasons = (
-    (("apikey", "api key", "authentication fail"), ReportCode.CREDENTIALS),
-    (("template", "param"), ReportCode.TEMPLATE),
-    (("destination",), ReportCode.PHONE),
-)
 
 
 class Gupshup(Connector):
@@ -80,21 +70,24 @@ class Gupshup(Connector):
         ),
         *PLACE_OPTIONS,
     )
-    default_rate = (20, 1)  # Gupshup publishes none for sending
+    default_rate = Rate(20, 1)  # Gupshup publishes none for sending
     lacks = {
+        **untold("Gupshup"),
         Feature.CLICKED: "Gupshup tells of no click on a URL button.",
         Feature.REFERENCE: "Gupshup's API has no field for it: reports are matched by Gupshup's message id.",
         Feature.PROOF: "Gupshup signs no webhooks.",
     }
     mapped_statuses = frozenset(STATUSES) | MESSAGES
     mapped_codes = frozenset(CODES)
+    misfit_codes = MISFITS | {"4003"}
     webhook_answer = HttpResponse(200, {"Content-Type": "text/plain"})  # Gupshup wants an empty body
+    account = "app_name"
 
     def build_request(self, outbound: Outbound, config: Config) -> HttpRequest:
         named = with_place(outbound, config.option("location_name"), config.option("location_address"))
         content = named.content
         if isinstance(content, Freeform):
-            path, fields = "msg", session(content)
+            path, fields = "msg", freeform(content)
         else:
             path, fields = "template/msg", template(content, outbound.registered)
         form = {
@@ -113,21 +106,10 @@ class Gupshup(Connector):
         )
 
     def parse_response(self, response: HttpResponse) -> SendResult:
-        """Success is `{status, messageId}` with 200 or 202, refusal `{status: "error", message}`."""
-        answer = json_object(response.body)
-        bsp_id, words = text(answer, "messageId"), _words(at(answer, "message"))
-        ok, refused = 200 <= response.status < 300, text(answer, "status").lower() == "error"
-        if ok and bsp_id and not refused:
-            return accepted(bsp_id)
-        result = by_status(response, words)
-        unexplained = result.outcome is Outcome.REJECTED and not result.credentials
-        if unexplained or (ok and refused):
-            code = by_words(words, REASONS)
-            return rejected(code, result.bsp_code, result.text, credentials=code is ReportCode.CREDENTIALS)
-        return result
+        return send_result(response)
 
     def parse_webhook(self, request: HttpRequest) -> list[WebhookItem]:
-        return read_body(request.body)
+        return webhook_items(request.body)
 
     def media_request(self, media: InboundMedia, config: Config) -> HttpRequest | None:
         """The URL expires (`urlExpiry`) and asks for no key."""
@@ -146,12 +128,6 @@ class Gupshup(Connector):
 
 def _key(config: Config) -> dict[str, str]:
     return {"apikey": config.credential("api_key")}
-
-
-def _words(message: Any) -> str:
-    """A sentence, or an object of some shape that Gupshup does not document."""
-    told = text(message) or (msgspec.json.encode(message).decode() if message else "")
-    return told[:EXCERPT]
 
 
 gupshup = Gupshup()

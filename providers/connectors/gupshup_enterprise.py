@@ -7,45 +7,27 @@ not public. Everything is a form, and one user sends templates, another one mess
 from urllib.parse import urlencode
 
 from lib.http import HttpRequest, HttpResponse
-from lib.reading import at, objects, text
 from providers.connectors.base import Config, Connector, Field
-from providers.dialects.cloud_api_errors import LONGEST_CODE
-from providers.dialects.gupshup_enterprise_messages import Form, freeform, template
-from providers.dialects.gupshup_enterprise_templates import read_page
-from providers.dialects.gupshup_enterprise_webhook import CODES, INDIA, STATUSES, TYPES, webhook_items
-from providers.features import Feature
+from providers.dialects.gupshup_enterprise.codes import ANSWER_CODES, CODES, send_result
+from providers.dialects.gupshup_enterprise.messages import Form, freeform, template
+from providers.dialects.gupshup_enterprise.templates import read_page
+from providers.dialects.gupshup_enterprise.webhook import INDIA, STATUSES, TYPES, webhook_items
+from providers.features import Feature, untold
 from providers.messages import (
     AnswerCode,
     Freeform,
     InboundMedia,
     Outbound,
-    Outcome,
     Refused,
-    ReportCode,
     SendResult,
     TemplatePage,
     WebhookItem,
 )
-from providers.outcomes import EXCERPT, Reasons, accepted, by_status, by_words, json_object, rejected
 
 BASE_URL = "https://mediaapi.smsgupshup.com"
 TEMPLATES_BASE_URL = "https://wamedia.smsgupshup.com"
 PATH = "/GatewayAPI/rest"
 LIMIT = "2000"
-
-TAKEN = frozenset({"success", "submitted"})
-REFUSED = "error"
-ERRORS: dict[str, ReportCode] = {
-    "102": ReportCode.CREDENTIALS,
-    "105": ReportCode.PHONE,
-    "175": ReportCode.PHONE,  # abroad, which the account may not send to
-}
-# For the numbers that nothing public explains. Looked for in this order.
-REASONS: Reasons = (
-    (("authentication fail", "authenticate", "unauthori", "password", "userid"), ReportCode.CREDENTIALS),
-    (("template",), ReportCode.TEMPLATE),
-    (("opt in", "opt-in", "optin", "opt_in", "opted", "opt out", "opt-out"), ReportCode.BLACKLISTED),
-)
 
 
 class GupshupEnterprise(Connector):
@@ -110,6 +92,7 @@ class GupshupEnterprise(Connector):
         ),
     )
     lacks = {
+        **untold("Gupshup"),
         Feature.HEADER_LOCATION: "No public page names its field in the Enterprise API.",
         Feature.QUICK_REPLY: "The Enterprise API has no known field for it; replies carry the button's text.",
         Feature.COPY_CODE: "No public page names its field in the Enterprise API.",
@@ -119,7 +102,8 @@ class GupshupEnterprise(Connector):
     }
     takes_get = True
     mapped_statuses = frozenset(STATUSES) | TYPES
-    mapped_codes = frozenset(ERRORS) | frozenset(CODES)
+    mapped_codes = frozenset(ANSWER_CODES) | frozenset(CODES)
+    misfit_codes = frozenset({"038"})
 
     def build_request(self, outbound: Outbound, config: Config) -> HttpRequest:
         content = outbound.content
@@ -150,18 +134,7 @@ class GupshupEnterprise(Connector):
         )
 
     def parse_response(self, response: HttpResponse) -> SendResult:
-        """`{response: {id, phone, details, status}}`, with 200 whether it was taken or refused."""
-        status, bsp_id, words = _answer(response)
-        ok = 200 <= response.status < 300
-        if ok and status in TAKEN:
-            return accepted(bsp_id)
-        code = bsp_id[:LONGEST_CODE] if status == REFUSED else ""
-        result = by_status(response, words[:EXCERPT], code)
-        explained = status == REFUSED and (ok or result.outcome is Outcome.REJECTED)
-        if not explained or result.credentials:
-            return result
-        meaning = ERRORS.get(code) or by_words(words, REASONS)
-        return rejected(meaning, result.bsp_code, result.text, credentials=meaning is ReportCode.CREDENTIALS)
+        return send_result(response)
 
     def parse_webhook(self, request: HttpRequest) -> list[WebhookItem]:
         return webhook_items(request, INDIA)
@@ -189,22 +162,6 @@ class GupshupEnterprise(Connector):
 
 def _login(config: Config, user: str) -> Form:
     return {"userid": config.credential(f"{user}_userid"), "password": config.credential(f"{user}_password")}
-
-
-def _answer(response: HttpResponse) -> tuple[str, str, str]:
-    """Status, id (an error's number) and words of the answer, all empty when it cannot be read."""
-    answer = json_object(response.body)
-    if answer is None:
-        # Where `format` is not honoured: `error | 102 | words`, `success | 9198… | id`.
-        parts = [part.strip() for part in response.text.split("|", 2)]
-        if len(parts) < 3:
-            return "", "", ""
-        status, second, third = parts[0].lower(), parts[1], parts[2]
-        if status in TAKEN:
-            return status, third, ""
-        return (status, second, third) if status == REFUSED else ("", "", "")
-    found = next(iter(objects(answer, "data", "response_messages")), at(answer, "response"))
-    return text(found, "status").lower(), text(found, "id"), text(found, "details")
 
 
 gupshup_enterprise = GupshupEnterprise()

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 from lib.http import HttpRequest, HttpResponse
 from lib.reading import text
 from providers.connectors.base import Config, Connector, Field
-from providers.dialects.cloud_api import content_body
-from providers.dialects.cloud_api_errors import send_result
-from providers.dialects.cloud_api_webhook import unhandled
+from providers.dialects.cloud_api.codes import send_result
+from providers.dialects.cloud_api.messages import content_body
+from providers.dialects.cloud_api.webhook import unhandled
+from providers.dialects.placeholders import numbered
 from providers.features import INBOUND, REPORTS, Feature, groups
 from providers.messages import (
     Freeform,
@@ -90,6 +91,7 @@ class HaptikLegacy(Connector):
         content = outbound.content
         if isinstance(content, Freeform):
             raise Unsupported(f"{content.kind}: Haptik's notification API sends templates only")
+        content = numbered(content, outbound.registered)
         _check(content)
         business = config.credential("business_id").strip()
         if not business.isdecimal():

@@ -14,12 +14,13 @@ import msgspec
 
 from lib.http import HttpRequest, HttpResponse, host
 from lib.signatures import same_secret
-from providers.connectors.base import Config, Connector, Field
-from providers.dialects.infobip_codes import ERROR_CODES, GROUPS, STATUS_CODES, send_result
-from providers.dialects.infobip_messages import freeform, template
-from providers.dialects.infobip_templates import SIZE, read_page
-from providers.dialects.infobip_webhook import CLICKED, MESSAGES, webhook_items
+from providers.connectors.base import Config, Connector, Field, Rate
+from providers.dialects.infobip.codes import ERROR_CODES, GROUPS, STATUS_CODES, send_result
+from providers.dialects.infobip.messages import freeform, template
+from providers.dialects.infobip.templates import SIZE, read_page
+from providers.dialects.infobip.webhook import CLICKED, MESSAGES, webhook_items
 from providers.dialects.template_list import offset
+from providers.features import Feature, untold
 from providers.messages import (
     Freeform,
     InboundMedia,
@@ -45,6 +46,8 @@ _MEDIA_PATH = re.compile(r"/whatsapp/1/senders/\w+/media/\w[\w.~=-]*")
 class Infobip(Connector):
     slug = "infobip"
     label = "Infobip"
+    stopped_codes = frozenset({"7033"})  # MARKETING_OPT_OUT
+    capped_codes = frozenset({"7032"})  # FREQUENCY_CAPPING
     webhook_setup = (
         "Infobip portal > Channels and Numbers > WhatsApp > the sender's configuration: forward inbound "
         "messages to the webhook URL, in the format MO_OTT_CONTACT. Reports come to it by themselves. If "
@@ -94,6 +97,12 @@ class Infobip(Connector):
             "show Infobip's short address instead of yours.",
         ),
         Field(
+            "idempotent",
+            "Idempotent sending",
+            "Write yes once Infobip has enabled idempotent message sending for WhatsApp on your account. "
+            "Messages whose answer was lost are then sent again with the same message ID.",
+        ),
+        Field(
             "hmac_header",
             "HMAC header",
             "The header in which Infobip sends the signature, from a webhook of your subscription. Infobip "
@@ -106,22 +115,25 @@ class Infobip(Connector):
             default="HMAC_SHA_256",
         ),
     )
-    default_rate = (4000, 1)
+    default_rate = Rate(4000, 1)
+    lacks = untold("Infobip", Feature.STOPS)
     mapped_statuses = frozenset(GROUPS) | MESSAGES | {CLICKED}
     mapped_codes = frozenset(ERROR_CODES) | frozenset(STATUS_CODES)
+    misfit_codes = frozenset({"7008", "7009"})
+    proof = ("hmac_key", "webhook_password")
 
     def build_request(self, outbound: Outbound, config: Config) -> HttpRequest:
         """Templates go as `{messages: [M]}`, everything else as M alone, each kind to its own path."""
         content = outbound.content
         if isinstance(content, Freeform):
-            kind, told = str(content.kind), freeform(content)
+            kind, fields = str(content.kind), freeform(content)
         else:
-            kind, told = "template", template(content, outbound.registered)
+            kind, fields = "template", template(content, outbound.registered)
         message = {
             "from": outbound.sender,
             "to": outbound.to,
-            "messageId": outbound.reference,
-            "content": told,
+            "messageId": outbound.once or outbound.reference,
+            "content": fields,
             "callbackData": outbound.reference,
             **_callbacks(config),
         }
@@ -131,6 +143,9 @@ class Infobip(Connector):
             {**_key(config), "Content-Type": "application/json"},
             msgspec.json.encode({"messages": [message]} if kind == "template" else message),
         )
+
+    def repeats_safely(self, config: Config) -> bool:
+        return _yes(config, "idempotent")
 
     def parse_response(self, response: HttpResponse) -> SendResult:
         return send_result(response)
@@ -190,7 +205,7 @@ def _callbacks(config: Config) -> dict[str, Any]:
     """
     url = "" if _proves(config) else config.webhook_url
     found: dict[str, Any] = {"notifyUrl": url} if url else {}
-    if config.option("track_clicks").strip().lower() in ("yes", "true", "on", "1"):
+    if _yes(config, "track_clicks"):
         tracking = {"shortenUrl": True, "trackClicks": True}
         found["urlOptions"] = tracking | ({"trackingUrl": url} if url else {})
     return found
@@ -206,6 +221,10 @@ def _signed(request: HttpRequest, config: Config) -> bool:
     digests = [hmac.new(key, request.body, algorithm).digest() for key in keys]
     in_hex = same_secret(given.lower(), [digest.hex() for digest in digests])
     return same_secret(given, [b64encode(digest).decode() for digest in digests]) or in_hex
+
+
+def _yes(config: Config, name: str) -> bool:
+    return config.option(name).strip().lower() in ("yes", "true", "on", "1")
 
 
 infobip = Infobip()

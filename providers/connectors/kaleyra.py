@@ -8,15 +8,13 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from lib.http import HttpRequest, HttpResponse
-from lib.reading import at, text
-from providers.connectors.base import PLACE_OPTIONS, Config, Connector, Field
-from providers.dialects.cloud_api import content_body, with_place
-from providers.dialects.kaleyra_answers import CODES, TAKEN, send_result
-from providers.dialects.kaleyra_webhook import STATUSES, TYPES, verified, webhook_items
-from providers.dialects.template_list import page
-from providers.features import Feature
-from providers.messages import Malformed, Outbound, SendResult, TemplatePage, WebhookItem
-from providers.outcomes import json_object
+from providers.connectors.base import PLACE_OPTIONS, Config, Connector, Field, HostHeader
+from providers.dialects.cloud_api.messages import content_body, with_place
+from providers.dialects.kaleyra.codes import CODES, TAKEN, send_result
+from providers.dialects.kaleyra.templates import read_page
+from providers.dialects.kaleyra.webhook import STATUSES, TYPES, verified, webhook_items
+from providers.features import Feature, untold
+from providers.messages import Outbound, SendResult, TemplatePage, WebhookItem
 
 BASE_URL = "https://api.kaleyra.io"
 # Kaleyra's pages disagree on the hosts of a region, so each that one of them names is known.
@@ -29,7 +27,7 @@ HOSTS = (
     "api.na.kaleyra.io",
 )
 LOGIN = {"api-key": "api_key", "sid": "sid"}
-HOST = ("kaleyra-host", HOSTS)
+HOST = HostHeader("kaleyra-host", HOSTS)
 WEBHOOK_HEADER = "X-Waypost-Secret"
 WEBHOOK_SETUP = (
     "Kaleyra > profile menu > Callback Profiles: the webhook URL, method POST, the two bodies of "
@@ -93,12 +91,14 @@ class Kaleyra(Connector):
         ),
         *PLACE_OPTIONS,
     )
-    lacks = {Feature.CLICKED: NO_CLICKS, Feature.MEDIA_KEY: NO_KEY}
+    lacks = {Feature.CLICKED: NO_CLICKS, Feature.MEDIA_KEY: NO_KEY, **untold("Kaleyra")}
     takes_get = True
     login_headers = LOGIN
     host_header = HOST
     mapped_statuses = frozenset(STATUSES) | TYPES
     mapped_codes = frozenset(CODES) | {TAKEN}
+    proof = ("webhook_secret",)
+    account = "waba_id"
 
     def build_request(self, outbound: Outbound, config: Config) -> HttpRequest:
         """`{messaging_object: Meta's message, extra_info: {ref}}`; ref comes back in callbacks."""
@@ -135,18 +135,7 @@ class Kaleyra(Connector):
         return HttpRequest("GET", _account(config) + path + query, _headers(config))
 
     def parse_templates(self, response: HttpResponse, cursor: str) -> TemplatePage:
-        """Meta's page, or one that lies in `data`.
-
-        Meta's `paging.next` holds a token, so it may be left out: the cursor alone leads on.
-        """
-        payload = json_object(response.body)
-        inner = at(payload, "data")
-        found = inner if isinstance(inner, dict) else payload
-        items = at(found, "data")
-        if not isinstance(items, list):
-            raise Malformed(f"no list of templates: {send_result(response).text}")
-        after = text(found, "paging", "cursors", "after")
-        return page(items, after if items and after != cursor else "")
+        return read_page(response, cursor)
 
 
 def from_kaleyra(request: HttpRequest, config: Config) -> bool:

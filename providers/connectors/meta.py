@@ -3,6 +3,8 @@
 Source: developers.facebook.com, "WhatsApp Cloud API": Messages, Webhooks, Error codes.
 """
 
+from collections.abc import Mapping, Sequence
+from datetime import date
 from urllib.parse import quote
 
 import msgspec
@@ -10,10 +12,12 @@ import msgspec
 from lib.http import HttpRequest, HttpResponse, host
 from lib.reading import text
 from lib.signatures import same_secret, signed_sha256
-from providers.connectors.base import PLACE_OPTIONS, Config, Connector, Field
-from providers.dialects.cloud_api import message_body, with_place
-from providers.dialects.cloud_api_errors import send_result
-from providers.dialects.cloud_api_webhook import MESSAGES, STATUSES, read_body
+from providers.connectors.base import MARKETING_OPTIONS, PLACE_OPTIONS, Config, Connector, Field, Rate
+from providers.dialects.cloud_api import marketing
+from providers.dialects.cloud_api.codes import send_result
+from providers.dialects.cloud_api.fields import WANTED, fields_of
+from providers.dialects.cloud_api.messages import message_body, with_place
+from providers.dialects.cloud_api.webhook import MESSAGES, STATUSES, read_body
 from providers.dialects.template_list import read_page
 from providers.features import Feature
 from providers.messages import InboundMedia, Outbound, SendResult, TemplatePage, WebhookItem
@@ -21,11 +25,21 @@ from providers.outcomes import json_object
 
 BASE_URL = "https://graph.facebook.com"
 API_VERSION = "v25.0"
+# When versions end, from Meta's table (developers.facebook.com/docs/graph-api/changelog), October 2026.
+VERSION_ENDS = {
+    "v20.0": date(2026, 9, 24),
+    "v21.0": date(2027, 1, 21),
+    "v22.0": date(2027, 5, 20),
+    "v23.0": date(2027, 10, 8),
+    "v24.0": date(2028, 2, 18),
+    "v25.0": date(2028, 7, 29),
+}
 PAGE = 100
-# What is not asked for is left out.
+# Meta leaves out every field that is not asked for.
 FIELDS = (
     "id,name,language,status,category,previous_category,components,parameter_format,quality_score,"
-    "rejected_reason,message_send_ttl_seconds"
+    "rejected_reason,message_send_ttl_seconds,sub_category,correct_category,library_template_name,"
+    "cta_url_link_tracking_opted_out"
 )
 MEDIA_HOSTS = ("lookaside.fbsbx.com",)
 
@@ -35,9 +49,10 @@ class Meta(Connector):
     label = "Meta Cloud API"
     webhook_setup = (
         "App dashboard > WhatsApp > Configuration > Webhook: the webhook URL as Callback URL, and the "
-        "verify token from above. Then subscribe to the field messages and, to hear of templates, to "
-        "message_template_status_update, message_template_quality_update and template_category_update."
+        "verify token from above. Then subscribe to every field that the provider's page lists under "
+        "“Webhooks that came”: it shows which of them have arrived."
     )
+    webhook_fields = WANTED
     credentials = (
         Field(
             "access_token",
@@ -84,20 +99,35 @@ class Meta(Connector):
             "App dashboard > App settings > Advanced > Upgrade API version shows which ones are offered.",
             default=API_VERSION,
         ),
+        Field(
+            "template_fields",
+            "Further template fields",
+            "Names by comma, such as optimization_spec, the maximum price. They are asked for with the "
+            "template list, and kept. Meta refuses the list when its version lacks one of them: then write "
+            "none here, or the others.",
+            default="optimization_spec",
+        ),
+        *MARKETING_OPTIONS,
         *PLACE_OPTIONS,
     )
-    default_rate = (80, 1)
+    default_rate = Rate(80, 1)
     lacks = {Feature.CLICKED: "Meta tells of no click on a URL button."}
     mapped_statuses = frozenset(STATUSES) | MESSAGES
+    category_codes = marketing.CODES
+    sends_to_user_ids = True
+    proof = ("app_secret",)
+    number_id = "phone_number_id"
+    account = "waba_id"
 
     def build_request(self, outbound: Outbound, config: Config) -> HttpRequest:
+        way = marketing.edge(outbound, config.option(marketing.MODE))
         named = with_place(outbound, config.option("location_name"), config.option("location_address"))
         number_id = quote(config.credential("phone_number_id"), safe="")
         return HttpRequest(
             "POST",
-            f"{config.base(BASE_URL)}/{_version(config)}/{number_id}/messages",
+            f"{config.base(BASE_URL)}/{_version(config)}/{number_id}/{way}",
             {**_bearer(config), "Content-Type": "application/json"},
-            msgspec.json.encode(message_body(named)),
+            msgspec.json.encode(message_body(named) | marketing.policy(way, config.option(marketing.POLICY))),
         )
 
     def parse_response(self, response: HttpResponse) -> SendResult:
@@ -114,12 +144,24 @@ class Meta(Connector):
             return HttpResponse(403, headers)
         return HttpResponse(200, headers, query.get("hub.challenge", "").encode())
 
+    def sends_marketing_apart(self, config: Config) -> bool:
+        return marketing.apart(config.option(marketing.MODE))
+
+    def category_named(self, request: HttpRequest, result: SendResult, config: Config) -> str:
+        return marketing.category_named(request, result, config.option(marketing.MODE))
+
     def verify(self, request: HttpRequest, config: Config) -> bool:
         signature = request.header("X-Hub-Signature-256")
         return signed_sha256(signature, request.body, config.secrets("app_secret"))
 
     def parse_webhook(self, request: HttpRequest) -> list[WebhookItem]:
         return read_body(request.body)
+
+    def webhook_kinds(self, request: HttpRequest, items: Sequence[WebhookItem]) -> set[str]:
+        return fields_of(request.body)
+
+    def api_ends(self, options: Mapping[str, str]) -> date | None:
+        return VERSION_ENDS.get(options.get("api_version") or API_VERSION)
 
     def media_request(self, media: InboundMedia, config: Config) -> HttpRequest | None:
         """`GET /{media-id}` tells a URL that lives for five minutes; the id itself lives for seven days."""
@@ -136,11 +178,19 @@ class Meta(Connector):
         return HttpRequest("GET", url, _bearer(config)) if ours else None
 
     def templates_request(self, config: Config, cursor: str) -> HttpRequest | None:
+        return self._list_request(config, cursor, "")
+
+    def named_templates_request(self, config: Config, name: str, cursor: str) -> HttpRequest | None:
+        return self._list_request(config, cursor, f"&name={quote(name, safe='')}")
+
+    def _list_request(self, config: Config, cursor: str, wanted: str) -> HttpRequest | None:
         if not config.credential("waba_id"):
             return None
         after = f"&after={quote(cursor, safe='')}" if cursor else ""
         path = f"/{_version(config)}/{quote(config.credential('waba_id'), safe='')}/message_templates"
-        query = f"fields={FIELDS}&limit={PAGE}{after}"
+        more = config.option("template_fields").replace(" ", "").removeprefix("none")
+        fields = f"{FIELDS},{quote(more, safe=',')}" if more else FIELDS
+        query = f"fields={fields}&limit={PAGE}{wanted}{after}"
         return HttpRequest("GET", f"{config.base(BASE_URL)}{path}?{query}", _bearer(config))
 
     def parse_templates(self, response: HttpResponse, cursor: str) -> TemplatePage:

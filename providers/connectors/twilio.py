@@ -4,17 +4,17 @@ Source: Twilio, "Messages resource", "Content API", "Webhooks security".
 """
 
 import re
-from base64 import b64encode
 from urllib.parse import quote, urlencode, urlsplit
 
-from lib.http import HttpRequest, HttpResponse, host
+from lib.http import HttpRequest, HttpResponse, basic, host
 from lib.signatures import signed_form
-from providers.connectors.base import Config, Connector, Field
-from providers.dialects.twilio_codes import CODES, send_result
-from providers.dialects.twilio_messages import freeform, template
-from providers.dialects.twilio_templates import page_query, read_page
-from providers.dialects.twilio_webhook import REFERENCE, STATUSES, TYPES, fields, webhook_items
-from providers.features import Feature
+from lib.user_ids import is_user_id
+from providers.connectors.base import Config, Connector, Field, Rate
+from providers.dialects.twilio.codes import CODES, send_result
+from providers.dialects.twilio.messages import freeform, template
+from providers.dialects.twilio.templates import page_query, read_page
+from providers.dialects.twilio.webhook import REFERENCE, STATUSES, TYPES, webhook_items
+from providers.features import Feature, untold
 from providers.messages import Freeform, InboundMedia, Outbound, SendResult, TemplatePage, WebhookItem
 
 BASE_URL = "https://api.twilio.com"
@@ -73,8 +73,9 @@ class Twilio(Connector):
             "the provider's own number.",
         ),
     )
-    default_rate = (10, 1)
+    default_rate = Rate(10, 1)
     lacks = {
+        **untold("Twilio"),
         Feature.HEADER_LOCATION: "Twilio's templates have no location header.",
         Feature.NAMED: "Twilio numbers its variables.",
         Feature.OFFER: "Twilio's content types have no field for it.",
@@ -82,14 +83,23 @@ class Twilio(Connector):
     }
     mapped_statuses = frozenset(STATUSES) | TYPES
     mapped_codes = frozenset(CODES)
+    misfit_codes = frozenset({"21656", "63028"})
     webhook_answer = HttpResponse(200, {"Content-Type": "text/xml"}, b"<Response/>")
+    sends_to_user_ids = True
+    capped_codes = frozenset({"63049"})
+    proof = ("auth_token",)
+    account = "account_sid"
 
     def build_request(self, outbound: Outbound, config: Config) -> HttpRequest:
         content = outbound.content
-        told = freeform(content) if isinstance(content, Freeform) else template(content, outbound.registered)
+        if isinstance(content, Freeform):
+            fields = freeform(content)
+        else:
+            fields = template(content, outbound.registered)
         service = config.option("messaging_service_sid")
         sender = {"MessagingServiceSid": service} if service else {"From": f"whatsapp:+{outbound.sender}"}
-        form = {"To": f"whatsapp:+{outbound.to}", **sender, **told, **_callback(outbound, config)}
+        to = outbound.to if is_user_id(outbound.to) else f"+{outbound.to}"
+        form = {"To": f"whatsapp:{to}", **sender, **fields, **_callback(outbound, config)}
         account = quote(config.credential("account_sid"), safe="")
         return HttpRequest(
             "POST",
@@ -103,7 +113,7 @@ class Twilio(Connector):
 
     def verify(self, request: HttpRequest, config: Config) -> bool:
         signature = request.header("X-Twilio-Signature")
-        return signed_form(signature, request.url, fields(request.body), config.secrets("auth_token"))
+        return signed_form(signature, request.url, request.body, config.secrets("auth_token"))
 
     def parse_webhook(self, request: HttpRequest) -> list[WebhookItem]:
         return webhook_items(request.body, request.query)
@@ -134,8 +144,8 @@ def _login(config: Config) -> dict[str, str]:
     names = ("api_key_sid", "api_key_secret")
     if not all(config.credential(name) for name in names):
         names = ("account_sid", "auth_token")
-    pair = ":".join(config.credential(name) for name in names)
-    return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+    username, password = (config.credential(name) for name in names)
+    return basic(username, password)
 
 
 def _callback(outbound: Outbound, config: Config) -> dict[str, str]:

@@ -18,15 +18,15 @@ from lib.http import HttpRequest, HttpResponse, host
 from lib.jwt_tokens import signed_rs256, verified_hs256
 from lib.reading import number, text
 from lib.signatures import same_secret
-from providers.connectors.base import PLACE_OPTIONS, Config, Connector, Field
-from providers.dialects.cloud_api import content_body, with_place
+from providers.connectors.base import PLACE_OPTIONS, Config, Connector, Field, Rate
+from providers.dialects.cloud_api.messages import with_place
 from providers.dialects.template_list import read_page
-from providers.dialects.vonage_codes import CODES, send_result
-from providers.dialects.vonage_webhook import CHANNEL, MEDIA, OTHERS, STATUSES, read_body
-from providers.features import Feature
+from providers.dialects.vonage.codes import CODES, send_result
+from providers.dialects.vonage.messages import message
+from providers.dialects.vonage.webhook import CHANNEL, MEDIA, OTHERS, STATUSES, webhook_item
+from providers.features import Feature, untold
 from providers.messages import (
     AnswerCode,
-    Content,
     InboundMedia,
     Outbound,
     Refused,
@@ -101,10 +101,14 @@ class Vonage(Connector):
         ),
         *PLACE_OPTIONS,
     )
-    default_rate = (20, 1)  # Vonage publishes none for WhatsApp
-    lacks = {Feature.CLICKED: "Vonage tells of no click on a URL button."}
+    default_rate = Rate(20, 1)  # Vonage publishes none for WhatsApp
+    lacks = {Feature.CLICKED: "Vonage tells of no click on a URL button.", **untold("Vonage")}
     mapped_statuses = frozenset(STATUSES) | frozenset(MEDIA) | OTHERS
     mapped_codes = frozenset(CODES)
+    sends_to_user_ids = True
+    capped_codes = frozenset({"1461"})
+    proof = ("signature_secret",)
+    account = "waba_id"
 
     def build_request(self, outbound: Outbound, config: Config) -> HttpRequest:
         named = with_place(outbound, config.option("location_name"), config.option("location_address"))
@@ -113,7 +117,7 @@ class Vonage(Connector):
             "from": outbound.sender,
             "to": outbound.to,
             "client_ref": outbound.reference,
-            **_message(named.content),
+            **message(named.content),
         }
         if config.webhook_url and not _has_application(config):
             # An application has a Status URL and a version of its own; the account's serve other systems too.
@@ -137,7 +141,7 @@ class Vonage(Connector):
         return whole and _is_fresh(claims, config) and all(ours)
 
     def parse_webhook(self, request: HttpRequest) -> list[WebhookItem]:
-        return [read_body(request.body)]
+        return [webhook_item(request.body)]
 
     def media_request(self, media: InboundMedia, config: Config) -> HttpRequest | None:
         """Media is kept for 48 hours; an application may be set to give it to its own token only."""
@@ -160,19 +164,6 @@ class Vonage(Connector):
 
     def parse_templates(self, response: HttpResponse, cursor: str) -> TemplatePage:
         return read_page(response, cursor, "templates")
-
-
-def _message(content: Content) -> dict[str, Any]:
-    """`{message_type, <message_type>: …}`, made from Meta's object."""
-    body = content_body(content)
-    kind, shown = body["type"], body[body["type"]]
-    if kind in ("template", "location"):
-        return {"message_type": "custom", "custom": body}
-    if kind == "text":
-        return {"message_type": "text", "text": shown["body"]}
-    kind = "file" if kind == "document" else kind
-    names = {"link": "url", "filename": "name"}
-    return {"message_type": kind, kind: {names.get(key, key): value for key, value in shown.items()}}
 
 
 def _has_application(config: Config) -> bool:

@@ -1,12 +1,14 @@
-"""Named variables for BSPs that only number them: the registered body tells their order."""
+"""Named variables for BSPs that only number them: the registered texts tell their order."""
 
 import re
 from collections.abc import Sequence
 from typing import Any
 
-from lib.reading import text
-from providers.dialects.cloud_api import parameter_text
-from providers.messages import Unsupported, Value
+from msgspec.structs import replace
+
+from lib.reading import objects, text
+from providers.dialects.cloud_api.messages import parameter_text
+from providers.messages import Registered, TemplateContent, Unsupported, Value
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
 
@@ -21,8 +23,11 @@ def named(words: str) -> bool:
 
 
 def parameter_format(components: Sequence[dict[str, Any]]) -> str:
-    """Meta's word for how the variables are called, for lists that do not tell."""
-    return "NAMED" if any(named(text(part, "text")) for part in components) else "POSITIONAL"
+    """Meta's word for how the variables are called, from the texts: not every list tells it."""
+    cards = [card for part in components for card in objects(part, "cards")]
+    levels = (components, *(objects(card, "components") for card in cards))
+    texts = (text(part, "text") for level in levels for part in level)
+    return "NAMED" if any(map(named, texts)) else "POSITIONAL"
 
 
 def body_texts(
@@ -53,6 +58,32 @@ def body_texts(
     return [named[name] for name in order]
 
 
+def numbered(content: TemplateContent, registered: Registered | None) -> TemplateContent:
+    """The content with its named values in the order in which the registered texts mention them, and
+    without their names. Values with other names than those keep them; a dialect without names refuses them.
+    """
+    known = registered.components if registered else ()
+    carousel = next((part for part in known if text(part, "type") == "CAROUSEL"), {})
+    header = content.header
+    if header is not None:
+        header = replace(header, values=_numbered(header.values, known, "HEADER"))
+    cards = tuple(
+        replace(card, body=_numbered(card.body, objects(carousel, "cards", index, "components"), "BODY"))
+        for index, card in enumerate(content.cards)
+    )
+    return replace(content, header=header, body=_numbered(content.body, known, "BODY"), cards=cards)
+
+
+def _numbered(
+    values: tuple[Value, ...], components: Sequence[dict[str, Any]], kind: str
+) -> tuple[Value, ...]:
+    given = {value.name: value for value in values if value.name}
+    names = mentioned(next((text(part, "text") for part in components if text(part, "type") == kind), ""))
+    if not given or given.keys() != set(names):
+        return values
+    return tuple(Value(given[name].text) for name in names)
+
+
 def filled(words: str, values: Sequence[Value], part: str) -> str:
     """The text with its values put in: by their names, or in the order of its numbers or first mentions.
 
@@ -72,7 +103,7 @@ def filled(words: str, values: Sequence[Value], part: str) -> str:
 
 
 def sampled(words: str, sample: str) -> dict[str, str]:
-    """The value of each placeholder by which the text became its sample; none where the two do not fit."""
+    """The value of each placeholder in a sample of the text; empty when the sample does not fit the text."""
     pieces = _PLACEHOLDER.split(words)  # what is fixed, and the names between it
     if not sample.startswith(pieces[0]):
         return {}

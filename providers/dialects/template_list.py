@@ -1,27 +1,33 @@
 """Template lists in Meta's form, which most BSPs hand on: `{data: [template], paging: {cursors, next}}`.
 
-Source: Meta, WhatsApp Business Management API, "Message templates". Items are read tolerantly:
-keys and component types come in either case, and one that cannot be read is named, not fatal.
+Source: Meta, WhatsApp Business Management API, "Message templates". Items are read tolerantly: component
+types come in either case, and an item that cannot be read costs no other item.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from lib.http import HttpResponse
 from lib.reading import at, first, number, text
+from providers.dialects.placeholders import parameter_format
 from providers.messages import ListedTemplate, Malformed, TemplatePage
 from providers.outcomes import EXCERPT, json_object
 
-KINDS = frozenset({"HEADER", "BODY", "FOOTER", "BUTTONS", "LIMITED_TIME_OFFER", "CAROUSEL"})
 _LONGEST_OFFSET = 9  # digits
+# The keys of a listing that have a field of their own. Meta adds others every year.
+_READ = frozenset(
+    {"name", "language", "category", "status", "components", "id", "parameter_format", "quality_score",
+     "rejected_reason", "message_send_ttl_seconds", "previous_category"}
+)  # fmt: skip
 
 
 def read_page(response: HttpResponse, cursor: str, key: str = "data") -> TemplatePage:
     """The page whose items lie under `key`. Raises Malformed when there is no such list.
 
-    Meta repeats `cursors.after` on the last page and leaves out `next` there; others do it the
-    other way round, so a page without items ends the list too.
+    Meta tells `cursors.after` on the last page too, and leaves out `next` there. Others tell `next` on
+    every page and end with a page without items. A cursor that stays the same is handed on as it is:
+    whoever follows it sees that the list does not end.
     """
     payload = json_object(response.body)
     items = at(payload, key)
@@ -29,7 +35,9 @@ def read_page(response: HttpResponse, cursor: str, key: str = "data") -> Templat
         raise Malformed(no_list(payload, key))
     following = text(payload, "paging", "next")
     after = first(text(payload, "paging", "cursors", "after"), _after(following))
-    return page(items, after if following and items and after != cursor else "")
+    if following and items and not after:
+        raise Malformed("paging.next names no cursor, so the next page cannot be asked for")
+    return page_of(items, after if following and items else "")
 
 
 def no_list(payload: object, key: str) -> str:
@@ -41,30 +49,37 @@ def no_list(payload: object, key: str) -> str:
 def listed(item: object) -> ListedTemplate | None:
     """One item in Meta's form; None when it lacks its name or its language."""
     name, language = text(item, "name"), first(text(item, "language"), text(item, "language", "code"))
-    if not name or not language:
+    if not isinstance(item, dict) or not name or not language:
         return None
-    found = at(item, "components")
-    parts = tuple(components(found if isinstance(found, list) else []))
-    named = text(item, "parameter_format").upper() == "NAMED"
+    found = item.get("components", [])
+    parts = components(found) if isinstance(found, list) else None
+    named = text(item, "parameter_format").upper() == "NAMED" or parameter_format(parts or ()) == "NAMED"
     return ListedTemplate(
         name,
         language,
         category=text(item, "category").upper(),
         status=text(item, "status").upper(),
-        components=parts,
+        components=tuple(parts) if parts is not None else None,
         bsp_id=text(item, "id"),
         parameter_format="NAMED" if named else "POSITIONAL",
         quality=first(text(item, "quality_score", "score"), text(item, "quality_score")).upper(),
         reason="" if text(item, "rejected_reason") == "NONE" else text(item, "rejected_reason"),
         ttl_seconds=int(number(item, "message_send_ttl_seconds") or 0),
         previous_category=text(item, "previous_category").upper(),
+        extra=unread(item, _READ),
     )
 
 
-def page(
+def unread(found: object, read: Collection[str]) -> dict[str, Any]:
+    """The keys of an object that a dialect does not read. They are kept: BSPs add some every year."""
+    return {key: value for key, value in found.items() if key not in read} if isinstance(found, dict) else {}
+
+
+def page_of(
     items: Sequence[object], following: str, read: Callable[[object], ListedTemplate | None] = listed
 ) -> TemplatePage:
-    """A page from items that `read` reads, Meta-shaped ones unless told; `following` is the next cursor."""
+    """A page of items, each read by `read`: as one in Meta's form unless told otherwise. `following` is
+    the cursor of the next page."""
     found = [(item, read(item)) for item in items]
     unreadable = tuple(_complaint(item) for item, template in found if template is None)
     return TemplatePage(tuple(one for _, one in found if one is not None), following, unreadable)
@@ -77,12 +92,8 @@ def offset(cursor: str) -> int:
 
 
 def components(parts: Sequence[object]) -> list[dict[str, Any]]:
-    """The components with their types in capitals; what is no component is left out."""
-    return [
-        {**part, "type": text(part, "type").upper()}
-        for part in parts
-        if isinstance(part, dict) and text(part, "type").upper() in KINDS
-    ]
+    """The components with every key that they have, and their types in capitals."""
+    return [{**part, "type": text(part, "type").upper()} for part in parts if isinstance(part, dict)]
 
 
 def _after(url: str) -> str:

@@ -1,19 +1,22 @@
 """What Meta's webhooks tell of templates, which Interakt passes on with the same keys.
 
 Source: Meta, "Webhooks > message_template_status_update, message_template_quality_update,
-template_category_update". An announced category (`correct_category`) is not in force yet.
+message_template_components_update, template_category_update". An announced category (`correct_category`)
+is not in force yet. The new components come in another form than the list has, without the buttons' order,
+so that they only say that the list has something new.
 """
 
 from lib.reading import at, epoch, first, text
 from providers.messages import TemplateUpdate
 from providers.outcomes import EXCERPT
 
-FIELDS = frozenset(
-    {"message_template_status_update", "message_template_quality_update", "template_category_update"}
-)
+EDITED = "message_template_components_update"
+FIELDS = frozenset({
+    "message_template_status_update", "message_template_quality_update", "template_category_update", EDITED,
+})  # fmt: skip
 
 
-def read(field: str, value: object, moment: int) -> TemplateUpdate | None:
+def read_update(field: str, value: object, moment: int) -> TemplateUpdate | None:
     """The update in the `value` of such a field; None when it names no template or changes nothing.
 
     The quality's sample carries the field of the status, so what counts is what is in it.
@@ -29,14 +32,16 @@ def read(field: str, value: object, moment: int) -> TemplateUpdate | None:
         quality=text(value, "new_quality_score").upper(),
         category="" if announced else text(value, "new_category").upper(),
         reason=_reason(value),
+        edited=field == EDITED,
         timestamp=moment or epoch(value, "timestamp"),
     )
     named = (update.name and update.language) or update.bsp_id
-    return update if named and (update.status or update.quality or update.category) else None
+    tells = update.status or update.quality or update.category or update.edited
+    return update if named and tells else None
 
 
 def _reason(value: object) -> str:
-    """Why, in the words there are: `NONE` and null stand for nothing."""
+    """The reason that the webhook gives; empty for `NONE` and null."""
     word = text(value, "reason")
     details = first(
         text(value, "rejection_info", "reason"),

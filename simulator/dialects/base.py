@@ -14,11 +14,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from simulator.accounts import Account, Accounts
-from simulator.templates import Catalogue, TemplateUse
+from simulator.templates import Catalogue, Template, TemplateUse
+
+# Kinds of inbound that only some BSPs tell of: those in the dialect's `plays`.
+KINDS_OF_SOME = frozenset({"reaction", "edit", "revoke", "stop_marketing", "resume_marketing"})
 
 
 class Failure(Enum):
-    """Why a request is turned away; each dialect words it as its BSP does."""
+    """Why a request is refused; each dialect words it as its BSP does."""
 
     CREDENTIALS = "bad credentials"
     TEMPLATE = "bad template"
@@ -28,7 +31,7 @@ class Failure(Enum):
 
 
 class Refusal(Exception):
-    """A request the BSP would not take. `code` is the BSP's own number, when the reason has one."""
+    """A request that the BSP would refuse. `code` is the BSP's own number, when the reason has one."""
 
     def __init__(self, failure: Failure, detail: str, code: int = 0) -> None:
         super().__init__(detail)
@@ -46,7 +49,8 @@ class Call:
     query: Mapping[str, str]
     headers: Mapping[str, str]  # case-insensitive
     body: bytes
-    account: Account | None = None  # the caller's, once it is known
+    account: Account | None = None  # the caller's, once it is known, and with it:
+    templates: Sequence[Template] = ()  # what the account has
 
 
 class Answer(NamedTuple):
@@ -69,6 +73,7 @@ class Send:
     content: Any  # the parsed body
     template: TemplateUse | None = None
     practice: bool = False  # a set-up check: answered as a success, never sent
+    marketing: bool = False  # by Meta's Marketing Messages API
 
 
 @dataclass(slots=True)
@@ -96,9 +101,10 @@ class Inbound:
     """Something the user wrote to, or tapped for, the business."""
 
     id: str
-    sender: str  # digits
+    sender: str  # digits; empty for a user of Meta's who has a username and whose number is withheld
     at: float
-    type: str = "text"  # text, image, video, audio, document, location, button, button_reply
+    # text, image, video, audio, document, location, button, button_reply, and the dialect's `plays`.
+    type: str = "text"
     text: str = ""  # the text, the caption or the button's label
     payload: str = ""  # of a button
     media_url: str = ""
@@ -107,11 +113,19 @@ class Inbound:
     latitude: float = 0.0
     longitude: float = 0.0
     name: str = "Asha"  # the user's profile name
+    user_id: str = ""  # Meta's id of the user
+    username: str = ""
     reply_to: Message | None = None
+    about: str = ""  # the id of the earlier message that an edit or a revoke is about
+
+    @property
+    def address(self) -> str:
+        """The number, or what stands in its place."""
+        return self.sender or self.user_id
 
 
 class Post(NamedTuple):
-    """A webhook, ready to go out. An empty URL means that the account wants none."""
+    """A webhook, ready to be posted. With an empty URL, nothing is posted."""
 
     url: str
     body: bytes
@@ -136,12 +150,14 @@ class Dialect(ABC):
     needs: tuple[str, ...] = ()  # account fields without which nothing works
     endpoints: Sequence[Endpoint] = ()
     batches: bool = False  # may one webhook carry several statuses?
+    plays: frozenset[str] = frozenset({"reaction"})  # kinds of inbound beside those of every BSP
+    # Of Meta's numbers for failures those that it says alike in words of its own. None: it hands them all on.
+    failures: frozenset[int] | None = None
     reports_clicks: bool = False  # otherwise the user's tap comes as an inbound button
-    catalogue: Catalogue | None = None  # set by the engine, for BSPs that send by their own template id
 
     @abstractmethod
     def identity(self, account: Account) -> str:
-        """What tells this dialect's accounts apart; `caller` reads the same from a request."""
+        """What identifies an account in this dialect; `caller` reads the same from a request."""
 
     def aliases(self, account: Account) -> Sequence[str]:
         """What else `caller` may read for this account, where a BSP gives it several users."""
@@ -178,13 +194,13 @@ class Dialect(ABC):
     @abstractmethod
     def inbound(self, account: Account, event: Inbound) -> Post: ...
 
-    def tells(self, event: Inbound) -> Sequence[Inbound]:
-        """The webhooks one act of the user leads to; most BSPs tell it once."""
+    def inbound_events(self, event: Inbound) -> Sequence[Inbound]:
+        """The events that the BSP posts for one act of the user; most BSPs post one."""
         return (event,)
 
     def handshake(self, account: Account, challenge: str) -> Post | str | None:
-        """What asks the webhook to prove that it is the account's own, where the BSP does: a post, or a
-        URL to get."""
+        """The request by which the BSP asks a webhook URL to prove that it is the account's own: a post, or
+        a URL to get. None where the BSP asks for no proof."""
         return None
 
     def proven(self, challenge: str, answer: bytes) -> bool:

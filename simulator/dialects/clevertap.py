@@ -35,9 +35,16 @@ _CODES = {
 }
 # Meta's reasons in CleverTap's numbers; anything else is 1009, other.
 _FAILURES = {
+    131042: (1000, "Invalid credentials"),
+    132000: (1001, "Invalid template parameters"),
+    131021: (1002, "Invalid phone number"),
+    1003: (1003, "The number is no longer active"),
+    131056: (1004, "Too many messages to this number"),
     131026: (1005, "Not in the provider's network"),
-    131049: (1010, "Blocked by Meta"),
+    131050: (1006, "Blacklisted"),
+    1026: (1007, "The device cannot receive it"),
     131047: (1008, "Outside the chat window"),
+    131049: (1010, "Blocked by Meta"),
 }
 _COMPONENTS = {"header", "body", "footer", "button", "limited_time_offer", "carousel"}
 _PAGE = 50
@@ -46,6 +53,8 @@ _FREEFORM = {"text", "image", "video", "audio", "file"}
 
 class CleverTap(Dialect):
     name = "clevertap"
+    failures = frozenset(_FAILURES) | {131000}
+    plays = frozenset()
     send_path = "/clevertap/{account}/messages"
     batches = True
     reports_clicks = True
@@ -74,7 +83,7 @@ class CleverTap(Dialect):
     def read(self, call: Call) -> Send:
         body = reading.json_object(call)
         if isinstance(body.get("body"), dict) and "to" not in body:
-            body = body["body"]  # the set-up check comes wrapped
+            body = body["body"]  # in a set-up check the message is inside `body`
         if body.get("payloadVersion") not in (0.1, "0.1"):
             raise Refusal(Failure.PAYLOAD, "payloadVersion must be 0.1")
         to = reading.digits(body.get("to"), "to")
@@ -108,7 +117,7 @@ class CleverTap(Dialect):
     def inbound(self, account: Account, event: Inbound) -> Post:
         kind = {"document": "file", "button_reply": "button"}.get(event.type, event.type)
         content: dict[str, Any] = {
-            "from": event.sender,
+            "from": event.address,
             "wabaNumber": account.number,
             "timestamp": str(int(event.at)),
             "type": kind,
@@ -120,7 +129,7 @@ class CleverTap(Dialect):
         return _post(account.inbound_url, content)
 
     def _templates(self, call: Call, accounts: Accounts, catalogue: Catalogue) -> Answer:
-        """The list that CleverTap imports: Meta's format. An account nobody set up has one too."""
+        """The list that CleverTap imports, in Meta's format. An unknown account has one too."""
         account = accounts.identified(self.name, self.caller(call))
         if account is not None and not self.trusts(account, call):
             return self.stranger(call)
@@ -147,7 +156,7 @@ def _status(event: Status) -> dict[str, Any]:
         code, title = _FAILURES.get(event.failure, (1009, "Other"))
         written["error"] = {"code": code, "title": title}
     if event.status == "clicked":
-        # Clicks are the odd ones: capitalised, and their time is a number called ts.
+        # Clicks differ: the status is capitalised, and the time is a number called ts.
         written = {
             "msgId": event.message.send.reference,
             "status": "Clicked",

@@ -12,7 +12,7 @@ _PAGE = 1000  # without a limit in the query
 
 class Dialog360(Meta):
     name = "360dialog"
-    send_path = "/messages"
+    send_path = "/{edge:messages|marketing_messages}"
     needs = ("key",)
 
     def __init__(self) -> None:
@@ -35,17 +35,17 @@ class Dialog360(Meta):
         return self.refuse(Refusal(Failure.CREDENTIALS, "Invalid api key"))
 
     def refuse(self, refusal: Refusal) -> Answer:
-        """The key is 360dialog's own affair, everything else is refused by Meta."""
+        """360dialog itself refuses a wrong key, Meta everything else."""
         if refusal.failure is not Failure.CREDENTIALS:
             return super().refuse(refusal)
-        told = {"success": False, "http_code": 401, "developer_message": refusal.detail}
-        return Answer.json(401, {"meta": told})
+        error = {"success": False, "http_code": 401, "developer_message": refusal.detail}
+        return Answer.json(401, {"meta": error})
 
     def handshake(self, account: Account, challenge: str) -> None:
         return None
 
     def media_origin(self, call: Call) -> str:
-        return "https://lookaside.fbsbx.com"  # nobody gets in there with a key of 360dialog's
+        return "https://lookaside.fbsbx.com"  # this host takes no key of 360dialog's
 
     def _post(self, account: Account, entries: list[dict[str, Any]]) -> Post:
         """Not signed: a webhook has the headers that were registered with it."""

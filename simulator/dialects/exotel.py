@@ -53,6 +53,8 @@ _PAGE = 20
 
 class Exotel(Dialect):
     name = "exotel"
+    failures = frozenset({131047, 131000})  # for others its words mean something else
+    plays = frozenset()
     send_path = "/v2/accounts/{account_sid}/messages"
     needs = ("account_id", "username", "password")
     batches = True
@@ -82,7 +84,7 @@ class Exotel(Dialect):
             raise Refusal(Failure.PAYLOAD, "channel")
         messages = reading.objects(reading.child(body, "whatsapp").get("messages"), "messages")
         if len(messages) != 1:  # Exotel takes a hundred, and answers each by itself
-            raise Refusal(Failure.PAYLOAD, "one message a request is simulated")
+            raise Refusal(Failure.PAYLOAD, "the simulator takes one message a request")
         message = messages[0]
         _number(message, "from")
         to = _number(message, "to")
@@ -119,16 +121,16 @@ class Exotel(Dialect):
         content: dict[str, Any] = {"type": kind, kind: _content(event)}
         if event.reply_to:
             content["context"] = {"sid": event.reply_to.id}
-        told = {
+        message = {
             "callback_type": "incoming_message",
             "sid": event.id,
-            "from": f"+{event.sender}",
+            "from": f"+{event.sender}" if event.sender else event.user_id,
             "to": f"+{account.number}",
             "profile_name": event.name,
             "timestamp": _moment(event.at),
             "content": content,
         }
-        return self._post(account, event.reply_to, [told])
+        return self._post(account, event.reply_to, [message])
 
     def handshake(self, account: Account, challenge: str) -> Post:
         return _signed(account, account.webhook_url, {"type": "verification", "challenge": challenge})
@@ -137,7 +139,7 @@ class Exotel(Dialect):
         return answer == msgspec.json.encode({"challenge": challenge})
 
     def _post(self, account: Account, message: Message | None, events: list[dict[str, Any]]) -> Post:
-        """To the URL the message brought; unprompted ones, and those of messages without, to the default."""
+        """To the URL that the message brought; to the account's own where there is none."""
         own = _specific(message.send.content, "status_callback") if message else ""
         return _signed(account, own or account.webhook_url, {"whatsapp": {"messages": events}})
 

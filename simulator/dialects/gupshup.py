@@ -34,7 +34,7 @@ _WORDS = {
     Failure.THROTTLED: "Too Many Requests",
     Failure.NUMBER: "Invalid Destination",
 }
-# Gupshup's own code for Meta's, and its words. Meta's other codes are handed on.
+# Gupshup's own code and text for Meta's code. It passes Meta's other codes on.
 _FAILURES = {131026: (1002, "Number does not exist on WhatsApp")}
 _REPLIES = {"document": "file", "button": "quick_reply"}
 
@@ -66,9 +66,7 @@ class Gupshup(Dialect):
         to = _plain_digits(form, "destination")
         if call.params["kind"] == "msg":
             return Send(to, "", gupshup_messages.session(form), _read(form))
-        assert self.catalogue is not None
-        assert call.account is not None
-        use = gupshup_messages.template(form, self.catalogue.of(call.account.name))
+        use = gupshup_messages.template(form, call.templates)
         return Send(to, "", use.name, _read(form), use)
 
     def new_id(self, send: Send) -> str:
@@ -88,23 +86,23 @@ class Gupshup(Dialect):
 
     def statuses(self, account: Account, events: Sequence[Status]) -> Post:
         (event,) = events
-        told: Json = {"ts": int(event.at)}
+        details: Json = {"ts": int(event.at)}
         ids = {"id": _whatsapp_id(event.message), "gsId": event.message.id}
         if event.status == "failed":
             code, words = _FAILURES.get(event.failure, (event.failure, "Message failed to send"))
-            told = {"code": code, "reason": words}
+            details = {"code": code, "reason": words}
             if code in (known for known, _ in _FAILURES.values()):
                 ids = {"id": event.message.id}  # WhatsApp has not seen it
-        payload = {**ids, "type": event.status, "destination": event.message.send.to, "payload": told}
+        payload = {**ids, "type": event.status, "destination": event.message.send.to, "payload": details}
         return _post(account, "message-event", event.at, payload)
 
     def inbound(self, account: Account, event: Inbound) -> Post:
         payload: Json = {
             "id": event.id,
-            "source": event.sender,
+            "source": event.address,
             "type": _REPLIES.get(event.type, event.type),
             "payload": _content(event),
-            "sender": {"phone": event.sender, "name": event.name},
+            "sender": {"phone": event.address, "name": event.name, "userId": event.user_id},
         }
         if event.reply_to:
             payload["context"] = {"id": _whatsapp_id(event.reply_to), "gsId": event.reply_to.id}
@@ -126,7 +124,7 @@ class Gupshup(Dialect):
 def _form(call: Call) -> dict[str, str]:
     form = reading.form(call)
     if not form.keys() <= _FIELDS:
-        raise Refusal(Failure.PAYLOAD, f"a field that there is not: {sorted(form.keys() - _FIELDS)}")
+        raise Refusal(Failure.PAYLOAD, f"unknown fields: {sorted(form.keys() - _FIELDS)}")
     return form
 
 
@@ -138,7 +136,7 @@ def _plain_digits(form: dict[str, str], name: str) -> str:
 
 
 def _read(form: dict[str, str]) -> Json:
-    """The form for the records: what is JSON inside it as JSON."""
+    """The form as the journal keeps it, its JSON strings decoded."""
     return {name: gupshup_messages.field(form, name) if name in _JSON else form[name] for name in form}
 
 
@@ -167,6 +165,8 @@ def _content(event: Inbound) -> Json:
         return {"title": event.text, "id": event.payload or event.text, "reply": f"{event.text} 1"}
     if event.type == "location":
         return {"latitude": event.latitude, "longitude": event.longitude}
+    if event.type == "reaction":
+        return {"emoji": event.text, "id": _whatsapp_id(event.reply_to) if event.reply_to else ""}
     optional = {"caption": event.text, "name": event.filename}
     return {
         "url": event.media_url,

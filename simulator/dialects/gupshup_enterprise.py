@@ -28,7 +28,7 @@ Json = dict[str, Any]
 
 _PATH = "/GatewayAPI/rest"
 _AUTHENTICATION = "102"
-# 102 and 105 are Gupshup's. Which numbers it has for the rest is not known.
+# 102 and 105 are Gupshup's own. Its other numbers are not known.
 _ERRORS = {
     Failure.CREDENTIALS: _AUTHENTICATION,
     Failure.NUMBER: "105",
@@ -51,6 +51,7 @@ class GupshupEnterprise(Dialect):
     """The HSM user is the account's `username` and `password`, the two-way user `account_id` and `secret`."""
 
     name = "gupshup-enterprise"
+    failures = frozenset({131000})  # its word for 131026 means something else
     send_path = _PATH
     needs = ("username", "password")
     reports_clicks = True
@@ -77,14 +78,13 @@ class GupshupEnterprise(Dialect):
     def read(self, call: Call) -> Send:
         form = reading.form(call)
         assert call.account is not None
-        assert self.catalogue is not None
         by_hsm_user = form["userid"] == call.account.username
         if by_hsm_user != (form.get("isHSM") == "true"):
             raise Refusal(Failure.PAYLOAD, "templates are the HSM user's, other messages the two-way user's")
         to = reading.digits(form.get("send_to"), "send_to")
         if to != form["send_to"]:
             raise Refusal(Failure.NUMBER, "send_to must be digits only")
-        label, use = gupshup_enterprise_messages.read(form, self.catalogue.of(call.account.name))
+        label, use = gupshup_enterprise_messages.read(form, call.templates)
         shown = {name: value for name, value in form.items() if name != "password"}
         return Send(to, form.get("extra", ""), label, shown, use)
 
@@ -115,7 +115,7 @@ class GupshupEnterprise(Dialect):
         kind = "interactive" if event.type == "button_reply" else event.type
         fields = {
             "waNumber": account.number,
-            "mobile": event.sender,
+            "mobile": event.address,
             "name": event.name,
             "type": kind,
             "timestamp": str(int(event.at * 1000)),
@@ -149,8 +149,8 @@ def _login(call: Call) -> tuple[str, str]:
 
 
 def _answer(number: str, phone: str, details: str, status: str) -> Answer:
-    told = {"id": number, "phone": phone, "details": details, "status": status}
-    return Answer.json(200, {"response": told})
+    response = {"id": number, "phone": phone, "details": details, "status": status}
+    return Answer.json(200, {"response": response})
 
 
 def _post(account: Account, fields: Mapping[str, str]) -> Post:
@@ -190,7 +190,7 @@ def _click(account: Account, event: Status) -> dict[str, str]:
 
 
 def _content(event: Inbound) -> Json:
-    """The object that lies, as JSON in a string, under the name of the message's type."""
+    """The object that is named after the message's type; it is JSON in a string."""
     if event.type == "button":
         return {"text": event.text, "payload": event.payload or event.text}
     if event.type == "button_reply":
@@ -198,6 +198,8 @@ def _content(event: Inbound) -> Json:
         return {"type": "button_reply", "button_reply": reply}
     if event.type == "location":
         return {"latitude": str(event.latitude), "longitude": str(event.longitude)}
+    if event.type == "reaction":
+        return {"emoji": event.text, "message_id": event.reply_to.id if event.reply_to else ""}
     signed = {"url": f"{event.media_url}?signature=", "signature": secrets.token_urlsafe(12)}
     optional = {"mime_type": event.mime_type, "caption": event.text}
     return signed | {key: value for key, value in optional.items() if value}

@@ -1,6 +1,7 @@
 """What Gupshup's Enterprise API accepts as a message, and how it finds the template of a text."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from simulator.dialects import reading
@@ -29,8 +30,8 @@ _VALUE = r"[^\n\r\t]+?"
 _UNKNOWN = TemplateUse("(no template with this text)", "")
 
 
-def read(form: Form, templates: list[Template]) -> tuple[str, TemplateUse | None]:
-    """The message's label for people, and the template that its text belongs to if it says to be one."""
+def read(form: Form, templates: Sequence[Template]) -> tuple[str, TemplateUse | None]:
+    """The message's label for people, and its template if it claims to be of one."""
     _check(form)
     if form["isHSM"] == "false":
         return form.get("msg") or f"{form['msg_type']}: {form['media_url']}", None

@@ -1,6 +1,6 @@
 """What Gupshup accepts as a message: JSON in the fields of a form."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -78,19 +78,19 @@ _SESSION: dict[object, Callable[[Json], str]] = {
 }
 
 
-def template(form: dict[str, str], templates: list[Template]) -> TemplateUse:
+def template(form: dict[str, str], templates: Sequence[Template]) -> TemplateUse:
     """Checks a template message against the one of the account's templates that its id names.
 
     The values come in one list, so whatever is too many or too few counts as the body's.
     """
-    told = field(form, "template")
-    if not isinstance(told, dict) or not isinstance(told.get("params"), list):
+    named = field(form, "template")
+    if not isinstance(named, dict) or not isinstance(named.get("params"), list):
         raise Refusal(Failure.PAYLOAD, "template must have an id and a list of params")
-    given = reading.text(told, "id")
+    given = reading.text(named, "id")
     wanted = next((one for one in templates if template_id(one) == given), None)
     if wanted is None:
         raise Refusal(Failure.TEMPLATE, "Template Not Found")
-    params = told["params"]
+    params = named["params"]
     for position, value in enumerate(params):
         reading.parameter(value, f"params[{position}]")
     found = parts(wanted["components"])
@@ -102,7 +102,7 @@ def template(form: dict[str, str], templates: list[Template]) -> TemplateUse:
     cards = _cards(message) if carousel else 0
     media = 0 if carousel else _header(message, found)
     if "LIMITED_TIME_OFFER" in found:
-        _expiration(told, found["LIMITED_TIME_OFFER"])
+        _expiration(named, found["LIMITED_TIME_OFFER"])
     header = _header_values(found) or media
     buttons = frozenset({*valued, *_postbacks(form)})
     return TemplateUse(wanted["name"], wanted["language"], header, len(params) - taken, buttons, cards)
@@ -166,9 +166,9 @@ def _cards(message: Json) -> int:
     return len(cards)
 
 
-def _expiration(told: Json, offer: Json) -> None:
+def _expiration(given: Json, offer: Json) -> None:
     expires = bool(offer["limited_time_offer"].get("has_expiration"))
-    if expires and not isinstance(told.get("expiration"), int):
+    if expires and not isinstance(given.get("expiration"), int):
         raise Refusal(Failure.TEMPLATE, "expiration must be a number of milliseconds")
 
 

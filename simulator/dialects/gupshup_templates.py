@@ -30,7 +30,7 @@ def _id(name: str, language: str) -> str:
 
 
 def variables(text: str) -> list[str]:
-    """The names, each once, in the order of their mention."""
+    """The names of the variables, each once, in the order of the text."""
     return list(dict.fromkeys(_VARIABLE.findall(text)))
 
 

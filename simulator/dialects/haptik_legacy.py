@@ -1,4 +1,4 @@
-"""Haptik's older notification API: templates in, nothing out."""
+"""Haptik's older notification API: it takes templates, and posts no webhooks."""
 
 import secrets
 from collections.abc import Sequence
@@ -26,6 +26,7 @@ _SUB_TYPES = {"url", "quick_reply"}
 
 class HaptikLegacy(Dialect):
     name = "haptik-legacy"
+    plays = frozenset()
     send_path = "/whatsapp/notification/v2/"
     needs = ("key", "app_id")
 
@@ -65,7 +66,7 @@ class HaptikLegacy(Dialect):
         return Answer.json(200, {"meta": meta, "messages": [{"id": message.id}]})
 
     def refuse(self, refusal: Refusal) -> Answer:
-        if refusal.code:  # refused by WhatsApp, whose own words Haptik relays
+        if refusal.code:  # refused by WhatsApp: Haptik passes its words on
             error = {"code": refusal.code, "title": refusal.failure.value, "details": refusal.detail}
             return Answer.json(400, {"errors": [error]})
         return Answer.json(_HTTP_STATUS.get(refusal.failure, 400), {"error_message": refusal.detail})

@@ -61,10 +61,21 @@ _PICTURE = base64.b64decode(
 )
 
 
+_PREFERENCES = {
+    kind: {
+        "notificationMessagesStatus": word.upper(),
+        "description": f"User requested to {word} marketing messages",
+    }
+    for kind, word in (("stop_marketing", "stop"), ("resume_marketing", "resume"))
+}
+
+
 class Infobip(Dialect):
     """Webhooks go out one by one: a real batch holds reports of a single kind."""
 
     name = "infobip"
+    failures = frozenset(_FAILURES)
+    plays = frozenset({"reaction", *_PREFERENCES})
     send_path = "/whatsapp/1/message/{kind:" + "|".join(infobip_messages.KINDS) + "}"
     needs = ("key",)
     reports_clicks = True
@@ -121,11 +132,14 @@ class Infobip(Dialect):
         return _post(account, {"results": [written]}, message.send.content.get("notifyUrl", ""))
 
     def inbound(self, account: Account, event: Inbound) -> Post:
+        if event.type in _PREFERENCES:
+            told = {"from": event.address, "sender": account.number, "receivedAt": _moment(event.at)}
+            return _post(account, {"results": [told | _PREFERENCES[event.type]]})
         message = _content(event)
         if event.reply_to:
             message["context"] = {"from": account.number, "id": event.reply_to.id}
         result = {
-            "from": event.sender,
+            "from": event.address,
             "to": account.number,
             "integrationType": "WHATSAPP",
             "receivedAt": _moment(event.at),
@@ -133,7 +147,7 @@ class Infobip(Dialect):
             "pairedMessageId": event.reply_to.id if event.reply_to else None,
             "callbackData": event.reply_to.send.content.get("callbackData") if event.reply_to else None,
             "message": message,
-            "contact": {"name": event.name, "phoneNumber": event.sender},
+            "contact": {"name": event.name} | ({"phoneNumber": event.sender} if event.sender else {}),
             "price": {"pricePerMessage": 0, "currency": "EUR"},
         }
         content = {"results": [result], "messageCount": 1, "pendingMessageCount": 0}
@@ -159,13 +173,13 @@ class Infobip(Dialect):
         return Answer(200, _PICTURE, "image/png")
 
 
-def _post(account: Account, content: Json, told: str = "") -> Post:
-    """To the URL told with the message, else by the account's subscription, whose security is Basic."""
+def _post(account: Account, content: Json, notify_url: str = "") -> Post:
+    """To the URL that the message named, else to the account's subscription, with Basic authentication."""
     headers = {"Content-Type": "application/json"}
-    if not told and account.username:
+    if not notify_url and account.username:
         login = f"{account.username}:{account.secret}".encode()
         headers["Authorization"] = "Basic " + base64.b64encode(login).decode()
-    return Post(told or account.webhook_url, msgspec.json.encode(content), headers)
+    return Post(notify_url or account.webhook_url, msgspec.json.encode(content), headers)
 
 
 def _delivery(event: Status) -> Json:
@@ -222,6 +236,8 @@ def _content(event: Inbound) -> Json:
         return message | {"id": event.payload or event.text, "title": event.text}
     if event.type == "location":
         return message | {"latitude": event.latitude, "longitude": event.longitude}
+    if event.type == "reaction":
+        return message | ({"emoji": event.text, "action": "REACT"} if event.text else {"action": "UNREACT"})
     return message | {"url": event.media_url} | ({"caption": event.text} if event.text else {})
 
 

@@ -16,7 +16,7 @@ _MOST_CARDS = 10
 
 
 def only_message(body: dict[str, Any]) -> dict[str, Any]:
-    """Infobip takes many in a request; here each one has its own."""
+    """The one message of the request. Infobip itself takes many in a request."""
     messages = reading.objects(body.get("messages"), "messages")
     if len(messages) != 1:
         raise Refusal(Failure.PAYLOAD, "the simulator takes one message a request")
@@ -92,6 +92,8 @@ def _header(data: dict[str, Any], allowed: tuple[str, ...]) -> int:
     else:
         reading.link(header, "mediaUrl")
         reading.optional_text(header, "filename", limit=240)
+        if kind == "DOCUMENT" and not header.get("filename"):
+            raise Refusal(Failure.TEMPLATE, "header.filename must be given for a document")
     return 1
 
 
@@ -127,6 +129,7 @@ def _cards(carousel: dict[str, Any]) -> int:
         if not _header(card, ("IMAGE", "VIDEO")):
             raise Refusal(Failure.TEMPLATE, "a card needs its header")
         _placeholders(card)
-        if not 1 <= _buttons(card.get("buttons", []), ("QUICK_REPLY", "URL")) <= 2:
-            raise Refusal(Failure.TEMPLATE, "a card has one or two buttons with a value")
+        # Buttons without a value, as a fixed URL is, are left out, and the list with them where all are.
+        if "buttons" in card and not 1 <= _buttons(card["buttons"], ("QUICK_REPLY", "URL")) <= 2:
+            raise Refusal(Failure.TEMPLATE, "a card names one or two buttons with a value, or none at all")
     return len(cards)

@@ -51,17 +51,17 @@ def _structure(components: list[Json]) -> Json:
     if header := parts.get("HEADER"):
         examples = header.get("example", {})
         example = (examples.get("header_text") or examples.get("header_handle") or [None])[0]
-        found["header"] = _told({"format": header["format"], "text": header.get("text"), "example": example})
+        found["header"] = _given({"format": header["format"], "text": header.get("text"), "example": example})
     if body := parts.get("BODY"):
-        found["body"] = _told({"text": body.get("text"), "examples": _examples(body.get("example", {}))})
+        found["body"] = _given({"text": body.get("text"), "examples": _examples(body.get("example", {}))})
     if footer := parts.get("FOOTER"):
-        found["footer"] = _told({"text": footer.get("text")})
+        found["footer"] = _given({"text": footer.get("text")})
     if buttons := parts.get("BUTTONS"):
         found["buttons"] = [_button(button) for button in buttons["buttons"]]
     if carousel := parts.get("CAROUSEL"):
         found["carousel"] = {"cards": [_structure(card["components"]) for card in carousel["cards"]]}
     if offer := parts.get("LIMITED_TIME_OFFER", {}).get("limited_time_offer"):
-        found["limitedTimeOffer"] = _told(
+        found["limitedTimeOffer"] = _given(
             {"hasExpiration": offer.get("has_expiration"), "text": offer.get("text")}
         )
     return found
@@ -74,7 +74,7 @@ def _examples(example: Json) -> list[str] | None:
 
 def _button(button: Json) -> Json:
     example = button.get("example")
-    return _told(
+    return _given(
         {
             "type": button["type"],
             "text": button.get("text"),
@@ -85,5 +85,5 @@ def _button(button: Json) -> Json:
     )
 
 
-def _told(content: Json) -> Json:
+def _given(content: Json) -> Json:
     return {key: value for key, value in content.items() if value is not None}

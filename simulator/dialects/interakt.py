@@ -109,8 +109,8 @@ class Interakt(Dialect):
             }
         return self._post(account, f"message_api_{status}", event.at, data)
 
-    def tells(self, event: Inbound) -> Sequence[Inbound]:
-        """The quick reply of a template is told twice: as a click and as a message."""
+    def inbound_events(self, event: Inbound) -> Sequence[Inbound]:
+        """Interakt posts the quick reply of a template twice: as a click and as a message."""
         return (replace(event, type=_TAP), event) if event.type == "button" and event.reply_to else (event,)
 
     def inbound(self, account: Account, event: Inbound) -> Post:
@@ -125,7 +125,7 @@ class Interakt(Dialect):
             "raw_template": None,
             "message_content_type": event.type.capitalize(),
             "media_url": event.media_url or None,
-            # A medium without a caption really says "None".
+            # For a medium without a caption, Interakt really writes "None".
             "message": event.text or "None",
             "meta_data": {},
         }
@@ -141,7 +141,7 @@ class Interakt(Dialect):
             message["message"] = _text({"type": "button_reply", "button_reply": reply})
         if event.type == "location":
             message["location"] = {"latitude": event.latitude, "longitude": event.longitude}
-        data = {"customer": _customer(event.sender, name=event.name), "message": message}
+        data = {"customer": _customer(event.address, name=event.name), "message": message}
         return self._post(account, "message_received", event.at, data)
 
     def _tapped(self, account: Account, event: Inbound, message: Message) -> Post:
@@ -162,7 +162,7 @@ class Interakt(Dialect):
                 "button_payload": _button_payload(event),
             },
         }
-        data = {"customer": _customer(event.sender, name=event.name), "message": record}
+        data = {"customer": _customer(event.address, name=event.name), "message": record}
         return self._post(account, "message_api_clicked", event.at, data)
 
     def _post(self, account: Account, kind: str, at: float, data: dict[str, Any]) -> Post:
@@ -223,5 +223,5 @@ def _content(body: dict[str, Any]) -> str:
 
 
 def _text(content: object) -> str:
-    """JSON inside a string, which Interakt is fond of."""
+    """JSON inside a string, as Interakt often writes it."""
     return msgspec.json.encode(content).decode()

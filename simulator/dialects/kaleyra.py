@@ -67,14 +67,14 @@ class Kaleyra(Dialect):
         return str(uuid.uuid4())
 
     def accept(self, message: Message) -> Answer:
-        # Kaleyra's pages have the code, and no whole answer.
-        told = {"code": "WA200", "message": "Accepted", "data": {"message_id": message.id}}
-        return Answer.json(200, told)
+        # Kaleyra's documentation has the code, but no whole answer.
+        answer = {"code": "WA200", "message": "Accepted", "data": {"message_id": message.id}}
+        return Answer.json(200, answer)
 
     def refuse(self, refusal: Refusal) -> Answer:
         if refusal.failure is Failure.THROTTLED:
             return Answer.json(429, {"message": refusal.detail})
-        # A template that exists but is filled in wrongly is a matter of the payload.
+        # A template that is filled in wrongly counts as a wrong payload.
         status, code = _PAYLOAD if refusal.code else _ERRORS[refusal.failure]
         return Answer.json(status, {"code": code, "message": refusal.detail})
 

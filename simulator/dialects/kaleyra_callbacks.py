@@ -36,7 +36,7 @@ def status(account: Account, event: Status, reference: str) -> Post:
 
 def inbound(account: Account, event: Inbound) -> Post:
     values = {
-        "from": event.sender,
+        "from": event.address,
         "wanumber": f"+{account.number}",
         "name": event.name,
         "type": "interactive" if event.type == "button_reply" else event.type,
@@ -66,7 +66,7 @@ def _tapped(event: Inbound) -> dict[str, object]:
 
 
 def _post(account: Account, body: str, values: Mapping[str, str]) -> Post:
-    """The body with the values put in as they are: an object within quotes is no JSON any more."""
+    """The body with the values put in unescaped, as Kaleyra does: an object within quotes is no JSON."""
     for name, value in values.items():
         body = body.replace(f'"<{name}>"', f'"{value}"')
     for name in ("location", "contacts", "message"):

@@ -38,6 +38,7 @@ _FIELDS = {Failure.TEMPLATE: "template_name", Failure.NUMBER: "to", Failure.PAYL
 
 class KaleyraV1(Dialect):
     name = "kaleyra-v1"
+    failures = frozenset({131000})
     send_path = r"/v1/{sid:HX\w+}/messages"
     needs = ("account_id",)
 
@@ -96,16 +97,16 @@ class KaleyraV1(Dialect):
         form = event.message.send.content
         if "callback_profile_id" in form:
             return kaleyra_callbacks.status(account, event, event.message.send.reference)
-        # Who forges knows the account's URL, but has not seen the message.
+        # A forger knows the account's URL, but not the message's.
         forged = account.secret != event.message.account.secret
         url = account.webhook_url if forged else form.get("callback_url", "")
         if not url:
             return Post("", b"")
-        told = {
+        query = {
             "id": kaleyra_callbacks.with_index(event.message.id),
             "status": "0" if event.status == "failed" else event.status,
         }
-        return Post(f"{url}{'&' if '?' in url else '?'}{urlencode(told)}", b"", method="GET")
+        return Post(f"{url}{'&' if '?' in url else '?'}{urlencode(query)}", b"", method="GET")
 
     def inbound(self, account: Account, event: Inbound) -> Post:
         return kaleyra_callbacks.inbound(account, event)

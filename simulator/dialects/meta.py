@@ -22,7 +22,7 @@ from simulator.dialects.base import (
     Send,
     Status,
 )
-from simulator.templates import BadCursor, Catalogue, page
+from simulator.templates import BadCursor, Catalogue, TemplateUse, page
 
 # HTTP status, code and title of the errors that are not about one field.
 _ERRORS = {
@@ -35,13 +35,15 @@ _ERRORS = {
 _TITLES = {131026: "Message undeliverable", 131049: "Message held back to keep engagement healthy"}
 _MEDIA = ("image", "video", "audio", "document", "sticker")
 _PAGE = 25
+_PREFERENCES = {"stop_marketing": "stop", "resume_marketing": "resume"}
 
 
 class Meta(Dialect):
     name = "meta"
-    send_path = r"/v{version:\d+\.\d+}/{phone_number_id}/messages"
+    send_path = r"/v{version:\d+\.\d+}/{phone_number_id}/{edge:messages|marketing_messages}"
     needs = ("phone_number_id",)
     batches = True
+    plays = frozenset({"reaction", "edit", "revoke", *_PREFERENCES})
 
     def __init__(self) -> None:
         self.endpoints = (
@@ -52,7 +54,7 @@ class Meta(Dialect):
 
     @property
     def _media_path(self) -> str:
-        """Where media lies. At Meta it is another host, here it is the simulator's."""
+        """The path of the media. At Meta it is on another host, here on the simulator's."""
         return f"/attachments/{self.name}/"
 
     def identity(self, account: Account) -> str:
@@ -75,10 +77,13 @@ class Meta(Dialect):
         if body.get("messaging_product") != "whatsapp":
             raise Refusal(Failure.PAYLOAD, "messaging_product must be whatsapp")
         to = "".join(char for char in str(body.get("to") or "") if char not in "+ -()")
-        to = reading.digits(to, "to")
+        to = to or reading.user_id(body.get("recipient"), "recipient")
+        to = to if "." in to else reading.digits(to, "to")
         reference = reading.optional_text(body, "biz_opaque_callback_data", limit=512)
         label, use = meta_messages.read(body)
-        return Send(to, reference, label, body, use)
+        by_marketing = call.params.get("edge") == "marketing_messages"
+        _check_edge(by_marketing, use, call)
+        return Send(to, reference, label, body, use, marketing=by_marketing)
 
     def new_id(self, send: Send) -> str:
         return "wamid." + base64.b64encode(f"{send.to}:".encode() + secrets.token_bytes(14)).decode()
@@ -87,7 +92,8 @@ class Meta(Dialect):
         known: dict[str, Any] = {"id": message.id}
         if message.send.template:
             known["message_status"] = "accepted"
-        contact = {"input": message.send.content["to"], "wa_id": message.send.to}
+        content, to = message.send.content, message.send.to
+        contact = {"input": to, "user_id": to} if "." in to else {"input": content["to"], "wa_id": to}
         return Answer.json(200, {"messaging_product": "whatsapp", "contacts": [contact], "messages": [known]})
 
     def refuse(self, refusal: Refusal) -> Answer:
@@ -108,18 +114,28 @@ class Meta(Dialect):
     # webhooks
 
     def statuses(self, account: Account, events: Sequence[Status]) -> Post:
-        written = [_status(event) for event in events]
-        # A batch is spread over entries and changes, as Meta may do: the first two statuses alone
-        # in a change each, all others together in a second entry.
-        changes = [self._change(account, statuses=[one]) for one in written[:2]]
+        # A batch is spread over entries and changes, as Meta may do: each of the first two statuses in a
+        # change of its own, all others together in a second entry.
+        changes = [self._told(account, [event]) for event in events[:2]]
         entries = [{"id": account.waba_id, "changes": changes}]
-        if written[2:]:
-            entries.append({"id": account.waba_id, "changes": [self._change(account, statuses=written[2:])]})
+        if events[2:]:
+            entries.append({"id": account.waba_id, "changes": [self._told(account, events[2:])]})
         return self._post(account, entries)
 
+    def _told(self, account: Account, events: Sequence[Status]) -> dict[str, Any]:
+        """Whom it went to is told of as well, but for failures."""
+        reached = {event.message.send.to for event in events if event.status != "failed"}
+        contacts = [{"user_id" if "." in to else "wa_id": to} for to in sorted(reached)]
+        known = {"contacts": contacts} if contacts else {}
+        return self._change(account, **known, statuses=[_status(event) for event in events])
+
     def inbound(self, account: Account, event: Inbound) -> Post:
+        if event.type in _PREFERENCES:
+            return self._preference(account, event)
+        # What is not known, or withheld, is left out.
+        who = {"from": event.sender, "from_user_id": event.user_id}
         message: dict[str, Any] = {
-            "from": event.sender,
+            **{key: value for key, value in who.items() if value},
             "id": event.id,
             "timestamp": str(int(event.at)),
             "type": "interactive" if event.type == "button_reply" else event.type,
@@ -127,8 +143,27 @@ class Meta(Dialect):
         message[message["type"]] = _content(event)
         if event.reply_to:
             message["context"] = {"from": account.number, "id": event.reply_to.id}
-        contact = {"profile": {"name": event.name}, "wa_id": event.sender}
+        profile = {"name": event.name} | ({"username": event.username} if event.username else {})
+        ids = {"wa_id": event.sender, "user_id": event.user_id}
+        contact = {"profile": profile, **{key: value for key, value in ids.items() if value}}
         change = self._change(account, contacts=[contact], messages=[message])
+        return self._post(account, [{"id": account.waba_id, "changes": [change]}])
+
+    def _preference(self, account: Account, event: Inbound) -> Post:
+        """The user stops or resumes marketing messages by WhatsApp's own control."""
+        value = _PREFERENCES[event.type]
+        ids = {"wa_id": event.sender, "user_id": event.user_id}
+        who = {key: value for key, value in ids.items() if value}
+        told = {
+            **who,
+            "detail": f"User requested to {value} marketing messages",
+            "category": "marketing_messages",
+            "value": value,
+            "timestamp": int(event.at),
+        }
+        contact = {"profile": {"name": event.name}, **who}
+        change = self._change(account, contacts=[contact], user_preferences=[told])
+        change["field"] = "user_preferences"
         return self._post(account, [{"id": account.waba_id, "changes": [change]}])
 
     def handshake(self, account: Account, challenge: str) -> str | None:
@@ -157,7 +192,9 @@ class Meta(Dialect):
         if not any(self.trusts(owner, call) for owner in owners):
             return self.refuse(Refusal(Failure.CREDENTIALS, "unknown token"))
         try:
-            rows = page(catalogue.of(owners[0].name), call.query, call.origin + call.path, _PAGE)
+            name = call.query.get("name", "")
+            wanted = [one for one in catalogue.of(owners[0].name) if name in one["name"]]
+            rows = page(wanted, call.query, call.origin + call.path, _PAGE)
         except BadCursor:
             return self.refuse(Refusal(Failure.PAYLOAD, "the cursor is not valid", 131059))
         if asked := call.query.get("fields"):
@@ -169,10 +206,10 @@ class Meta(Dialect):
         if not self.lets_in(call, accounts):
             return self.refuse(Refusal(Failure.CREDENTIALS, "unknown token"))
         number = call.params["media_id"]
-        told = meta_media.described(number, self.media_origin(call) + self._media_path)
-        if told is None:
+        found = meta_media.described(number, self.media_origin(call) + self._media_path)
+        if found is None:
             return self.refuse(Refusal(Failure.PAYLOAD, f"no object with the id {number}"))
-        return Answer.json(200, told)
+        return Answer.json(200, found)
 
     def _media_content(self, call: Call, accounts: Accounts, catalogue: Catalogue) -> Answer:
         if not self.lets_in(call, accounts):
@@ -187,6 +224,16 @@ class Meta(Dialect):
         return call.origin
 
 
+def _check_edge(by_marketing: bool, use: TemplateUse | None, call: Call) -> None:
+    """The Marketing Messages API takes marketing templates alone. Some accounts send them only there."""
+    category = next((one.get("category") for one in call.templates if use and one["name"] == use.name), "")
+    if by_marketing and category != "MARKETING":
+        raise Refusal(Failure.TEMPLATE, "only marketing templates may be sent here", 131055)
+    account = call.account
+    if not by_marketing and category == "MARKETING" and account and account.marketing_elsewhere:
+        raise Refusal(Failure.TEMPLATE, "marketing messages are disabled on the Cloud API", 131063)
+
+
 def escaped(content: object) -> bytes:
     r"""JSON as Meta sends and signs it: ASCII only, lower-case \u escapes, slashes as \/."""
     return json.dumps(content, separators=(",", ":")).replace("/", r"\/").encode("ascii")
@@ -198,12 +245,13 @@ def _status(event: Status) -> dict[str, Any]:
         "id": event.message.id,
         "status": event.status,
         "timestamp": str(int(event.at)),
-        "recipient_id": send.to,
+        ("recipient_user_id" if "." in send.to else "recipient_id"): send.to,
     }
     if send.reference:
         written["biz_opaque_callback_data"] = send.reference
     if event.status in ("sent", "delivered"):
-        category = "marketing" if send.template else "service"
+        usual = "marketing" if send.template else "service"
+        category = "marketing_lite" if send.marketing else usual
         kind = "regular" if send.template else "free_customer_service"
         written["pricing"] = {"billable": True, "pricing_model": "PMP", "type": kind, "category": category}
     if event.status == "failed":
@@ -220,6 +268,14 @@ def _content(event: Inbound) -> dict[str, Any]:
     """The object named like the inbound message's type."""
     if event.type == "text":
         return {"body": event.text}
+    if event.type == "reaction":
+        emoji = {"emoji": event.text} if event.text else {}  # taken back without
+        return {"message_id": event.reply_to.id if event.reply_to else "", **emoji}
+    if event.type == "edit":
+        new = {"type": "text", "text": {"body": event.text}}
+        return {"original_message_id": event.about, "message": new}
+    if event.type == "revoke":
+        return {"original_message_id": event.about}
     if event.type == "button":
         return {"payload": event.payload or event.text, "text": event.text}
     if event.type == "button_reply":

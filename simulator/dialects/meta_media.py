@@ -23,7 +23,7 @@ def media_id(event: Inbound) -> str:
 
 
 def described(number: str, url: str) -> dict[str, Any] | None:
-    """What `GET /{media-id}` tells; None for an id nobody was given."""
+    """The answer to `GET /{media-id}`; None for an id that `media_id` did not make."""
     mime = _mime_type(number)
     if not mime:
         return None

@@ -1,4 +1,4 @@
-"""Checks that several BSPs make on what they are sent."""
+"""Checks of requests that several BSPs share."""
 
 import re
 from typing import Any
@@ -9,6 +9,7 @@ import msgspec
 from simulator.dialects.base import Call, Failure, Refusal
 
 _NUMBER = re.compile(r"\+?[1-9]\d{6,14}")
+_USER_ID = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
 _UNSAFE = re.compile(r"[\n\r\t]| {5}")
 
 
@@ -26,7 +27,7 @@ def json_object(call: Call) -> dict[str, Any]:
 
 
 def form(call: Call) -> dict[str, str]:
-    """The body as a form in which no field stands twice."""
+    """The body as a form. A field that comes twice is refused."""
     if not call.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
         raise Refusal(Failure.PAYLOAD, "Content-Type must be application/x-www-form-urlencoded")
     try:
@@ -34,7 +35,7 @@ def form(call: Call) -> dict[str, str]:
     except ValueError as error:
         raise Refusal(Failure.PAYLOAD, f"the body is no form: {error}") from None
     if len(dict(pairs)) < len(pairs):
-        raise Refusal(Failure.PAYLOAD, "a field is there twice")
+        raise Refusal(Failure.PAYLOAD, "a field comes twice")
     return dict(pairs)
 
 
@@ -43,6 +44,13 @@ def digits(number: object, name: str) -> str:
     if not isinstance(number, str) or not _NUMBER.fullmatch(number):
         raise Refusal(Failure.NUMBER, f"{name} is not an international phone number: {number!r}")
     return number.removeprefix("+")
+
+
+def user_id(value: object, name: str) -> str:
+    """A user id: a country, a dot, letters and digits."""
+    if not isinstance(value, str) or not _USER_ID.fullmatch(value):
+        raise Refusal(Failure.NUMBER, f"{name} is not a user id: {value!r}")
+    return value
 
 
 def child(parent: dict[str, Any], name: str) -> dict[str, Any]:

@@ -53,6 +53,7 @@ _MEDIA = ("image", "video", "audio", "document", "sticker")
 
 class Twilio(Dialect):
     name = "twilio"
+    failures = frozenset(_CODES) | {131000}
     send_path = f"/{_VERSION}/Accounts/{{account}}/Messages.json"
     needs = ("account_id", "secret")
 
@@ -85,8 +86,7 @@ class Twilio(Dialect):
         callback = twilio_messages.callback(form)
         if "ContentSid" not in form:
             return Send(to, callback, twilio_messages.freeform(form), form)
-        assert self.catalogue is not None
-        use = twilio_messages.template(form, self.catalogue.of(call.account.name))
+        use = twilio_messages.template(form, call.templates)
         return Send(to, callback, use.name, form, use)
 
     def new_id(self, send: Send) -> str:
@@ -150,9 +150,10 @@ class Twilio(Dialect):
             "SmsSid": sid,
             "SmsMessageSid": sid,
             "SmsStatus": "received",
-            "From": f"whatsapp:+{event.sender}",
+            "From": f"whatsapp:+{event.sender}" if event.sender else f"whatsapp:{event.user_id}",
             "To": f"whatsapp:+{account.number}",
-            "WaId": event.sender,
+            **({"WaId": event.sender} if event.sender else {}),
+            **({"ExternalUserId": f"whatsapp:{event.user_id}"} if event.user_id else {}),
             "ProfileName": event.name,
             "MessageType": "interactive" if event.type == "button_reply" else event.type,
             "Body": event.text,
@@ -192,7 +193,7 @@ def _content(account: Account, event: Inbound, sid: str) -> dict[str, str]:
         return {"Latitude": str(event.latitude), "Longitude": str(event.longitude)}
     if event.type not in _MEDIA:
         return {}
-    # Media lies at Twilio, wherever the user had it from; its id says what it is.
+    # The media URL is Twilio's own. The id says what the media is.
     path = f"/{_VERSION}/Accounts/{account.account_id}/Messages/{sid}/Media/{meta_media.media_id(event)}"
     mime_type = event.mime_type or "application/octet-stream"
     return {"NumMedia": "1", "MediaUrl0": f"https://api.twilio.com{path}", "MediaContentType0": mime_type}

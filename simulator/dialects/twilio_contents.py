@@ -31,7 +31,7 @@ class _Variables:
         return f"{{{{{number}}}}}"
 
     def text(self, words: str) -> str:
-        """The words with a number of their own for each variable in them."""
+        """The text with a new number for each of its variables."""
         names = sorted(dict.fromkeys(_VARIABLE.findall(words)), key=lambda name: (len(name), name))
         numbers = {name: self.new(f"sample {name}") for name in names}
         return _VARIABLE.sub(lambda found: numbers[found[1]], words)
@@ -138,7 +138,7 @@ def _cards(cards: list[Json], variables: _Variables) -> list[Json]:
 
 
 def _media(header: Json, variables: _Variables) -> str:
-    """The host is fixed, the path is a variable. Its sample ends in a file type."""
+    """A URL whose path is a variable. The sample ends in a file type."""
     example = urlsplit((header.get("example", {}).get("header_handle") or ["https://cdn.example.test/s"])[0])
     path = example.path.lstrip("/")
     sample = path if "." in path else f"{path}.{_FILES[header['format']]}"
@@ -146,7 +146,7 @@ def _media(header: Json, variables: _Variables) -> str:
 
 
 def _actions(buttons: list[Json], variables: _Variables) -> list[Json] | None:
-    """None where one of the buttons is of a kind that Twilio has not."""
+    """None where Twilio has no button of one of the kinds."""
     if not {button["type"] for button in buttons} <= _BUTTONS:
         return None
     return [_action(button, variables) for button in buttons]

@@ -42,7 +42,7 @@ def parties(fields: Form, account: Account) -> str:
 
 
 def callback(fields: Form) -> str:
-    """What the caller wants called, which is all that Twilio knows of its own id."""
+    """The caller's StatusCallback. Its query is the only place for a reference of the caller's own."""
     url = fields.get("StatusCallback", "")
     if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
         raise Refusal(Failure.PAYLOAD, f"StatusCallback is not a URL: {url!r}", 21609)
@@ -50,7 +50,7 @@ def callback(fields: Form) -> str:
 
 
 def freeform(fields: Form) -> str:
-    """The message for people."""
+    """The message's label for people."""
     if "ContentVariables" in fields:
         raise Refusal(Failure.PAYLOAD, "ContentVariables without ContentSid", 21656)
     if len(fields.get("Body", "")) > _BODY:
@@ -59,7 +59,7 @@ def freeform(fields: Form) -> str:
         return reading.link(dict(fields), "MediaUrl")
     action = fields.get("PersistentAction", "")
     if action and not _GEO.fullmatch(action):
-        raise Refusal(Failure.PAYLOAD, f"PersistentAction is no place: {action!r}", 21629)
+        raise Refusal(Failure.PAYLOAD, f"PersistentAction is no location: {action!r}", 21629)
     return action or reading.text(dict(fields), "Body")
 
 

@@ -32,7 +32,7 @@ from simulator.dialects.base import (
 from simulator.templates import BadCursor, Catalogue, page
 
 _ERRORS = "https://developer.vonage.com/api-errors"
-# HTTP status, what follows the address of the errors' page, and the title.
+# HTTP status, the fragment of the page of errors, and the title.
 _REFUSALS = {
     Failure.CREDENTIALS: (401, "#unauthorized", "Unauthorized"),
     Failure.TEMPLATE: (422, "/messages#1022", "Invalid template"),
@@ -62,6 +62,7 @@ _CLAIMS = ["application_id", "iat", "exp", "jti"]
 
 class Vonage(Dialect):
     name = "vonage"
+    failures = frozenset(_FAILURES) | {131000}
     send_path = "/v1/messages"
     needs = ("username",)
 
@@ -151,7 +152,7 @@ class Vonage(Dialect):
             "channel": "whatsapp",
             "message_uuid": event.id,
             "to": account.number,
-            "from": event.sender,
+            "from": event.address,
             "timestamp": _moment(event.at),
             "profile": {"name": event.name},
             "context_status": "available" if event.reply_to else "none",
@@ -188,7 +189,7 @@ class Vonage(Dialect):
         return Answer.json(200, rows)
 
     def _media(self, call: Call, accounts: Accounts, catalogue: Catalogue) -> Answer:
-        """As with "Secure inbound media" switched on: to the application's own token only."""
+        """As with "Secure inbound media" switched on: only for the application's own token."""
         account = self._known(call, accounts)
         if account is None or not account.app_id:
             return self.stranger(call)
@@ -212,13 +213,15 @@ def _moment(at: float) -> str:
 
 
 def _content(event: Inbound) -> object:
-    """What lies under the inbound message's type."""
+    """The value under the inbound message's type."""
     if event.type == "button":
         return {"payload": event.payload or event.text, "text": event.text, "subtype": "quick_reply"}
     if event.type == "button_reply":
         return {"id": event.payload or event.text, "title": event.text}
     if event.type == "location":
         return {"lat": event.latitude, "long": event.longitude}
+    if event.type == "reaction":
+        return {"action": "react", "emoji": event.text} if event.text else {"action": "unreact"}
     if event.type in _MEDIA:
         optional = {"caption": event.text, "name": event.filename}
         return {"url": event.media_url, **{key: value for key, value in optional.items() if value}}

@@ -1,4 +1,4 @@
-"""Two people before the admin: one who may do everything, one who may only look."""
+"""Two users of the admin: one may do everything, one may only look."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -15,13 +15,15 @@ from django.urls import resolve, reverse
 from django.utils import timezone
 
 from callbacks.models import Outlet, Reply, Webhook
-from campaigns import ledger
+from campaigns.ledger import ledger
+from campaigns.ledger.entries import Tried
 from campaigns.models import Event, Forward, Message, Status
-from lib.shown import Middleware
+from lib.phone_masking import Middleware
 from providers.messages import InboundMedia, Outcome, ReportCode, StatusUpdate
 from providers.messages import Reply as Inbound
 from providers.models import Provider
 from tests.factories import MessageFactory, make_provider
+from tests.visitor import visiting
 
 Listed = Callable[[type[Model], dict[str, str]], list[int]]
 SECRETS = {"api_key": "k3y-of-the-bsp-71f0", "webhook_secret": "h00k-secret-of-the-bsp-88"}
@@ -35,23 +37,19 @@ def operator_user(db: None) -> User:
 @pytest.fixture
 def operator(operator_user: User) -> Client:
     """A browser whose user may do everything."""
-    client = Client()
-    client.force_login(operator_user)
-    return client
+    return visiting(operator_user)
 
 
 @pytest.fixture
 def signed_in(db: None) -> Callable[[Iterable[str]], Client]:
-    """A browser whose user has just these permissions, by codename; `view_` stands for all of them."""
+    """A browser whose user has only these permissions, by codename; `view_` stands for all of them."""
 
     def make(codenames: Iterable[str]) -> Client:
         user = User.objects.create_user(f"staff-{User.objects.count()}", is_staff=True)
         for codename in codenames:
             found = Permission.objects.filter(codename__startswith=codename)
             user.user_permissions.add(*found)
-        client = Client()
-        client.force_login(user)
-        return client
+        return visiting(user)
 
     return make
 
@@ -88,7 +86,7 @@ def bsp(db: None) -> Provider:
     """A provider whose connector asks for secrets."""
     return make_provider(
         nickname="Shop",
-        connector="interakt",
+        connector_slug="interakt",
         waba_number="+918889500122",
         credentials=dict(SECRETS),
         delivery_url="https://clevertap.example/dlr",
@@ -101,7 +99,7 @@ def tried(message: Message, outcome: Outcome, **values: Any) -> None:
     message.refresh_from_db()
     Message.objects.filter(pk=message.pk).update(status=Status.SENDING, attempt=message.attempt + 1)
     values.setdefault("started_at", timezone.now())
-    attempt = ledger.Tried(message.pk, message.attempt + 1, outcome=outcome, **values)
+    attempt = Tried(message.pk, message.attempt + 1, outcome=outcome, **values)
     ledger.record_attempts(message.provider_id, [attempt])
     message.refresh_from_db()
 
@@ -167,23 +165,10 @@ def webhook(provider: Provider, **values: Any) -> Webhook:
 
 
 def failing(provider: Provider, kind: str = "delivery", until: datetime | None = None) -> Outlet:
-    return Outlet.objects.create(
-        provider=provider,
-        kind=kind,
-        failures=3,
-        hold_until=until or timezone.now() + timedelta(hours=1),
-        last_error="HTTP 503: Service Unavailable",
-    )
-
-
-@pytest.fixture
-def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int | None]]:
-    """The tasks that were asked for."""
-    asked: list[tuple[str, int | None]] = []
-
-    def note(task: str, key: int | None = None) -> None:
-        asked.append((task, key))
-
-    for module in ("campaigns.resend", "callbacks.forward", "callbacks.ingest", "providers.setup"):
-        monkeypatch.setattr(f"{module}.wake", note)
-    return asked
+    """A worker beside the test may have made the outlet already."""
+    values = {
+        "failures": 3,
+        "hold_until": until or timezone.now() + timedelta(hours=1),
+        "last_error": "HTTP 503: Service Unavailable",
+    }
+    return Outlet.objects.update_or_create(provider=provider, kind=kind, defaults=values)[0]

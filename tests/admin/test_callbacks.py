@@ -1,5 +1,8 @@
 """Webhooks and inbound messages: what came in, what was found, reading and forwarding again."""
 
+import csv
+import re
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -8,10 +11,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from callbacks.models import Reply, Webhook
+from callbacks.models import Referral, Reply, Webhook
 from campaigns.models import Forward
 from providers.models import Provider
 from tests.admin.conftest import SECRETS, inbound, webhook
+from tests.callbacks import meta
+from tests.conftest import Woken
 from tests.factories import MessageFactory, make_provider
 
 WEBHOOKS = "/admin/callbacks/webhook/"
@@ -104,7 +109,7 @@ def test_the_raw_body_comes_byte_for_byte(operator: Client, bsp: Provider) -> No
 
 
 @pytest.mark.parametrize("state", [State.UNMATCHED, State.QUARANTINED])
-def test_one_is_read_again(operator: Client, bsp: Provider, woken: list[Any], state: State) -> None:
+def test_one_is_read_again(operator: Client, bsp: Provider, woken: Woken, state: State) -> None:
     stored = webhook(bsp, state=state, attempts=9)
     url = f"{WEBHOOKS}{stored.pk}/read-again/"
     assert url in text(operator.get(f"{WEBHOOKS}{stored.pk}/change/"))
@@ -114,7 +119,7 @@ def test_one_is_read_again(operator: Client, bsp: Provider, woken: list[Any], st
     assert "1 will be read again" in text(operator.post(url, follow=True))
     stored.refresh_from_db()
     assert (stored.state, stored.attempts) == (State.PENDING, 0)
-    assert ("callbacks.ingest", None) in woken
+    assert "callbacks.ingest" in woken()
     assert LogEntry.objects.get().object_id == str(stored.pk)
 
 
@@ -136,7 +141,7 @@ def test_what_was_read_has_no_button(operator: Client, bsp: Provider) -> None:
 def test_only_those_who_may_read_again(looker: Client, bsp: Provider) -> None:
     stored = webhook(bsp, state=State.QUARANTINED)
     assert "read-again/" not in text(looker.get(f"{WEBHOOKS}{stored.pk}/change/"))
-    assert looker.post(f"{WEBHOOKS}{stored.pk}/read-again/").status_code == 403
+    looker.post(f"{WEBHOOKS}{stored.pk}/read-again/", status=403)
     looker.post(WEBHOOKS, {"action": "read_again_selected", "_selected_action": [stored.pk]})
     stored.refresh_from_db()
     assert stored.state == State.QUARANTINED
@@ -148,6 +153,19 @@ def test_inbound_messages_are_found(operator: Client, bsp: Provider, term: str) 
     inbound(bsp, "14155550100")
     assert rows(operator, REPLIES, q=term) == [wanted.pk]
     assert rows(operator, REPLIES, q="in-7") == []
+
+
+def test_inbound_messages_are_exported_with_the_ad_they_came_from(operator: Client, bsp: Provider) -> None:
+    row = MessageFactory(provider=bsp)
+    reply = inbound(bsp, user_id="IN.1", answers=row)
+    Referral.objects.create(reply=reply, source_type="ad", source_id="120", headline="Sale", click_id="Aff")
+    plain = inbound(bsp, sender="15550100001")
+    content = b"".join(operator.get(f"{REPLIES}export/").streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+    first, second = csv.DictReader(StringIO(content))
+    assert (first["id"], first["from"], first["referral_source_id"]) == (str(plain.pk), "15550100001", "")
+    assert (second["user_id"], second["answers"]) == ("IN.1", row.msg_id)
+    told = {name: second[f"referral_{name}"] for name in ("source_type", "source_id", "headline", "click_id")}
+    assert told == {"source_type": "ad", "source_id": "120", "headline": "Sale", "click_id": "Aff"}
 
 
 def test_inbound_messages_are_filtered(operator: Client, bsp: Provider) -> None:
@@ -179,14 +197,14 @@ def test_an_inbound_message_that_cannot_be_decoded_is_still_shown(operator: Clie
     assert "no message of ours" in text(operator.get(f"{REPLIES}{reply.pk}/change/"))
 
 
-def test_forwarding_an_inbound_message_is_retried(operator: Client, bsp: Provider, woken: list[Any]) -> None:
+def test_forwarding_an_inbound_message_is_retried(operator: Client, bsp: Provider, woken: Woken) -> None:
     one, two = inbound(bsp, forward=Forward.PARKED), inbound(bsp, forward=Forward.PARKED)
     done = inbound(bsp, forward=Forward.DONE)
-    assert "1 will be forwarded at once" in text(operator.post(f"{REPLIES}{one.pk}/retry/", follow=True))
+    assert "1 will be forwarded now" in text(operator.post(f"{REPLIES}{one.pk}/retry/", follow=True))
     form = {"action": "retry_selected", "_selected_action": [one.pk, two.pk, done.pk]}
-    assert "2 will be forwarded at once" in text(operator.post(REPLIES, form, follow=True))
+    assert "2 will be forwarded now" in text(operator.post(REPLIES, form, follow=True))
     assert set(Reply.objects.filter(forward=Forward.PENDING)) == {one, two}
-    assert ("callbacks.forward", bsp.pk) in woken
+    assert f"callbacks.forward:{bsp.pk}" in woken()
     assert "Nothing to retry" in text(operator.post(f"{REPLIES}{done.pk}/retry/", follow=True))
     assert f"{REPLIES}{done.pk}/retry/" not in text(operator.get(f"{REPLIES}{done.pk}/change/"))
 
@@ -194,6 +212,36 @@ def test_forwarding_an_inbound_message_is_retried(operator: Client, bsp: Provide
 def test_only_those_who_may_retry(looker: Client, bsp: Provider) -> None:
     reply = inbound(bsp, forward=Forward.PARKED)
     assert f"{REPLIES}{reply.pk}/retry/" not in text(looker.get(f"{REPLIES}{reply.pk}/change/"))
-    assert looker.post(f"{REPLIES}{reply.pk}/retry/").status_code == 403
+    looker.post(f"{REPLIES}{reply.pk}/retry/", status=403)
     reply.refresh_from_db()
     assert reply.forward == Forward.PARKED
+
+
+# People without a number
+
+
+def test_messages_with_no_number_yet_are_counted_and_listed(operator: Client, bsp: Provider) -> None:
+    waiting = inbound(bsp, sender="", user_id="ES.77aa88bb99", forward=Forward.NO_NUMBER)
+    inbound(bsp)
+    assert rows(operator, REPLIES, forward=str(Forward.NO_NUMBER.value)) == [waiting.pk]
+    page = text(operator.get(f"/admin/providers/provider/{bsp.pk}/change/"))
+    assert "Inbound messages with no number yet: 1" in page
+
+
+def test_the_providers_page_shows_which_webhooks_came_and_which_never_did(operator: Client) -> None:
+    provider = meta.number()
+    meta.post(provider, meta.payload("account_review"))
+    page = text(operator.get(f"/admin/providers/provider/{provider.pk}/change/"))
+    for field in provider.connector.webhook_fields:
+        assert field in page
+    assert re.search(r"account_review_update</dt>\s*<dd>\s*Last \d{4}-", page)
+    assert re.search(r"message_template_components_update</dt>\s*<dd>\s*Never", page)
+
+
+def test_webhooks_for_a_number_that_is_not_here_are_listed(operator: Client, bsp: Provider) -> None:
+    webhook(bsp)
+    stray = webhook(bsp, state=State.NOT_OURS)
+    assert rows(operator, WEBHOOKS, state=str(State.NOT_OURS.value)) == [stray.pk]
+    shown = text(operator.get(f"{WEBHOOKS}{stray.pk}/change/"))
+    assert "no provider here has" in shown
+    assert "Read again" in shown

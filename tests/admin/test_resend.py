@@ -8,11 +8,12 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
 
-from campaigns import resend
 from campaigns.models import Message, Status
-from providers import setup
+from campaigns.sending import resend
+from providers import lifecycle
 from providers.models import Provider
 from tests.admin.conftest import failed, unknown
+from tests.conftest import Woken
 from tests.factories import MessageFactory
 
 LIST = "/admin/campaigns/message/"
@@ -28,7 +29,7 @@ def shown(client: Client, message: Message) -> str:
 
 @pytest.mark.parametrize("make", [failed, unknown])
 def test_sending_again_asks_first(
-    operator: Client, operator_user: User, bsp: Provider, woken: list[Any], make: Callable[..., Message]
+    operator: Client, operator_user: User, bsp: Provider, woken: Woken, make: Callable[..., Message]
 ) -> None:
     message = make(provider=bsp)
     assert url(message, "resend") in shown(operator, message)
@@ -39,7 +40,7 @@ def test_sending_again_asks_first(
     response = operator.post(url(message, "resend"), {"confirmed": "yes"}, follow=True)
     message.refresh_from_db()
     assert message.status == Status.QUEUED
-    assert ("campaigns.send", bsp.pk) in woken
+    assert f"campaigns.send:{bsp.pk}" in woken()
     assert "Queued again." in response.content.decode()
     entry = LogEntry.objects.get()
     assert (entry.user, entry.object_id) == (operator_user, str(message.pk))
@@ -48,7 +49,7 @@ def test_sending_again_asks_first(
 
 def test_sending_again_on_a_paused_provider_says_so(operator: Client, bsp: Provider) -> None:
     message = failed(provider=bsp)
-    setup.pause(bsp, "x")
+    lifecycle.pause(bsp, "x")
     response = operator.post(url(message, "resend"), follow=True)
     assert "it goes out when that is resumed" in response.content.decode()
 
@@ -72,7 +73,7 @@ def picked(*messages: Message, across: bool = False, **more: str) -> dict[str, A
     return action | more
 
 
-def test_sending_several_again_counts_first(operator: Client, bsp: Provider, woken: list[Any]) -> None:
+def test_sending_several_again_counts_first(operator: Client, bsp: Provider, woken: Woken) -> None:
     lost, doubtful = failed(provider=bsp), unknown(provider=bsp)
     fine = MessageFactory(provider=bsp, status=Status.READ)
     asked = operator.post(LIST, picked(lost, doubtful, fine)).content.decode()
@@ -84,11 +85,11 @@ def test_sending_several_again_counts_first(operator: Client, bsp: Provider, wok
     ):
         assert " ".join(words.split()) in " ".join(asked.split())
     assert not Message.objects.filter(status=Status.QUEUED).exists()
-    assert not woken
+    assert not woken()
     response = operator.post(LIST, picked(lost, doubtful, fine, confirmed="yes"), follow=True)
     assert "2 queued again." in response.content.decode()
     assert set(Message.objects.filter(status=Status.QUEUED)) == {lost, doubtful}
-    assert woken == [("campaigns.send", bsp.pk)]
+    assert woken() == {f"campaigns.send:{bsp.pk}"}
     assert set(LogEntry.objects.values_list("object_id", flat=True)) == {str(lost.pk), str(doubtful.pk)}
 
 
@@ -121,8 +122,8 @@ def test_only_those_who_may_send_again(
 ) -> None:
     message = failed(provider=bsp)
     assert url(message, "resend") not in shown(looker, message)
-    assert looker.get(url(message, "resend")).status_code == 403
-    assert looker.post(url(message, "resend")).status_code == 403
+    looker.get(url(message, "resend"), status=403)
+    looker.post(url(message, "resend"), status=403)
     assert "resend_selected" not in looker.get(LIST).content.decode()
     looker.post(LIST, picked(message, confirmed="yes"))
     message.refresh_from_db()

@@ -9,13 +9,15 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.utils import timezone
 
-from campaigns import template_health
-from campaigns.counts import Key, minute
-from campaigns.counts import add as add_counts
+from campaigns.counting.deltas import add as add_counts
+from campaigns.counting.keys import Key, minute
 from campaigns.models import StatCount
 from providers.messages import Button, TemplateContent, Value
 from providers.models import Provider
-from templates_app import changes, importer, known
+from stats.template_health import traffic
+from templates_app.gate import cache
+from templates_app.history import changes
+from templates_app.imports import runs
 from templates_app.models import ImportRun, SeenTemplate, Template, TemplateChange
 from tests.factories import MessageFactory, make_provider
 
@@ -66,7 +68,7 @@ def test_an_empty_page_says_so(operator: Client, shop: Provider) -> None:
 
 
 def test_last_and_next_import(operator: Client, shop: Provider) -> None:
-    importer.run(shop)
+    runs.import_now(shop)
     Provider.objects.update(import_every=3600)
     run = ImportRun.objects.get()
     shown = text(operator.get(url(shop)))
@@ -142,7 +144,7 @@ def test_what_is_used_and_not_registered_is_created_with_one_click(operator: Cli
         body_text="Hello Mira",
         buttons=(Button(0, "dynamic_url", "See", "abc"),),
     )
-    assert known.find(shop.pk, content) is None
+    assert cache.find(shop.pk, content) is None
     seen = SeenTemplate.objects.get()
     create = f"/admin/templates_app/template/seen/{seen.pk}/create/"
     assert create in text(operator.get(url(shop)))
@@ -154,15 +156,15 @@ def test_what_is_used_and_not_registered_is_created_with_one_click(operator: Cli
     entry = template.changes.get()
     assert (entry.kind, entry.source, entry.by) == ("created", "person", "mira")
     assert LogEntry.objects.get().is_addition()
-    assert known.find(shop.pk, content) is not None
+    assert cache.find(shop.pk, content) is not None
     assert create not in text(operator.get(url(shop)))
     operator.post(create)
     assert Template.objects.count() == 1, "a second click creates nothing"
 
 
 def test_a_template_registered_under_its_whole_name_is_not_missing(operator: Client, shop: Provider) -> None:
-    known.find(shop.pk, TemplateContent("sale", "en", "shop:sale"))
-    known.find(shop.pk, TemplateContent("sale", "hi", "shop:sale"))
+    cache.find(shop.pk, TemplateContent("sale", "en", "shop:sale"))
+    cache.find(shop.pk, TemplateContent("sale", "hi", "shop:sale"))
     make(shop, "shop:sale")
     assert [seen.language for seen in operator.get(url(shop)).context["unregistered"]] == ["hi"]
 
@@ -187,7 +189,7 @@ def test_what_clevertap_sends_differently(operator: Client, shop: Provider) -> N
 def test_a_quiet_template_is_found_by_its_last_minute(
     operator: Client, shop: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(template_health, "WINDOW", 2)
+    monkeypatch.setattr(traffic, "WINDOW", 2)
     make(shop, "quiet")
     then = timezone.now() - timedelta(days=2)
     sent(shop, "quiet", "Dear Mira", accepted_at=then)
@@ -196,6 +198,32 @@ def test_a_quiet_template_is_found_by_its_last_minute(
         MessageFactory(provider=shop)
     [drifted] = operator.get(url(shop)).context["drifted"]
     assert drifted.template.name == "quiet"
+
+
+def test_nothing_of_another_providers_templates_is_told(
+    operator: Client, shop: Provider, other_shop: Provider
+) -> None:
+    """Though it has those of the same names, used, changed, failing, and stopped."""
+    make(other_shop, "stray")
+    count(other_shop, "sale", Metric.ACCEPTED, 40)
+    count(other_shop, "sale", Metric.NOT_SENT, 4, code=1001)
+    cache.find(other_shop.pk, TemplateContent("unknown", "en"))
+    template = make(shop, "sale")
+    make(other_shop, "sale", status="PAUSED", components=[{"type": "BODY", "text": "Sold out"}])
+    count(shop, "sale", Metric.ACCEPTED, 10)
+    count(shop, "stray", Metric.ACCEPTED, 5)
+    sent(shop, "sale", "Hello Mira")
+    sent(other_shop, "sale", "Sold out, Mira")
+    context = operator.get(url(shop)).context
+    assert context["drifted"] == []
+    assert [(each.template, each.accepted, each.failed, listed) for each, listed in context["traffic"]] == [
+        ("sale", 10, 0, True), ("stray", 5, 0, False),
+    ]  # fmt: skip
+    assert list(context["unregistered"]) == []
+    assert sum(state.count for state in context["states"] if state.label == "Paused") == 0
+    sent(shop, "sale", "Bye Mira")
+    (drifted,) = operator.get(url(shop)).context["drifted"]
+    assert drifted.template == template
 
 
 def test_freeform_messages_are_no_templates(operator: Client, shop: Provider) -> None:
@@ -207,12 +235,12 @@ def test_freeform_messages_are_no_templates(operator: Client, shop: Provider) ->
 
 def test_all_providers_at_a_glance(operator: Client, shop: Provider) -> None:
     overview = "/admin/providers/provider/template-health/"
-    assert operator.get(overview)["Location"] == url(shop), "one provider needs no list"
+    assert operator.get(overview, status=302)["Location"] == url(shop), "one provider needs no list"
     other = make_provider(nickname="Other")
     make(shop, "a", status="PAUSED")
-    known.find(shop.pk, TemplateContent("sale", "en"))
+    cache.find(shop.pk, TemplateContent("sale", "en"))
     for _ in range(5):
-        importer.run(other)
+        runs.import_now(other)
     rows = {row["provider"].nickname: row for row in operator.get(overview).context["rows"]}
     assert (rows["Shop"]["templates"], rows["Shop"]["stopped"], rows["Shop"]["unregistered"]) == (1, 1, 1)
     assert (rows["Shop"]["alarm"], rows["Shop"]["last"]) == ("", None)
@@ -229,11 +257,11 @@ def test_it_takes_the_permission_to_see_templates(
     assert "Import now" not in shown
     stranger = signed_in(["view_provider"])
     for page in (url(shop), "/admin/providers/provider/template-health/"):
-        assert stranger.get(page).status_code == 403
-    known.find(shop.pk, TemplateContent("sale", "en"))
+        stranger.get(page, status=403)
+    cache.find(shop.pk, TemplateContent("sale", "en"))
     seen = SeenTemplate.objects.get()
     assert "Create it" not in text(looker.get(url(shop)))
-    assert looker.post(f"/admin/templates_app/template/seen/{seen.pk}/create/").status_code == 403
-    assert operator.get(f"/admin/templates_app/template/seen/{seen.pk}/create/").status_code == 403
-    assert operator.post("/admin/templates_app/template/seen/99/create/").status_code == 404
-    assert operator.get("/admin/providers/provider/99/template-health/").status_code == 404
+    looker.post(f"/admin/templates_app/template/seen/{seen.pk}/create/", status=403)
+    operator.get(f"/admin/templates_app/template/seen/{seen.pk}/create/", status=403)
+    operator.post("/admin/templates_app/template/seen/99/create/", status=404)
+    operator.get("/admin/providers/provider/99/template-health/", status=404)

@@ -6,16 +6,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from campaigns import dispatch, ledger
+from campaigns.ledger import ledger
 from campaigns.models import Event, Forward, Message, StatCount, Status
+from campaigns.sending import dispatch, sample_sends
 from providers.messages import StatusUpdate
 from providers.models import Provider
 from templates_app.models import Template
 from tests.endpoints import Endpoint, listening
-from tests.factories import make_provider
+from tests.factories import MessageFactory, make_provider
 from tests.templates_app.test_components import BODY, BUTTONS, IMAGE, OFFER
 
 FULL = [IMAGE, OFFER, BODY, BUTTONS]
@@ -96,7 +99,8 @@ def test_no_answer_is_said(operator: Client, shop: Provider, sale: Template) -> 
 def test_a_test_is_sent_and_told_apart(
     operator: Client, shop: Provider, sale: Template, bsp_end: Endpoint
 ) -> None:
-    assert operator.get(url(sale, "test")).headers["Location"] == f"/admin/campaigns/message/test/{sale.pk}/"
+    leads = operator.get(url(sale, "test"), status=302)
+    assert leads["Location"] == f"/admin/campaigns/message/test/{sale.pk}/"
     page = operator.get(url(sale, "test"), follow=True).content.decode()
     for words in (
         "Phone numbers",
@@ -134,10 +138,10 @@ def test_a_test_is_sent_and_told_apart(
     shown = operator.get(watch).content.decode()
     assert "Test sent by mira" in shown
     assert "Delivered" in shown
-    assert "data-ended" not in operator.get(watch + "&part=1").content.decode()
+    assert "every 1s" in operator.get(watch + "&part=1").content.decode()
     Message.objects.update(status=Status.READ)
     part = operator.get(watch + "&part=1").content.decode()
-    assert "data-ended" in part
+    assert "hx-get" not in part
     assert "<html" not in part
 
 
@@ -183,14 +187,38 @@ def test_places(operator: Client, shop: Provider, bsp_end: Endpoint) -> None:
 
 
 def test_who_may_not_send(looker: Client, sale: Template) -> None:
-    assert looker.get(url(sale, "validate")).status_code == 403
-    assert looker.get(url(sale, "test")).status_code == 403
-    assert looker.get(f"/admin/campaigns/message/test/{sale.pk}/").status_code == 403
+    looker.get(url(sale, "validate"), status=403)
+    looker.get(url(sale, "test"), status=403)
+    looker.get(f"/admin/campaigns/message/test/{sale.pk}/", status=403)
     page = looker.get(f"/admin/templates_app/template/{sale.pk}/change/").content.decode()
     assert "Send test" not in page
 
 
-def test_only_tests_are_watched(operator: Client, sale: Template) -> None:
-    assert operator.get("/admin/campaigns/message/tests/?ids=1,x").status_code == 404
-    assert operator.get("/admin/campaigns/message/tests/").status_code == 404
-    assert operator.get("/admin/campaigns/message/test/999/").status_code == 404
+def test_a_test_is_no_other_message_of_the_same_moment(
+    shop: Provider, other_shop: Provider, operator_user: User
+) -> None:
+    hello = Template.objects.create(
+        provider=shop, name="hello", language="en", components=[{"type": "BODY", "text": "Hello"}]
+    )
+    with time_machine.travel(timezone.now().replace(microsecond=0), tick=False):
+        about = {"to": "15550100001", "accepted_at": timezone.now()}
+        MessageFactory(provider=other_shop, untracked=True, msg_id="0|0|0|0", **about)
+        MessageFactory(provider=shop, **about)
+        (message,) = sample_sends.send(hello, ["15550100001"], {}, operator_user.pk)
+    assert (message.provider, message.untracked, message.template) == (shop, True, "hello")
+
+
+def test_only_tests_are_watched(operator: Client, other_shop: Provider, shop: Provider) -> None:
+    """With the template that the provider itself has under this name."""
+    for provider in (other_shop, shop):
+        template = Template.objects.create(provider=provider, name="sale", language="en", components=FULL)
+    about = {"provider": shop, "template": "sale", "language": "en"}
+    test = MessageFactory(**about, msg_id="0|0|0|0", untracked=True)
+    other = MessageFactory(**about)
+    watched = operator.get(f"/admin/campaigns/message/tests/?ids={test.pk},{other.pk}").context
+    assert [each["message"] for each in watched["watched"]] == [test]
+    assert watched["template"] == template
+    operator.get(f"/admin/campaigns/message/tests/?ids={other.pk}", status=404)
+    operator.get("/admin/campaigns/message/tests/?ids=0,x", status=404)
+    operator.get("/admin/campaigns/message/tests/", status=404)
+    operator.get("/admin/campaigns/message/test/999/", status=404)

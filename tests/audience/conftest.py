@@ -1,18 +1,17 @@
-"""CSV files of contacts, and taking them over at once."""
+"""CSV files of contacts, and uploading them at once."""
 
 import io
 from typing import Any
 
 import pytest
 
-from audience import opting, upload, writing
+from audience import drafts, opting, upload
 from audience.models import Contact, Upload
 
 
 @pytest.fixture(autouse=True)
 def _files(settings: Any, tmp_path: Any) -> None:
     settings.MEDIA_ROOT = str(tmp_path)
-    writing.forget_names()
     opting.forget()
 
 
@@ -22,7 +21,7 @@ def csv_file(text: str | bytes) -> io.BytesIO:
 
 def taken_over(text: str | bytes, name: str = "users.csv", **values: Any) -> Upload:
     """The finished upload of a file."""
-    draft = upload.draft(name, csv_file(text), by="mira")
+    draft = drafts.draft(name, csv_file(text), by="mira")
     for field, value in values.items():
         setattr(draft, field, value)
     assert upload.start(draft)

@@ -61,11 +61,15 @@ def test_what_cannot_be_uploaded(tmp_path: Path) -> None:
 def test_accounts() -> None:
     made = run("account", "add", "SHOP-1", "--label", "Shop")
     assert accounts.admits("SHOP-1", made["passcode"])
-    assert run("account", "list") == [{"account_id": "SHOP-1", "label": "Shop"}]
+    assert run("account", "list") == [{"account_id": "SHOP-1", "label": "Shop", "country": ""}]
     with pytest.raises(CommandError, match="already"):
         run("account", "add", "SHOP-1")
-    with pytest.raises(CommandError, match="1 to 64 letters"):
-        run("account", "add", "a b")
+    for wrong in ("a b", "x" * 65):
+        with pytest.raises(CommandError, match="1 to 64 letters"):
+            run("account", "add", wrong)
+    for length in (63, 64):
+        assert run("account", "add", "x" * length)["passcode"]
+        run("account", "remove", "x" * length)
     renewed = run("account", "renew", "SHOP-1")
     assert not accounts.admits("SHOP-1", made["passcode"])
     assert accounts.admits("SHOP-1", renewed["passcode"])
@@ -73,3 +77,18 @@ def test_accounts() -> None:
     assert not accounts.admits("SHOP-1", renewed["passcode"])
     with pytest.raises(CommandError, match="no account"):
         run("account", "renew", "SHOP-1")
+
+
+def test_a_country_is_one(tmp_path: Path) -> None:
+    run("account", "add", "SHOP-2", "--country", "in")
+    assert run("account", "list")[0]["country"] == "IN"
+    for arguments in (["account", "add", "SHOP-3"], ["upload", str(tmp_path / "users.csv")]):
+        with pytest.raises(CommandError, match="Nowhere is no country"):
+            run(*arguments, "--country", "Nowhere")
+    assert len(run("account", "list")) == 1
+
+
+@pytest.mark.parametrize("command", [("audience", "list"), ("inbound", "list"), ("incidents", "list")])
+def test_a_limit_is_a_number_of_rows(command: tuple[str, str]) -> None:
+    with pytest.raises(CommandError, match="'-1' is no number of rows"):
+        call_command(*command, "--limit=-1")

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from audience import opting, writing
+from audience import opting
 from audience.models import Contact, OptChange, OptSetting, Subscription
-from broadcasts import steering
+from broadcasts.run import lifecycle
 from callbacks.models import Reply
 from providers.models import Provider
 from simulator.server import Simulator
@@ -25,7 +25,6 @@ def heeding(bsp: Simulator, gateway: str, connector: str, **values: Any) -> Prov
 
 
 def test_two_bsps_and_the_next_campaign(gateway: str, simulator: Simulator) -> None:
-    writing.forget_names()
     opting.forget()
     people = {"ann": "919812300001", "bob": "919812300002", "zoe": "919812300003"}
     for who, number in people.items():
@@ -35,8 +34,8 @@ def test_two_bsps_and_the_next_campaign(gateway: str, simulator: Simulator) -> N
     simulator.inbound("meta", people["ann"], text="Stop!")
     simulator.inbound("gupshup", people["bob"], type="button", text="No, thanks", payload="optout|88")
     simulator.inbound("gupshup", people["zoe"], text="stop")  # no word of this provider's
-    simulator.wait_until(lambda: Reply.objects.count() == 3, 20)
-    simulator.wait_until(lambda: Subscription.objects.filter(state=Subscription.State.DONE).count() == 2, 20)
+    simulator.wait_until(lambda: Reply.objects.count() == 3)
+    simulator.wait_until(lambda: Subscription.objects.filter(state=Subscription.State.DONE).count() == 2)
 
     assert {row.identity: row.reachable for row in Contact.objects.all()} == {
         "ann": False, "bob": False, "zoe": True,
@@ -54,11 +53,11 @@ def test_two_bsps_and_the_next_campaign(gateway: str, simulator: Simulator) -> N
 
     make_template(meta)
     broadcast = make_broadcast(meta)
-    assert steering.launch(broadcast)
+    assert lifecycle.launch(broadcast)
 
     def ended() -> bool:
         broadcast.refresh_from_db()
         return broadcast.queued + broadcast.excluded == 3
 
-    simulator.wait_until(ended, 20)
+    simulator.wait_until(ended)
     assert (broadcast.queued, broadcast.excluded_for) == (1, {"dnd": 2})

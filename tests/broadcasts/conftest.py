@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from audience import profiles, writing
 from audience.models import Contact, ContactEvent, OptChange
-from broadcasts import running, steering
 from broadcasts.models import Broadcast, Recipient
+from broadcasts.run import lifecycle, worker
 from campaigns.models import Message
 from providers.models import Provider
 from templates_app.models import Template
@@ -41,14 +41,9 @@ def happen(identity: str, name: str, at: Any = None, **properties: Any) -> Conta
     return ContactEvent.objects.get(contact__identity=identity, digest=event.digest, at=event.at)
 
 
-@pytest.fixture(autouse=True)
-def _names_anew() -> None:
-    writing.forget_names()
-
-
 @pytest.fixture
 def people(db: None) -> Callable[[int], list[Contact]]:
-    """So many contacts who may be messaged."""
+    """Makes contacts who may be messaged."""
 
     def make(count: int, **fields: Any) -> list[Contact]:
         data = [
@@ -93,12 +88,12 @@ def work(broadcast: Broadcast, now: Any = None, steps: int = 200) -> Broadcast:
         broadcast.refresh_from_db()
         if broadcast.next_step_at is None or broadcast.next_step_at > now:
             break
-        running.step(broadcast.pk, now)
+        worker.step(broadcast.pk, now)
     return broadcast
 
 
 def launched(broadcast: Broadcast, now: Any = None) -> Broadcast:
-    assert steering.launch(broadcast)
+    assert lifecycle.launch(broadcast)
     return work(broadcast, now)
 
 

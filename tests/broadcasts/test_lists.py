@@ -1,4 +1,4 @@
-"""The lists of campaigns of ours and of their recipients, as files and searched."""
+"""The lists of broadcasts and of their recipients, as files and searched."""
 
 import csv
 import io
@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from broadcasts import exporting
 from broadcasts.models import Broadcast, Recipient
+from broadcasts.pages import exporting
 from lib.listing import batches
 from providers.models import Provider
 from tests.admin.conftest import looker, operator, operator_user, signed_in
@@ -18,7 +18,7 @@ from tests.broadcasts.conftest import add, launched, make_broadcast
 
 __all__ = ["looker", "operator", "operator_user", "signed_in"]
 
-RECIPIENTS, CAMPAIGNS = "/admin/broadcasts/recipient/", "/admin/broadcasts/broadcast/"
+RECIPIENTS, BROADCASTS = "/admin/broadcasts/recipient/", "/admin/broadcasts/broadcast/"
 
 
 @pytest.fixture
@@ -42,14 +42,14 @@ def test_recipients_are_exported_as_filtered(operator: Client, spring: Broadcast
     monkeypatch.setattr(exporting, "CHUNK", 2)
     rows = table(operator, f"{RECIPIENTS}export/?broadcast={spring.pk}")
     assert [(row["identity"], row["State"], row["Because"]) for row in rows] == [
-        ("p2", "sent on", ""),
-        ("p1", "sent on", ""),
-        ("p0", "sent on", ""),
+        ("p2", "queued for sending", ""),
+        ("p1", "queued for sending", ""),
+        ("p0", "queued for sending", ""),
         ("'+919812300009", "Excluded", "not opted in"),
         ("'=out", "Excluded", "not opted in"),
     ]
     first = rows[0]
-    assert (first["Campaign"], first["Name"], first["Phone"]) == (spring.code, "'=Spring", "919812300002")
+    assert (first["Campaign id"], first["Name"], first["Phone"]) == (spring.code, "'=Spring", "919812300002")
     assert first["msgId"].startswith(f"wp|{spring.code}|")
     assert (first["Variant"], first["Message"]) == ("A", "Queued")
     assert len(table(operator, f"{RECIPIENTS}export/?reason=not_opted_in")) == 2
@@ -59,27 +59,28 @@ def test_recipients_are_exported_as_filtered(operator: Client, spring: Broadcast
 
 
 def test_as_a_workbook(operator: Client, spring: Broadcast) -> None:
-    for url, words in ((RECIPIENTS, "'=out"), (CAMPAIGNS, "'=Spring")):
+    for url, words in ((RECIPIENTS, "'=out"), (BROADCASTS, "'=Spring")):
         assert f"{url}export/xlsx/?state=" in operator.get(f"{url}?state=").content.decode()
         answer = operator.get(f"{url}export/xlsx/")
+        assert answer.status_code == 200
         book = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))  # type: ignore[arg-type]
         sheet = book.read("xl/worksheets/sheet1.xml").decode()
         assert f">{words}<" in sheet
         assert len(re.findall("<row>", sheet)) == (6 if url == RECIPIENTS else 2)
 
 
-def test_campaigns_are_exported_with_their_counters(operator: Client, spring: Broadcast) -> None:
+def test_broadcasts_are_exported_with_their_counters(operator: Client, spring: Broadcast) -> None:
     make_broadcast(spring.provider, name="Draft")
-    draft, row = table(operator, f"{CAMPAIGNS}export/")
+    draft, row = table(operator, f"{BROADCASTS}export/")
     assert (draft["Name"], draft["State"], draft["Began"]) == ("Draft", "Draft", "")
-    assert (row["Campaign"], row["Recipients"], row["Sent on"], row["Excluded"]) == (
+    assert (row["Campaign id"], row["Recipients"], row["Queued for sending"], row["Excluded"]) == (
         spring.code,
         "5",
         "3",
         "2",
     )
     assert (row["not opted in"], row["no phone number"]) == ("2", "0")
-    assert table(operator, f"{CAMPAIGNS}export/?state=draft") == [draft]
+    assert table(operator, f"{BROADCASTS}export/?state=draft") == [draft]
 
 
 def test_numbers_are_masked_in_what_is_exported(signed_in: Any, spring: Broadcast) -> None:
@@ -93,15 +94,17 @@ def test_numbers_are_masked_in_what_is_exported(signed_in: Any, spring: Broadcas
 
 def test_who_may_only_look_exports_nothing(looker: Client, signed_in: Any, spring: Broadcast) -> None:
     blind = signed_in(["export_stats"])
-    for url in (RECIPIENTS, CAMPAIGNS):
+    for url in (RECIPIENTS, BROADCASTS):
         for client in (signed_in(["view_recipient", "view_broadcast"]), blind):
-            assert client.get(f"{url}export/").status_code == 403
-            assert client.get(f"{url}export/xlsx/").status_code == 403
+            client.get(f"{url}export/", status=403)
+            client.get(f"{url}export/xlsx/", status=403)
     assert "Export CSV" not in signed_in(["view_recipient"]).get(RECIPIENTS).content.decode()
 
 
 def found(client: Client, term: str) -> list[str]:
-    rows = client.get(RECIPIENTS, {"q": term}).context["cl"].result_list
+    answer = client.get(RECIPIENTS, {"q": term})
+    assert answer.status_code == 200, term
+    rows = answer.context["cl"].result_list
     return sorted(row.contact.identity if row.contact else "deleted" for row in rows)
 
 
@@ -126,5 +129,6 @@ def test_batches_hold_every_row_once(spring: Broadcast) -> None:
     ):
         for size in (1, 2, 100):
             parts = list(batches(rows, exporting.RECIPIENTS, size))
+            assert bool(parts) == rows.exists()
             assert all(0 < len(part) <= size for part in parts)
             assert sorted(pk for part in parts for pk in part) == sorted(rows.values_list("pk", flat=True))

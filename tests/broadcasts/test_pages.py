@@ -1,4 +1,4 @@
-"""Segments and campaigns in the admin: written step by step, launched, watched, stopped."""
+"""Segments and broadcasts in the admin: written step by step, launched, watched, stopped."""
 
 import json
 import re
@@ -13,8 +13,10 @@ from django.test import Client
 from django.utils import timezone
 
 from audience.models import Contact, ContactEvent
-from broadcasts import estimate, lists, progress, running, steering
 from broadcasts.models import Broadcast, Listed, Recipient, Segment
+from broadcasts.pages import progress
+from broadcasts.people import lists
+from broadcasts.run import estimate, lifecycle, worker
 from campaigns.models import Message
 from providers.models import Provider
 from templates_app.models import Template
@@ -29,6 +31,7 @@ from tests.broadcasts.conftest import (
     sums,
     work,
 )
+from tests.factories import MessageFactory, make_provider
 
 __all__ = ["looker", "operator", "operator_user", "signed_in"]
 
@@ -67,7 +70,9 @@ def two(db: None) -> None:
 
 def count(client: Client, value: Any) -> Any:
     text = value if isinstance(value, str) else json.dumps(value)
-    return client.post("/admin/broadcasts/segment/count/", {"filter": text}).json()
+    answer = client.post("/admin/broadcasts/segment/count/", {"filter": text})
+    assert answer.status_code in (200, 400), answer
+    return answer.json()
 
 
 def test_a_segment_is_counted_as_it_is_built(operator: Client, two: None) -> None:
@@ -76,7 +81,7 @@ def test_a_segment_is_counted_as_it_is_built(operator: Client, two: None) -> Non
     wrong = {"groups": [{"conditions": [{"kind": "event", "name": ""}]}]}
     assert count(operator, wrong) == {"problems": {"groups.0.conditions.0": "Choose an event."}}
     assert "JSON" in count(operator, "{")["problems"][""]
-    assert operator.get("/admin/broadcasts/segment/count/").status_code == 405
+    operator.get("/admin/broadcasts/segment/count/", status=405)
 
 
 def test_a_segment_is_saved_and_shown(operator: Client, looker: Client, two: None) -> None:
@@ -89,23 +94,23 @@ def test_a_segment_is_saved_and_shown(operator: Client, looker: Client, two: Non
     for client in (operator, looker):
         assert "City is Pune" in page(client, "/admin/broadcasts/segment/")
         page(client, f"/admin/broadcasts/segment/{segment.pk}/change/")
-    looked = looker.post(f"/admin/broadcasts/segment/{segment.pk}/change/", {"name": "x", "filter": "{}"})
-    assert looked.status_code == 403
+    changed = {"name": "x", "filter": "{}"}
+    looker.post(f"/admin/broadcasts/segment/{segment.pk}/change/", changed, status=403)
 
 
 def test_a_segment_in_use_is_not_deleted(operator: Client, provider: Provider) -> None:
     segment = Segment.objects.create(name="all")
     url = f"/admin/broadcasts/segment/{segment.pk}/delete/"
     make_broadcast(provider, who=Who.SEGMENT, segment=segment)
-    assert operator.get(url).status_code == 403
+    operator.get(url, status=403)
     Broadcast.objects.all().delete()
-    assert operator.get(url).status_code == 200
+    operator.get(url)
 
 
 # Writing one
 
 
-def test_a_campaign_is_written_and_launched(operator: Client, provider: Provider, two: None) -> None:
+def test_a_broadcast_is_written_and_launched(operator: Client, provider: Provider, two: None) -> None:
     template = make_template(provider)
     segment = Segment.objects.create(name="Pune", filter=PUNE)
     shown = post(operator, f"{LIST}add/", name="Sale", kind="one_time", provider=provider.pk)
@@ -144,10 +149,13 @@ def test_a_campaign_is_written_and_launched(operator: Client, provider: Provider
     assert progress._slot("card.0.button.1") == "Card 1 button 2"  # as the form has them
 
     estimated = page(operator, f"{LIST}{broadcast.pk}/estimate/")
-    assert "messages, to 2 people who are meant" in estimated
+    assert "messages, to 2 people in the audience" in estimated
     assert "Not opted in</td><td>1" in estimated
 
-    shown = post(operator, step(broadcast, "review"))
+    asked = post(operator, step(broadcast, "review"))
+    assert "1 message, and 1 of 2 people left out." in asked
+    assert "Launch 1 message" in asked
+    shown = post(operator, step(broadcast, "review"), confirmed="yes")
     assert "It begins in a moment." in shown
     work(broadcast)
     assert sums(broadcast) == {"queued": 1, "excluded": 1}
@@ -159,6 +167,36 @@ def test_a_campaign_is_written_and_launched(operator: Client, provider: Provider
     assert page(operator, step(broadcast, "who")) == shown or "Recipients" in page(
         operator, step(broadcast, "who")
     )
+
+
+def test_another_providers_template_cannot_be_chosen(operator: Client, provider: Provider, two: None) -> None:
+    """Nor one that may not be sent now, though it is the provider's own."""
+    theirs = make_template(make_provider(), pk=7002)
+    paused = make_template(provider, "paused", pk=7003, status="PAUSED")
+    gone = make_template(provider, "gone", pk=7004, vanished_at=timezone.now())
+    broadcast = make_broadcast(provider, variants=[])
+    own = make_template(provider, pk=7001)
+    url = step(broadcast, "message")
+    shown = page(operator, url)
+    assert f'value="{own.pk}"' in shown
+    for other in (theirs, paused, gone):
+        assert f'value="{other.pk}"' not in shown
+    data = {"v0-percent": 100, "v0-slot-body-1": "x", "v0-slot-body-2": "y", "v0-template": theirs.pk}
+    assert "valid choice" in post(operator, url, action="save", variants=1, **data)
+    broadcast.refresh_from_db()
+    assert broadcast.messages == []
+
+
+@pytest.mark.parametrize(("posted", "shown"), [(3, 3), (4, 4), (5, 4)])
+def test_a_message_has_four_variants_at_most(
+    operator: Client, provider: Provider, posted: int, shown: int
+) -> None:
+    broadcast = make_broadcast(provider, variants=[])
+    url = step(broadcast, "message")
+    found = post(operator, url, action="refresh", variants=posted)
+    assert len(set(re.findall(r'name="(v\d)-percent"', found))) == shown
+    added = post(operator, url, action="add", variants=posted)
+    assert len(set(re.findall(r'name="(v\d)-percent"', added))) == 4
 
 
 def test_variants_are_added_removed_and_must_sum_up(operator: Client, provider: Provider, two: None) -> None:
@@ -275,7 +313,7 @@ def test_one_persons_bad_value_does_not_keep_the_others_waiting(
     assert "Variant A, tried on mira: " in page(operator, step(broadcast, "review"))
     add("bo", Picture="https://cdn.example.test/bo.jpg")
     assert "Variant A, tried on" not in page(operator, step(broadcast, "review"))
-    post(operator, step(broadcast, "review"))
+    post(operator, step(broadcast, "review"), confirmed="yes")
     work(broadcast)
     assert sums(broadcast) == {"queued": 1, "excluded": 2}
     assert broadcast.excluded_for == {"not_opted_in": 1, "refused": 1}
@@ -307,13 +345,13 @@ def listed() -> set[str]:
         (
             b"Phone;Identity\n1;mira\n2;nobody\n3;mira\n4;\n5;out\n",
             {"mira", "out"},
-            "2 contacts are on the list. 1 are no contact’s: nobody. 1 rows name somebody again.",
+            "2 contacts on the list. 1 are no contact’s: nobody. 1 row with somebody who was named before.",
         ),
         (b"\xef\xbb\xbfIdentity,City\r\nbo,Goa\r\nmira,\r\n", {"bo", "mira"}, "2 contacts"),
         ("bo\r\nmira\r\n".encode("utf-16"), {"bo", "mira"}, "2 contacts"),  # no heading
         ("identity,name\nmira,Zo\xeb\njos\xe9,x\n".encode("cp1252"), {"mira"}, "1 are no contact’s: josé."),
         (b"Name,Phone\nM,+91 98123 00001\nB,009198123-00002\nX,12\nM,919812300001\n", {"mira", "bo"},
-         "1 are no contact’s: 12. 1 rows name somebody again."),
+         "1 are no contact’s: 12. 1 row with somebody who was named before."),
     ],
 )  # fmt: skip
 def test_a_list_is_uploaded(
@@ -332,7 +370,7 @@ def test_a_list_that_cannot_be_read_leaves_the_one_before(
     broadcast = make_broadcast(provider)
     monkeypatch.setattr(lists, "CHUNK", 2)
     many = b"identity\nbo\nx1\nmira\nx1\nx2\nbo\n"  # repeated in other chunks
-    words = "2 contacts are on the list. 2 are no contact’s: x1, x2. 2 rows name somebody again."
+    words = "2 contacts on the list. 2 are no contact’s: x1, x2. 2 rows with somebody who was named before."
     assert words in upload(operator, broadcast, "p.csv", many)
     for content, words in (
         (b"PK\x03\x04", "workbook"),
@@ -348,6 +386,23 @@ def test_a_list_that_cannot_be_read_leaves_the_one_before(
     assert "no contact of ours" in page(operator, f"{LIST}{broadcast.pk}/estimate/")
     post(operator, step(broadcast, "who"), who="everybody", filter="")
     assert "no contact of ours" not in page(operator, f"{LIST}{broadcast.pk}/estimate/")
+
+
+@pytest.mark.parametrize(("more", "fits"), [(-1, True), (0, True), (1, False)])
+def test_a_list_at_the_limit(
+    operator: Client, provider: Provider, two: None, monkeypatch: pytest.MonkeyPatch, more: int, fits: bool
+) -> None:
+    content = b"identity\nbo\n" + b"".join(b"x%d\n" % n for n in range(5 + more))
+    monkeypatch.setattr(lists, "MOST_BYTES", len(content) - more)
+    shown = upload(operator, make_broadcast(provider), "p.csv", content)
+    assert ("The file is larger than" in shown) != fits
+    if fits:  # five of those who are no contacts are named
+        assert f"{5 + more} are no contact’s: {', '.join(f'x{n}' for n in range(5 + more))}." in shown
+
+
+def test_more_strangers_than_are_named(operator: Client, provider: Provider, two: None) -> None:
+    shown = upload(operator, make_broadcast(provider), "p.csv", b"identity\nbo\nx0\nx1\nx2\nx3\nx4\nx5\n")
+    assert "6 are no contact’s: x0, x1, x2, x3, x4 …." in shown
 
 
 def test_a_copy_of_a_list_is_for_nobody_yet(operator: Client, provider: Provider, two: None) -> None:
@@ -390,7 +445,7 @@ def test_triggers_are_written(operator: Client, provider: Provider, two: None) -
         "zone": "Asia/Kolkata",
         "event_where": "[]",
     }
-    assert "a time goes with days only" in post(operator, url, offset_unit="hours", at_time="10:00", **values)
+    assert "A time goes with days only" in post(operator, url, offset_unit="hours", at_time="10:00", **values)
     post(operator, url, offset_unit="days", at_time="10:00", **values)
     broadcast.refresh_from_db()
     assert (broadcast.event_name, broadcast.date_name, broadcast.offset) == ("Booked", "Departure", -2)
@@ -433,6 +488,7 @@ def test_the_estimate_counts_a_number_once(operator: Client, provider: Provider)
         add(identity, phone="+919812300001")
     add("d", phone="+919812300002")
     add("e", phone="+919812300003")
+    MessageFactory(provider=provider, to="919812300003", msg_id="0|0|0|0", untracked=True)
     condition = {"kind": "field", "name": "identity", "op": "is_not", "values": ["e"]}
     launched(make_broadcast(provider, who=Who.FILTER, filter={"groups": [{"conditions": [condition]}]}))
     broadcast = make_broadcast(provider, cap_count=1, cap_days=7)
@@ -461,18 +517,18 @@ def test_its_buttons(operator: Client, provider: Provider, people: Any) -> None:
     assert "/do/end/" not in shown
     assert "Paused by mira. Nothing is sent" in post(operator, f"{url}/do/pause/")
     assert "Its state had changed meanwhile" in post(operator, f"{url}/do/pause/")
-    assert "data-open" in post(operator, f"{url}/do/resume/")
+    assert "every 1s" in post(operator, f"{url}/do/resume/")
     asked = post(operator, f"{url}/do/cancel/")
     assert "for good" in asked
-    assert "Cancel campaign" in asked
+    assert "Cancel broadcast" in asked
     assert sums(broadcast)["waiting"] == 3
     assert "Cancelled by mira." in post(operator, f"{url}/do/cancel/", confirmed="yes")
-    running.drain()
+    worker.drain()
     assert sums(broadcast) == {"queued": 2, "cancelled": 3}
     assert "<html" not in page(operator, f"{url}/progress/")
     post(operator, f"{url}/do/copy/")
     assert Broadcast.objects.count() == 2
-    assert operator.post(f"{url}/do/nonsense/").status_code == 404
+    operator.post(f"{url}/do/nonsense/", status=404)
 
 
 def test_its_recipients(operator: Client, provider: Provider, two: None) -> None:
@@ -502,7 +558,7 @@ def test_a_test_is_sent_with_somebodys_values(operator: Client, provider: Provid
 
 def test_only_drafts_are_deleted(operator: Client, provider: Provider, two: None) -> None:
     draft, begun = make_broadcast(provider), launched(make_broadcast(provider))
-    assert operator.get(f"{LIST}{begun.pk}/delete/").status_code == 403
+    operator.get(f"{LIST}{begun.pk}/delete/", status=403)
     post(operator, f"{LIST}{draft.pk}/delete/", post="yes")
     assert list(Broadcast.objects.all()) == [begun]
 
@@ -515,17 +571,17 @@ def test_who_may_only_look_changes_nothing(
     for broadcast in (draft, begun):
         assert "/do/" not in page(looker, f"{LIST}{broadcast.pk}/change/")
     for url in (f"{LIST}add/", step(draft, "who"), f"{LIST}{draft.pk}/estimate/", f"{LIST}{begun.pk}/test/"):
-        assert looker.get(url).status_code == 403
+        looker.get(url, status=403)
     for what in ("pause", "resume", "end", "cancel", "withdraw", "copy"):
-        assert looker.post(f"{LIST}{begun.pk}/do/{what}/", {"confirmed": "yes"}).status_code == 403
+        looker.post(f"{LIST}{begun.pk}/do/{what}/", {"confirmed": "yes"}, status=403)
     stranger = signed_in(["view_message"])
-    assert stranger.get(LIST).status_code == 403
-    assert stranger.get(f"{LIST}{begun.pk}/progress/").status_code == 403
-    assert stranger.post("/admin/broadcasts/segment/count/", {"filter": "{}"}).status_code == 403
+    stranger.get(LIST, status=403)
+    stranger.get(f"{LIST}{begun.pk}/progress/", status=403)
+    stranger.post("/admin/broadcasts/segment/count/", {"filter": "{}"}, status=403)
 
 
 def test_a_scheduled_one_goes_back_to_being_written(operator: Client, provider: Provider, two: None) -> None:
     broadcast = make_broadcast(provider, starts_at=timezone.now() + timedelta(days=1))
-    steering.launch(broadcast)
+    lifecycle.launch(broadcast)
     assert "It begins at" in page(operator, f"{LIST}{broadcast.pk}/change/")
     assert "What you wrote" in post(operator, f"{LIST}{broadcast.pk}/do/withdraw/")

@@ -10,10 +10,11 @@ from django.db import DataError
 from django.utils import timezone
 
 from audience.models import Contact
-from broadcasts import planning, releasing, running, steering, triggers
 from broadcasts.models import Broadcast, Listed, Recipient, Segment
+from broadcasts.run import enrolment, lifecycle, planning, release_limits, releasing, results, worker
 from callbacks import audit
-from campaigns import ledger
+from campaigns.ledger import ledger
+from campaigns.ledger.entries import Tried
 from campaigns.models import Campaign, Event, Forward, Message, StatCount, Status
 from providers.messages import Outcome, ReportCode, StatusUpdate
 from providers.models import Provider
@@ -28,6 +29,7 @@ from tests.broadcasts.conftest import (
     sums,
     work,
 )
+from tests.factories import MessageFactory, make_provider
 
 State = Broadcast.State
 Reason = Recipient.Reason
@@ -78,7 +80,7 @@ def report(message: Message, *kinds: str) -> None:
     Message.objects.filter(pk=message.pk).update(status=Status.SENDING, attempt=1)
     now = timezone.now()
     ledger.record_attempts(
-        message.provider_id, [ledger.Tried(message.pk, 1, now, Outcome.ACCEPTED, bsp_id=f"b{message.pk}")]
+        message.provider_id, [Tried(message.pk, 1, now, Outcome.ACCEPTED, bsp_id=f"b{message.pk}")]
     )
     updates = [
         StatusUpdate(kind, bsp_id=f"b{message.pk}", code=ReportCode.OTHER if kind == "failed" else None)  # type: ignore[arg-type]
@@ -125,10 +127,10 @@ def test_planning_goes_on_where_it_was_interrupted(
     people(25)
     monkeypatch.setattr(planning, "CHUNK", {"postgresql": 10, "sqlite": 10})
     broadcast = make_broadcast(provider)
-    steering.launch(broadcast)
+    lifecycle.launch(broadcast)
     now = timezone.now()
     for recipients in (0, 10):
-        running.step(broadcast.pk, now)
+        worker.step(broadcast.pk, now)
         broadcast.refresh_from_db()
         assert broadcast.recipients == recipients
         assert not Message.objects.exists()
@@ -141,16 +143,32 @@ def test_planning_goes_on_where_it_was_interrupted(
 
     monkeypatch.setattr(planning, "add", broken)
     with pytest.raises(KeyboardInterrupt):
-        running.step(broadcast.pk, now)
+        worker.step(broadcast.pk, now)
     monkeypatch.setattr(planning, "add", plain)
-    add("late", phone="+15550000001")  # came after whom it is for was fixed
+    add("late", phone="+12125550001")  # came after whom it is for was fixed
     work(broadcast)
     assert sums(broadcast) == {"queued": 25}
 
 
+def test_a_number_goes_to_whoever_may_be_messaged_in_a_later_chunk(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "CHUNK", {"postgresql": 1, "sqlite": 1})
+    add("out", phone="+919812300001", opted_in=False)
+    add("first", phone="+919812300001")
+    add("second", phone="+919812300001")
+    broadcast = launched(make_broadcast(provider))
+    assert reasons(broadcast) == {"out": "not_opted_in", "second": "same_number"}
+    assert sums(broadcast) == {"queued": 1, "excluded": 2}
+
+
 def test_nobody(provider: Provider) -> None:
     broadcast = launched(make_broadcast(provider))
-    assert (broadcast.state, broadcast.reason, broadcast.recipients) == (State.DONE, "Nobody was meant.", 0)
+    assert (broadcast.state, broadcast.reason, broadcast.recipients) == (
+        State.DONE,
+        "Nobody was in the audience.",
+        0,
+    )
     assert broadcast.finished_at
 
 
@@ -161,7 +179,11 @@ def test_a_segment_that_is_nobody_or_everybody(provider: Provider, people: Any) 
     unlike = nowhere | {"op": "is_not"}
     everybody = Segment.objects.create(name="Everybody", filter={"groups": [{"conditions": [unlike]}]})
     broadcast = launched(make_broadcast(provider, who=Broadcast.Who.SEGMENT, segment=nobody))
-    assert (broadcast.state, broadcast.reason, broadcast.recipients) == (State.DONE, "Nobody was meant.", 0)
+    assert (broadcast.state, broadcast.reason, broadcast.recipients) == (
+        State.DONE,
+        "Nobody was in the audience.",
+        0,
+    )
     broadcast = launched(make_broadcast(provider, who=Broadcast.Who.SEGMENT, segment=everybody))
     assert sums(broadcast) == {"queued": 5}
 
@@ -243,7 +265,7 @@ def test_what_changed_before_the_message_left(provider: Provider) -> None:
         add(identity, phone=f"+91981230000{n}")
     at = (timezone.now() + DAY).replace(hour=9)
     broadcast = make_broadcast(provider, starts_at=at, quiet_from=time(8), quiet_to=time(10))
-    steering.launch(broadcast)
+    lifecycle.launch(broadcast)
     work(broadcast, at)
     assert sums(broadcast) == {"waiting": 4}
     add("leaves", opted_in=False)
@@ -283,7 +305,7 @@ def test_what_is_refused_for_everybody_pauses_it(
 def test_the_throttle_holds_in_any_five_minutes(provider: Provider, people: Any) -> None:
     people(25)
     broadcast = make_broadcast(provider, throttle=10)
-    steering.launch(broadcast)
+    lifecycle.launch(broadcast)
     now = timezone.now()
     sent = []
     for minute in range(13):
@@ -295,12 +317,25 @@ def test_the_throttle_holds_in_any_five_minutes(provider: Provider, people: Any)
     assert broadcast.state == State.DONE
 
 
+def test_a_step_that_is_asked_for_during_another_is_taken(provider: Provider, people: Any) -> None:
+    people(25)
+    broadcast = make_broadcast(provider, throttle=10)
+    lifecycle.launch(broadcast)
+    now = timezone.now()
+    work(broadcast, now)
+    read_before = Broadcast.objects.get()  # by a worker that finds its throttle full
+    Broadcast.objects.update(throttle=20, next_step_at=now + MINUTE)
+    releasing.release(read_before, now)
+    broadcast.refresh_from_db()
+    assert broadcast.next_step_at == now + MINUTE, "not once the old throttle allows more"
+
+
 def test_nothing_leaves_in_quiet_hours(provider: Provider, people: Any) -> None:
     people(3)
     zone = {"zone": "Asia/Kolkata", "quiet_from": time(21), "quiet_to": time(9)}
     evening = (timezone.now() + DAY).replace(hour=16, minute=30)  # 22:00 there
     broadcast = make_broadcast(provider, starts_at=evening, **zone)
-    steering.launch(broadcast)
+    lifecycle.launch(broadcast)
     work(broadcast, evening)
     assert sums(broadcast) == {"waiting": 3}
     morning = (evening + DAY).replace(hour=3, minute=30, second=0, microsecond=0)
@@ -312,28 +347,42 @@ def test_nothing_leaves_in_quiet_hours(provider: Provider, people: Any) -> None:
 
 
 def test_the_frequency_cap_counts_what_everybody_got(provider: Provider, people: Any) -> None:
-    first, second, third = people(3)
-    for contact, days in ((first, 1), (second, 8)):
-        ledger.accept([_earlier(provider, contact.phone, timezone.now() - days * DAY)])
+    everybody = people(7)
+    here, elsewhere, before, tested, failed, talked, _ = everybody
+    now = timezone.now()
+    _sent(provider, here, now - 7 * DAY + MINUTE)
+    _sent(make_provider(), elsewhere, now - DAY)
+    _sent(provider, before, now - 7 * DAY)
+    _sent(provider, tested, now - DAY, msg_id="0|0|0|0", untracked=True)
+    _sent(provider, failed, now - DAY, status=Status.FAILED)
+    _sent(provider, talked, now - DAY, kind=Message.Kind.FREEFORM)
     broadcast = launched(make_broadcast(provider, cap_count=1, cap_days=7))
-    assert sums(broadcast) == {"queued": 2, "excluded": 1}
-    assert reasons(broadcast) == {first.identity: "capped"}
+    assert reasons(broadcast) == {here.identity: "capped", elsewhere.identity: "capped"}
+    assert sums(broadcast) == {"queued": 5, "excluded": 2}
     again = launched(make_broadcast(provider, cap_count=1, cap_days=7))
-    assert reasons(again) == dict.fromkeys((first.identity, second.identity, third.identity), "capped")
+    assert reasons(again) == {contact.identity: "capped" for contact in everybody}
 
 
-def _earlier(provider: Provider, to: str, at: datetime) -> ledger.Accepted:
-    return ledger.Accepted(
-        provider.pk, f"m{to}", False, to, to, 1, "sale", "en", "1767225600", "20260105", "0", "{}", "{}",
-        "{}", "[]", at, at, at, 0,
-    )  # fmt: skip
+def test_the_frequency_cap_leaves_as_many_messages_as_it_says(provider: Provider, people: Any) -> None:
+    one, two, three = people(3)
+    for contact, got in ((one, 1), (two, 2), (three, 3)):
+        for _ in range(got):
+            _sent(provider, contact, timezone.now() - DAY)
+    broadcast = launched(make_broadcast(provider, cap_count=2, cap_days=7))
+    assert reasons(broadcast) == {two.identity: "capped", three.identity: "capped"}
+    assert sums(broadcast) == {"queued": 1, "excluded": 2}
+
+
+def _sent(provider: Provider, contact: Contact, at: datetime, **values: Any) -> None:
+    values = {"status": Status.ACCEPTED} | values
+    MessageFactory(provider=provider, to=contact.phone, accepted_at=at, **values)
 
 
 def test_it_waits_for_the_messages_ahead(
     provider: Provider, people: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people(10)
-    monkeypatch.setattr(releasing, "MOST_AHEAD", 4)
+    monkeypatch.setattr(release_limits, "MOST_AHEAD", 4)
     broadcast = launched(make_broadcast(provider))
     assert sums(broadcast) == {"waiting": 6, "queued": 4}
     Message.objects.update(status=Status.ACCEPTED)
@@ -342,7 +391,7 @@ def test_it_waits_for_the_messages_ahead(
 
 
 def test_a_slow_provider_gets_a_few_seconds_worth(provider: Provider, people: Any) -> None:
-    """So that a pause, or errors, stop a campaign while most of it still waits."""
+    """So that a pause, or errors, stop a broadcast while most of it still waits."""
     people(300)
     Provider.objects.update(rate_count=20, rate_period=1)
     broadcast = launched(make_broadcast(provider))
@@ -355,18 +404,18 @@ def test_a_clock_that_is_set_while_it_runs(provider: Provider, people: Any, hour
     begin = timezone.now()
     with time_machine.travel(begin, tick=False) as clock:
         broadcast = make_broadcast(provider, throttle=20)
-        steering.launch(broadcast)
-        running.drain()
+        lifecycle.launch(broadcast)
+        worker.drain()
         assert sums(broadcast) == {"waiting": 30, "queued": 20}
         # As the worker that wakes up then finds it: no more than the throttle allows, and no long silence.
         clock.move_to(begin + timedelta(hours=hours))
-        running.drain()
+        worker.drain()
         assert sums(broadcast) == (
             {"waiting": 10, "queued": 40} if hours > 0 else {"waiting": 30, "queued": 20}
         )
         for minutes in (6, 12, 18):
             clock.move_to(begin + timedelta(hours=hours, minutes=minutes))
-            running.drain()
+            worker.drain()
     assert (sums(broadcast), broadcast.state) == ({"queued": 50}, State.DONE)
     assert Message.objects.values("to").distinct().count() == 50
 
@@ -411,8 +460,9 @@ def halfway(provider: Provider, people: Any, **values: Any) -> Broadcast:
 def test_a_template_that_vanishes_or_stops_pauses_it(
     provider: Provider, people: Any, change: dict[str, Any] | None, words: str
 ) -> None:
+    make_template(make_provider())  # the same name at another BSP
     broadcast = halfway(provider, people)
-    rows = Template.objects.filter(name="hello")
+    rows = Template.objects.filter(provider=provider, name="hello")
     before = rows.values().get()
     if change is None:
         rows.delete()
@@ -422,9 +472,9 @@ def test_a_template_that_vanishes_or_stops_pauses_it(
     assert broadcast.state == State.PAUSED
     assert words in broadcast.reason
     assert sums(broadcast) == {"waiting": 70, "queued": 30}
-    Template.objects.all().delete()
+    rows.delete()
     Template.objects.create(**before)
-    assert steering.resume(broadcast)
+    assert lifecycle.resume(broadcast)
     work(broadcast, timezone.now() + 6 * MINUTE)
     assert sums(broadcast) == {"waiting": 40, "queued": 60}
 
@@ -444,11 +494,59 @@ def test_too_many_errors_pause_it_and_say_why(provider: Provider, people: Any) -
     assert broadcast.reason == (
         "12 of 60 messages failed (20 %; the threshold is 20 %). Most often: 1009 other."
     )
-    steering.resume(broadcast)
+    lifecycle.resume(broadcast)
     work(broadcast, timezone.now() + 18 * MINUTE)
     assert broadcast.state == State.RUNNING  # those are forgiven
     assert sums(broadcast) == {"waiting": 10, "queued": 90}
     assert [finding for finding in audit.run() if finding.problems] == []
+
+
+def test_only_messages_of_its_own_are_held_against_it(provider: Provider, people: Any) -> None:
+    """Another provider may have used its campaign id, and tests are no messages of it."""
+    broadcast = halfway(provider, people, error_percent=20)
+    for whose, number, about in (
+        (make_provider(), 20, {}),
+        (provider, 20, {"campaign": f"{broadcast.code}0"}),
+        (provider, 1, {"msg_id": "0|0|0|0", "untracked": True}),
+        (provider, 5, {}),
+    ):
+        for _ in range(number):
+            message = MessageFactory(provider=whose, **{"campaign": broadcast.code} | about)
+            report(message, "failed")
+    assert results.failures(broadcast) == 5
+    work(broadcast, timezone.now() + 6 * MINUTE)
+    assert broadcast.state == State.RUNNING
+
+
+@pytest.mark.parametrize(("failed", "state"), [(5, State.RUNNING), (6, State.PAUSED), (7, State.PAUSED)])
+def test_the_error_threshold_is_reached_exactly(
+    provider: Provider, people: Any, failed: int, state: str
+) -> None:
+    broadcast = halfway(provider, people, error_percent=20)  # of 30 messages
+    for message in Message.objects.order_by("pk")[:failed]:
+        report(message, "failed")
+    work(broadcast, timezone.now() + 6 * MINUTE)
+    assert broadcast.state == state
+
+
+@pytest.mark.parametrize(("failed", "in_the_end"), [(19, 30), (20, 20), (21, 21)])
+def test_few_messages_say_nothing(provider: Provider, people: Any, failed: int, in_the_end: int) -> None:
+    people(30)
+    broadcast = launched(make_broadcast(provider, throttle=failed))
+    for message in Message.objects.all():
+        report(message, "failed")
+    work(broadcast, timezone.now() + 6 * MINUTE)
+    assert sums(broadcast)["queued"] == in_the_end
+
+
+@pytest.mark.parametrize(("number", "state"), [(4, State.DONE), (5, State.PAUSED), (6, State.PAUSED)])
+def test_a_few_refused_alike_may_be_at_fault_themselves(
+    provider: Provider, people: Any, number: int, state: str
+) -> None:
+    people(number)
+    make_template(provider, components=[{"type": "HEADER", "format": "IMAGE"}, {"type": "BODY", "text": "x"}])
+    variants = [make_variant(values={"header": "no address"})]
+    assert launched(make_broadcast(provider, variants=variants)).state == state
 
 
 def test_what_was_under_way_at_a_resume_is_not_held_against_the_new_ones_alone(
@@ -458,14 +556,14 @@ def test_what_was_under_way_at_a_resume_is_not_held_against_the_new_ones_alone(
     messages = list(Message.objects.order_by("pk"))
     for message in messages[:5]:
         report(message, "sent", "delivered")
-    steering.pause(broadcast, "A pause.")
-    steering.resume(broadcast)
+    lifecycle.pause(broadcast, "A pause.")
+    lifecycle.resume(broadcast)
     for message in messages[5:20]:
         report(message, "failed")
     work(broadcast, timezone.now() + 6 * MINUTE)
     assert (broadcast.state, sums(broadcast)) == (State.PAUSED, {"waiting": 70, "queued": 30})
     assert broadcast.reason.startswith("15 of 25 messages failed (60 %; the threshold is 50 %).")
-    steering.resume(broadcast)
+    lifecycle.resume(broadcast)
     for message in messages[20:]:
         report(message, "failed")
     work(broadcast, timezone.now() + 6 * MINUTE)
@@ -474,19 +572,19 @@ def test_what_was_under_way_at_a_resume_is_not_held_against_the_new_ones_alone(
 
 
 def test_pause_resume_and_cancel(provider: Provider, people: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "CANCELLED_AT_ONCE", 15)
+    monkeypatch.setattr(worker, "CANCELLED_AT_ONCE", 15)
     broadcast = halfway(provider, people)
     later = timezone.now() + 6 * MINUTE
-    assert steering.pause(broadcast, "Paused by mira.")
-    assert not steering.pause(broadcast, "Twice.")
+    assert lifecycle.pause(broadcast, "Paused by mira.")
+    assert not lifecycle.pause(broadcast, "Twice.")
     work(broadcast, later)
     assert sums(broadcast) == {"waiting": 70, "queued": 30}
-    assert steering.resume(broadcast)
-    assert not steering.resume(broadcast)
+    assert lifecycle.resume(broadcast)
+    assert not lifecycle.resume(broadcast)
     work(broadcast, later)
     assert sums(broadcast) == {"waiting": 40, "queued": 60}
-    assert steering.cancel(broadcast, "Cancelled by mira.")
-    running.step(broadcast.pk, later)
+    assert lifecycle.cancel(broadcast, "Cancelled by mira.")
+    worker.step(broadcast.pk, later)
     assert sums(broadcast) == {"waiting": 25, "queued": 60, "cancelled": 15}
     work(broadcast, later)
     assert sums(broadcast) == {"queued": 60, "cancelled": 40}
@@ -495,8 +593,8 @@ def test_pause_resume_and_cancel(provider: Provider, people: Any, monkeypatch: p
         "Cancelled by mira.",
         None,
     )
-    assert not steering.resume(broadcast)
-    assert not steering.launch(broadcast)
+    assert not lifecycle.resume(broadcast)
+    assert not lifecycle.launch(broadcast)
 
 
 def test_a_pause_between_making_and_storing_keeps_everybody_waiting(
@@ -507,7 +605,7 @@ def test_a_pause_between_making_and_storing_keeps_everybody_waiting(
 
     def paused_meanwhile(*arguments: Any) -> Any:
         made = plain(*arguments)
-        steering.pause(broadcast, "Just now.")
+        lifecycle.pause(broadcast, "Just now.")
         return made
 
     monkeypatch.setattr(releasing, "prepare", paused_meanwhile)
@@ -526,11 +624,11 @@ def test_two_workers_send_nobody_two_messages(
     def overtaken(*arguments: Any) -> Any:
         made = plain(*arguments)
         monkeypatch.setattr(releasing, "prepare", plain)
-        running.step(broadcast.pk, later)
+        worker.step(broadcast.pk, later)
         return made
 
     monkeypatch.setattr(releasing, "prepare", overtaken)
-    running.step(broadcast.pk, later)
+    worker.step(broadcast.pk, later)
     assert sums(broadcast)["queued"] == 60
     assert Message.objects.values("to").distinct().count() == 60
 
@@ -540,10 +638,10 @@ def test_scheduled_for_later_and_withdrawn(provider: Provider, people: Any) -> N
     soon = timezone.now() + 60 * MINUTE
     broadcast = launched(make_broadcast(provider, starts_at=soon))
     assert (broadcast.state, broadcast.next_step_at, broadcast.recipients) == (State.SCHEDULED, soon, 0)
-    assert steering.withdraw(broadcast)
+    assert lifecycle.withdraw(broadcast)
     work(broadcast, soon)
     assert (broadcast.state, broadcast.recipients) == (State.DRAFT, 0)
-    assert steering.launch(broadcast)
+    assert lifecycle.launch(broadcast)
     work(broadcast, soon)
     assert sums(broadcast) == {"queued": 2}
 
@@ -554,14 +652,14 @@ def test_a_fault_of_ours_pauses_one_broadcast_alone(
     people(2)
     bad, good = make_broadcast(provider, variants=[{"bad": 1}]), make_broadcast(provider)
     for broadcast in (bad, good):
-        steering.launch(broadcast)
-    assert running.due()
-    running.drain()
+        lifecycle.launch(broadcast)
+    assert worker.due()
+    worker.drain()
     bad.refresh_from_db()
     assert bad.state == State.PAUSED
     assert "Our own fault" in bad.reason
     assert sums(good) == {"queued": 2}
-    assert not running.due()
+    assert not worker.due()
 
 
 def test_a_database_error_of_one_broadcast_does_not_stop_the_others(
@@ -570,7 +668,7 @@ def test_a_database_error_of_one_broadcast_does_not_stop_the_others(
     people(2)
     bad, good = make_broadcast(provider), make_broadcast(provider)
     for broadcast in (bad, good):
-        steering.launch(broadcast)
+        lifecycle.launch(broadcast)
     plain = planning.gather
 
     def gather(broadcast: Broadcast, now: datetime) -> None:
@@ -580,7 +678,7 @@ def test_a_database_error_of_one_broadcast_does_not_stop_the_others(
 
     with monkeypatch.context() as faulty:
         faulty.setattr(planning, "gather", gather)
-        running.drain()
+        worker.drain()
     assert sums(good) == {"queued": 2}
     assert sums(bad) == {}
     work(bad, timezone.now() + MINUTE)
@@ -593,14 +691,14 @@ def test_what_a_fault_kept_from_beginning_begins_when_it_is_resumed(
 ) -> None:
     people(1)
     broadcast = make_broadcast(provider, kind=kind, event_name="Booked")
-    steering.launch(broadcast)
+    lifecycle.launch(broadcast)
     with monkeypatch.context() as faulty:
         faulty.setattr(planning, "audience", None)
-        faulty.setattr(triggers, "_events", None)
-        running.drain()
+        faulty.setattr(enrolment, "_events", None)
+        worker.drain()
     broadcast.refresh_from_db()
     assert "Our own fault" in broadcast.reason
-    assert steering.resume(broadcast)
+    assert lifecycle.resume(broadcast)
     work(broadcast)
     happen("p000000", "Booked")
     work(broadcast, timezone.now() + MINUTE)
@@ -613,22 +711,23 @@ def test_while_another_works_the_queue_nothing_happens(provider: Provider, peopl
 
     people(1)
     broadcast = make_broadcast(provider)
-    steering.launch(broadcast)
-    hold = leases.take(running.LEASE)
+    lifecycle.launch(broadcast)
+    hold = leases.take(worker.lease(broadcast))
     assert hold
-    assert running.drain() == 0
+    assert worker.drain() == 0
     hold.release()
-    assert running.drain() > 0
+    assert worker.drain() > 0
     assert sums(broadcast) == {"queued": 1}
 
 
 def test_a_copy_is_a_draft_of_its_own(provider: Provider, people: Any) -> None:
     people(1)
-    broadcast = launched(make_broadcast(provider, throttle=5))
-    twin = steering.copy(broadcast, "mira", timezone.now())
-    assert (twin.state, twin.throttle, twin.recipients, twin.name) == (
+    broadcast = launched(make_broadcast(provider, throttle=5, date_format="us"))
+    twin = lifecycle.copy(broadcast, "mira")
+    assert (twin.state, twin.throttle, twin.date_format, twin.recipients, twin.name) == (
         State.DRAFT,
         5,
+        "us",
         0,
         "Spring sale (copy)",
     )

@@ -1,7 +1,6 @@
-"""A segment built and a campaign written, launched and watched to its end, on the simulator."""
+"""A segment built and a broadcast written, launched and watched to its end, on the simulator."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from django.utils import timezone
@@ -9,25 +8,19 @@ from playwright.sync_api import Page, expect
 
 from audience.models import OptChange
 from audience.profiles import Profile
-from audience.writing import Source, forget_names, write
+from audience.writing import Source, write
 from broadcasts.models import Broadcast, Segment
 from campaigns.models import Message, Status
 from providers.models import Provider
 from simulator.server import Simulator
 from templates_app.models import Template
+from tests.browser.conftest import aside
 from tests.browser.screenshots import shoot
 from tests.bsps import customer
 
 pytestmark = pytest.mark.browser
 
 PEOPLE = 60
-
-
-@pytest.fixture(autouse=True)
-def _patient() -> Iterator[None]:
-    expect.set_options(timeout=20_000)
-    yield
-    expect.set_options(timeout=5_000)
 
 
 @pytest.fixture
@@ -61,7 +54,6 @@ def interakt(gateway: str, simulator: Simulator) -> Provider:
 
 @pytest.fixture
 def people(gateway: str) -> None:
-    forget_names()
     profiles = [
         Profile(
             f"p{n:03d}",
@@ -74,7 +66,7 @@ def people(gateway: str) -> None:
         )
         for n in range(PEOPLE)
     ]
-    write(profiles, Source(OptChange.Why.API), timezone.now())
+    aside(lambda: write(profiles, Source(OptChange.Why.API), timezone.now()))
 
 
 def test_from_a_segment_to_the_last_message(
@@ -103,29 +95,29 @@ def test_from_a_segment_to_the_last_message(
     expect(page.get_by_text("Choose an event.")).to_be_visible()
     page.get_by_role("button", name="Remove this condition").nth(2).click()
     expect(page.locator("#segment-count")).to_have_text("50")
-    shoot(page, "campaign-segment")
+    shoot(page, "broadcast-segment")
     page.get_by_role("button", name="Save", exact=True).click()
     page.wait_for_url(f"{gateway}/admin/broadcasts/segment/")
     assert len(Segment.objects.get().filter["groups"][0]["conditions"]) == 2
 
-    # The campaign, step by step: two variants
+    # The broadcast, step by step: two variants
     page.goto(f"{gateway}/admin/broadcasts/broadcast/add/")
     page.get_by_label("Name").fill("Spring sale")
     page.get_by_label("One time: ").check()
-    shoot(page, "campaign-what")
+    shoot(page, "broadcast-what")
     page.get_by_label("On a date/time: ").check()
-    page.get_by_role("button", name="Save and go on").click()
+    page.get_by_role("button", name="Save and continue").click()
     page.get_by_label("The date").select_option(label="Renewal of the contact")
-    page.get_by_role("button", name="Save and go on").click()
+    page.get_by_role("button", name="Save and continue").click()
     expect(page.get_by_label("A saved segment")).to_be_visible()
     assert Broadcast.objects.get().date_name == "Renewal"
     page.get_by_role("link", name="1. What").click()
     page.get_by_label("One time: ").check()
-    page.get_by_role("button", name="Save and go on").click()
+    page.get_by_role("button", name="Save and continue").click()
     page.get_by_label("A saved segment").check()
     page.get_by_label("Segment", exact=True).select_option(label="Opted in, in Pune or Goa")
-    shoot(page, "campaign-who")
-    page.get_by_role("button", name="Save and go on").click()
+    shoot(page, "broadcast-who")
+    page.get_by_role("button", name="Save and continue").click()
     page.locator("select[name=v0-template]").select_option(label="spring_sale (en)")
     page.get_by_label("Body {{1}}").fill("{{ profile.name | friend }}")
     page.get_by_label("Body {{2}}").click()
@@ -137,16 +129,16 @@ def test_from_a_segment_to_the_last_message(
     page.get_by_role("button", name="Add a variant").click()
     page.get_by_label("Body {{2}}").nth(1).fill("everybody’s garden")
     expect(previews).to_contain_text("everything for everybody’s garden is half price")
-    shoot(page, "campaign-message")
-    page.get_by_role("button", name="Save and go on").click()
+    shoot(page, "broadcast-message")
+    page.get_by_role("button", name="Save and continue").click()
     page.get_by_label("Control group, percent").fill("10")
-    shoot(page, "campaign-delivery")
-    page.get_by_role("button", name="Save and go on").click()
+    shoot(page, "broadcast-delivery")
+    page.get_by_role("button", name="Save and continue").click()
 
     # The estimate, a test, and the launch
     expect(page.locator("#estimate-messages")).to_have_text("45")
     expect(page.locator("#estimate-excluded")).to_contain_text("about 5")
-    shoot(page, "campaign-review")
+    shoot(page, "broadcast-review")
     page.get_by_role("link", name="Send a test").click()
     page.get_by_label("Phone numbers").fill("+14155550100")
     page.get_by_label("Variant").select_option(label="B: spring_sale")
@@ -159,12 +151,13 @@ def test_from_a_segment_to_the_last_message(
     broadcast = Broadcast.objects.get()
     page.goto(f"{gateway}/admin/broadcasts/broadcast/{broadcast.pk}/step/review/")
     page.get_by_role("button", name="Launch now").click()
+    page.get_by_role("button", name=re.compile(r"Launch \d+ messages")).click()
 
     # Its progress, without loading the page anew
     page.evaluate("window.sameDocument = true")
     expect(page.locator("#count-recipients")).to_have_text("50")
     expect(page.locator("#figure-delivered")).to_have_text(re.compile("[1-9]"))
-    shoot(page, "campaign-progress")
+    shoot(page, "broadcast-progress")
     expect(page.get_by_text("Everybody it was for has been dealt with.")).to_be_visible()
     broadcast.refresh_from_db()
     control, sent = broadcast.control, str(50 - broadcast.control)
@@ -192,7 +185,7 @@ def test_from_a_segment_to_the_last_message(
     expect(page.locator('[data-table="versus-B"]')).to_contain_text("B")
 
 
-def test_a_campaign_is_paused_goes_on_and_is_cancelled(
+def test_a_broadcast_is_paused_goes_on_and_is_cancelled(
     gateway: str, interakt: Provider, simulator: Simulator, people: None, admin_page: Page
 ) -> None:
     simulator.behaviour.delays = (0.1, 0.2, 0.3)
@@ -203,13 +196,14 @@ def test_a_campaign_is_paused_goes_on_and_is_cancelled(
     page.set_viewport_size({"width": 1400, "height": 1150})
     page.goto(f"{gateway}/admin/broadcasts/broadcast/{broadcast.pk}/step/review/")
     page.get_by_role("button", name="Launch now").click()
+    page.get_by_role("button", name=re.compile(r"Launch \d+ messages")).click()
     meaning = page.locator("#meaning")
     expect(meaning).to_contain_text("The throttle allows 10 messages in 5 minutes")
     expect(page.locator("#count-queued")).to_have_text("10")
     page.get_by_role("button", name="Pause").click()
     expect(meaning).to_contain_text("Paused by operator.")
     expect(page.locator("#count-waiting")).to_have_text("40")
-    shoot(page, "campaign-paused")
+    shoot(page, "broadcast-paused")
     page.get_by_role("button", name="Resume").click()
     expect(meaning).to_contain_text("The throttle allows")
 
@@ -221,7 +215,7 @@ def test_a_campaign_is_paused_goes_on_and_is_cancelled(
     Broadcast.objects.update(throttle=30, queued_before=0, next_step_at=timezone.now())
     expect(meaning).to_contain_text("10 of 20 messages failed (50 %; the threshold is 10 %).")
     expect(page.locator("#count-queued")).to_have_text("20")
-    shoot(page, "campaign-errors")
+    shoot(page, "broadcast-errors")
 
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Cancel").click()

@@ -16,12 +16,13 @@ from providers.models import Provider
 from simulator.accounts import Account
 from simulator.server import Simulator
 from simulator.templates import generated
-from templates_app import importer
+from templates_app.imports import runs
 from templates_app.models import Template
 from tests.browser.screenshots import shoot
 from tests.endpoints import Endpoint
 from tests.factories import make_provider
 from tests.gateway import logged_in, template, until
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.browser
 
@@ -59,20 +60,20 @@ class Pace:
 
 @pytest.fixture
 def pace(monkeypatch: pytest.MonkeyPatch) -> Pace:
-    found, plain = Pace(), importer._read
+    found, plain = Pace(), runs._fetch_page
 
     def read(*arguments: Any) -> Any:
         sleep(found.seconds)
         return plain(*arguments)
 
-    monkeypatch.setattr(importer, "_read", read)
+    monkeypatch.setattr(runs, "_fetch_page", read)
     return found
 
 
 def test_an_import_is_watched_and_its_report_read(
     gateway: str, acme: Provider, simulator: Simulator, admin_page: Page, pace: Pace
 ) -> None:
-    importer.run(acme)
+    runs.import_now(acme)
     items = long_list(1000)
     items[0]["status"] = "PAUSED"
     order = next(item for item in items[4:] if item["name"].startswith("dashboard_track_order"))
@@ -94,7 +95,7 @@ def test_an_import_is_watched_and_its_report_read(
     expect(page.locator("#run-templates")).to_contain_text(re.compile("[4567]00 of 1000"))
     expect(page.get_by_text("templates a second")).to_be_visible()
     shoot(page, "import-progress")
-    expect(page.get_by_text("The list was taken over as a whole")).to_be_visible()
+    expect(page.get_by_text("The whole list was imported")).to_be_visible()
     assert page.evaluate("window.sameDocument"), "nothing was loaded anew"
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
     expect(page.get_by_role("button", name="Import again")).to_be_visible()
@@ -124,10 +125,10 @@ def test_a_health_page_is_read(gateway: str, acme: Provider, simulator: Simulato
         body = {"type": "body", "body": {"text": words, "parameters": parameters}}
         payload = template(components=[body], **changes)
         url = f"{gateway}/v1/{acme.public_id}/messages"
-        assert requests.post(url, json=payload, headers=logged_in(acme), timeout=10).status_code == 200
+        assert requests.post(url, json=payload, headers=logged_in(acme), timeout=PATIENCE).status_code == 200
 
     simulator.catalogue.set("acme", long_list(40))
-    importer.run(acme)
+    runs.import_now(acme)
     body = {"type": "BODY", "text": "Hello {{1}}, your order is ready"}
     Template.objects.create(provider=acme, name="order_ready", language="en", components=[body])
     for _ in range(3):

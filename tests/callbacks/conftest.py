@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from campaigns import ledger, matching
+from campaigns.ledger import ledger, matching
+from campaigns.ledger.entries import Tried
 from campaigns.models import Message, Status
 from providers.messages import StatusUpdate
 from providers.models import Provider
@@ -21,7 +22,7 @@ Reported = Callable[..., Message]
 def sent_message(provider: Provider, **values: Any) -> Message:
     """A message whose first attempt the BSP has accepted."""
     row: Message = MessageFactory(provider=provider, **({"status": Status.SENDING, "attempt": 1} | values))
-    tried = ledger.Tried(row.pk, 1, timezone.now(), ledger.Outcome.ACCEPTED, bsp_id=f"bsp-{row.pk}")
+    tried = Tried(row.pk, 1, timezone.now(), ledger.Outcome.ACCEPTED, bsp_id=f"bsp-{row.pk}")
     ledger.record_attempts(provider.pk, [tried])
     row.refresh_from_db()
     return row

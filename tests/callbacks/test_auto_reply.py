@@ -2,7 +2,7 @@
 
 import pytest
 
-from callbacks import ingest
+from callbacks.webhooks import ingest
 from campaigns.models import Event, Message, StatCount
 from providers.models import Provider
 from tests.factories import MessageFactory, make_provider
@@ -38,6 +38,18 @@ def test_nobody_gets_it_twice(answering: Provider) -> None:
 
 def test_a_person_clevertap_has_messaged_gets_none(answering: Provider) -> None:
     MessageFactory(provider=answering, to="15550100777")
+    write(answering)
+    assert Message.objects.count() == 1
+
+
+def test_who_knows_another_provider_is_a_stranger_here(answering: Provider, other_shop: Provider) -> None:
+    MessageFactory(provider=other_shop, to="15550100777")
+    write(answering)
+    assert Message.objects.filter(provider=answering).count() == 1
+
+
+def test_one_whom_a_test_was_sent_to_is_none(answering: Provider) -> None:
+    MessageFactory(provider=answering, to="15550100777", untracked=True, msg_id="0|0|0|0")
     write(answering)
     assert Message.objects.count() == 1
 

@@ -11,10 +11,10 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from callbacks import forward, outbox
+from callbacks.forwarding import answers, calls, forward, owed
 from callbacks.models import ForwardCall, Outlet, Reply
-from campaigns import dispatch
 from campaigns.models import Event, Forward, Message, Status
+from campaigns.sending import dispatch
 from providers import leases
 from providers.messages import InboundMedia, Location, ReportCode
 from providers.messages import Reply as Inbound
@@ -37,7 +37,7 @@ def at_endpoint(db: None, endpoint: Endpoint) -> Provider:
 
 
 def quirk(provider: Provider, **quirks: Any) -> Provider:
-    provider.quirks = quirks
+    provider.stored_quirks = quirks
     provider.save()
     return provider
 
@@ -239,7 +239,7 @@ def test_a_provider_without_urls_keeps_its_reports(provider: Provider, endpoint:
 def test_batches_are_as_large_as_the_provider_takes(
     at_endpoint: Provider, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, most: int, calls: int
 ) -> None:
-    monkeypatch.setattr(outbox, "LANES", 1)
+    monkeypatch.setattr(owed, "LANES", 1)
     quirk(at_endpoint, statuses_per_request=most)
     for _ in range(45):
         report(sent_message(at_endpoint), "sent")
@@ -279,7 +279,9 @@ def unprocessed(*records: dict[str, Any]) -> Answer:
     return 200, {}, json.dumps({"status": "partial", "processed": 1, "unprocessed": entries}).encode()
 
 
-def test_what_is_unprocessed_is_parked_with_the_reason(at_endpoint: Provider, endpoint: Endpoint) -> None:
+def test_what_is_unprocessed_is_parked_with_the_reason(
+    at_endpoint: Provider, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
     row = sent_message(at_endpoint)
     report(row, "sent", "delivered", "read")
     endpoint.reply = lambda _: unprocessed({"msgId": row.msg_id, "status": "delivered"})
@@ -287,6 +289,7 @@ def test_what_is_unprocessed_is_parked_with_the_reason(at_endpoint: Provider, en
     parked = Event.objects.get(forward=Forward.PARKED)
     assert (parked.kind, parked.forward_error) == (Event.Kind.DELIVERED, "CleverTap: no such message [555]")
     assert states() == {"done": 2, "parked": 1}
+    assert f"Parked 1 for {at_endpoint.nickname}" in caplog.text
     assert forward.drain(at_endpoint.pk) == 0
 
 
@@ -332,7 +335,7 @@ def test_any_other_success_is_one(at_endpoint: Provider, endpoint: Endpoint, bod
     assert forward.drain(at_endpoint.pk) == 1
 
 
-@pytest.mark.parametrize("status", outbox.CONTENT_STATUSES)
+@pytest.mark.parametrize("status", answers.CONTENT_STATUSES)
 def test_a_refused_batch_is_taken_apart_to_find_the_bad_one(
     at_endpoint: Provider, endpoint: Endpoint, status: int
 ) -> None:
@@ -404,7 +407,7 @@ def test_so_does_nobody_listening(db: None, clock: Any) -> None:
 def test_a_doubtful_one_says_that_it_may_come_twice(
     at_endpoint: Provider, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "TIMEOUT", 0.05)
+    monkeypatch.setattr(calls, "TIMEOUT", 0.05)
     endpoint.delay = 0.2
     report(sent_message(at_endpoint), "sent")
     forward.drain(at_endpoint.pk)
@@ -416,11 +419,11 @@ def test_the_tries_of_a_dead_url_grow_rare(at_endpoint: Provider, endpoint: Endp
     endpoint.reply = lambda _: (503, {}, b"")
     report(sent_message(at_endpoint), "sent")
     began, tries = timezone.now(), []
-    for _ in range(len(outbox.LADDER) + 1):
+    for _ in range(len(calls.LADDER) + 1):
         forward.drain(at_endpoint.pk)
         tries.append((timezone.now() - began).total_seconds())
         clock.move_to(outlet().hold_until)
-    for rung, (before, after) in zip(outbox.LADDER, pairwise(tries), strict=True):
+    for rung, (before, after) in zip(calls.LADDER, pairwise(tries), strict=True):
         assert 0.8 * rung <= after - before <= 1.2 * rung
     assert states() == {"pending": 1}
 
@@ -498,7 +501,7 @@ def test_a_slow_clevertap_does_not_cost_the_lease(
     at_endpoint: Provider, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or a second worker would tell it everything again."""
-    monkeypatch.setattr(outbox, "PATIENCE", 0.01)
+    monkeypatch.setattr(calls, "PATIENCE", 0.01)
     renewed = []
     monkeypatch.setattr(leases.Hold, "renew", lambda hold: renewed.append(len(endpoint.got)))
     endpoint.delay = 0.1
@@ -517,13 +520,16 @@ def test_one_worker_forwards_at_a_time(owed: Provider, simulator: Simulator) -> 
 # Given up, and taken up again
 
 
-def test_after_three_days_it_is_given_up(at_endpoint: Provider, clock: Any) -> None:
+def test_after_three_days_it_is_given_up(
+    at_endpoint: Provider, clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     report(sent_message(at_endpoint), "sent")
     written(at_endpoint)
     clock.shift(timedelta(days=3))
     assert forward.park_old(timezone.now()) == 0
     clock.shift(timedelta(seconds=1))
     assert forward.park_old(timezone.now()) == 2
+    assert "2 reports and replies are parked" in caplog.text
     assert (states(), Event.objects.get().forward_error) == ({"parked": 1}, "Given up after 3 days.")
 
 
@@ -567,6 +573,82 @@ def test_all_that_was_parked_for_a_url_can_be_tried_again(at_endpoint: Provider,
     endpoint.reply = lambda _: OK
     assert forward.retry_outlet(outlet()) == 5
     assert forward.drain(at_endpoint.pk) == 5
+
+
+@pytest.fixture
+def neighbour(other_shop: Provider, endpoint: Endpoint) -> Provider:
+    """Another provider, which owes both of its URLs something and leaves them alone after a failure."""
+    later = timezone.now() + timedelta(hours=2)
+    Provider.objects.filter(pk=other_shop.pk).update(delivery_url=endpoint.url, inbound_url=endpoint.url)
+    for state, number in ((Forward.PENDING, "1"), (Forward.PARKED, "2")):
+        report(sent_message(other_shop), "sent")
+        Event.objects.filter(pk=Event.objects.latest("pk").pk).update(forward=state)
+        reply = written(other_shop, sender=f"1555010000{number}")
+        Reply.objects.filter(pk=reply.pk).update(forward=state)
+    for kind in Outlet.Kind:
+        Outlet.objects.create(provider=other_shop, kind=kind, failures=9, hold_until=later)
+    return other_shop
+
+
+def owed_by(provider: Provider) -> list[int]:
+    rows = [model.objects.filter(provider=provider) for model in (Event, Reply)]
+    return sorted(state for each in rows for state in each.values_list("forward", flat=True))
+
+
+HELD = [Forward.PENDING, Forward.PENDING, Forward.PARKED, Forward.PARKED]
+
+
+def test_what_another_provider_owes_stays_where_it_is(
+    at_endpoint: Provider, neighbour: Provider, endpoint: Endpoint
+) -> None:
+    report(sent_message(at_endpoint), "sent")
+    written(at_endpoint)
+    assert forward.due(at_endpoint)
+    assert not forward.due(neighbour)
+    assert forward.drain(at_endpoint.pk) == 2
+    assert len(endpoint.got) == 2
+    assert not forward.due(at_endpoint)
+    assert owed_by(neighbour) == HELD
+    assert {each.failures for each in Outlet.objects.filter(provider=neighbour)} == {9}
+
+
+@pytest.mark.parametrize("kind", list(Outlet.Kind))
+def test_trying_one_url_again_leaves_the_other_and_those_of_others_alone(
+    at_endpoint: Provider, neighbour: Provider, kind: Outlet.Kind
+) -> None:
+    report(sent_message(at_endpoint), "sent")
+    written(at_endpoint)
+    for model in (Event, Reply):
+        model.objects.filter(provider=at_endpoint).update(forward=Forward.PARKED)
+    mine = Outlet.objects.create(provider=at_endpoint, kind=kind, failures=1)
+    assert forward.retry_outlet(mine) == 1
+    model = Event if kind == Outlet.Kind.DELIVERY else Reply
+    assert model.objects.get(provider=at_endpoint).forward == Forward.PENDING
+    assert owed_by(at_endpoint) == [Forward.PENDING, Forward.PARKED]
+    assert owed_by(neighbour) == HELD
+    assert not Outlet.objects.filter(provider=neighbour, hold_until=None).exists()
+
+
+@pytest.mark.parametrize(("seconds", "given_up"), [(-1, False), (0, False), (1, True)])
+def test_when_it_is_given_up(at_endpoint: Provider, clock: Any, seconds: int, given_up: bool) -> None:
+    report(sent_message(at_endpoint), "sent")
+    written(at_endpoint)
+    owed_since = timezone.now() - forward.GIVE_UP - timedelta(seconds=seconds)
+    for model in (Event, Reply):
+        model.objects.update(owed_since=owed_since)
+    assert forward.park_old(timezone.now()) == (2 if given_up else 0)
+
+
+def test_an_answer_to_a_test_names_no_msg_id(at_endpoint: Provider, endpoint: Endpoint) -> None:
+    """CleverTap knows none: every test has the same."""
+    reply = written(at_endpoint)
+    test = sent_message(at_endpoint, msg_id="0|0|0|0", untracked=True)
+    Reply.objects.filter(pk=reply.pk).update(answers=test)
+    assert forward.drain(at_endpoint.pk) == 1
+    assert "0|0|0|0" not in json.dumps(endpoint.got)
+    Reply.objects.filter(pk=reply.pk).update(answers=sent_message(at_endpoint), forward=Forward.PENDING)
+    assert forward.drain(at_endpoint.pk) == 1
+    assert Message.objects.latest("pk").msg_id in json.dumps(endpoint.got[-1])
 
 
 def test_a_failed_messages_story_is_complete_here(owed: Provider) -> None:

@@ -7,13 +7,15 @@ import pytest
 from django.db import DataError, OperationalError
 from django.utils import timezone
 
-from callbacks import ingest
 from callbacks.models import Reply, Webhook
-from campaigns import dispatch, ledger
+from callbacks.webhooks import ingest, recording
+from callbacks.webhooks.routing import Directory
+from campaigns.ledger import claims, ledger
 from campaigns.models import Event, Forward, Message, Status
 from providers import leases
 from providers.connectors.generic import generic
 from providers.models import Provider
+from tests.callbacks import meta
 from tests.callbacks.conftest import AT, sent_message
 from tests.factories import MessageFactory, make_provider
 from tests.gateway import call_back
@@ -122,6 +124,34 @@ def test_a_report_before_its_send_was_recorded_waits(provider: Provider) -> None
     assert (webhook.state, again(row).status) == (State.DONE, Status.SENT)
 
 
+def answers(row: Message, bsp_id: str) -> Webhook:
+    """Meta tells of an answer to the message with that id."""
+    payload = meta.payload("identity_number_and_user_id")
+    value = payload["entry"][0]["changes"][0]["value"]
+    value["messages"][0] |= {"from": row.to, "context": {"id": bsp_id}}
+    value["contacts"][0]["wa_id"] = row.to
+    return meta.post(row.provider, payload)
+
+
+@pytest.mark.parametrize("bsp_id", ["wamid.LATE", "wamid.NOT_OURS"])
+def test_an_answer_before_its_send_was_recorded_waits_once(db: None, bsp_id: str) -> None:
+    """A machine answers within milliseconds."""
+    row = MessageFactory(provider=meta.number(), to="919812345678", status=Status.SENDING)
+    assert answers(row, bsp_id).state == State.WAITING
+    assert not Reply.objects.exists()
+    Message.objects.update(bsp_id="wamid.LATE")
+    waited()
+    ingest.drain()
+    assert Reply.objects.get().answers == (row if bsp_id == "wamid.LATE" else None)
+    assert Webhook.objects.get().state == State.DONE
+
+
+def test_an_answer_waits_for_nothing_where_nothing_is_being_sent(db: None) -> None:
+    row = MessageFactory(provider=meta.number(), to="919812345678", status=Status.QUEUED)
+    assert answers(row, "wamid.NOT_OURS").state == State.DONE
+    assert Reply.objects.get().answers is None
+
+
 def test_one_that_waits_applies_what_it_can(provider: Provider) -> None:
     row = sent_message(provider)
     payload = status_of(row, "sent")
@@ -141,7 +171,7 @@ def test_the_waits_grow_and_end(provider: Provider) -> None:
         waited()
         ingest.drain()
         webhook.refresh_from_db()
-    assert waits == [wait.total_seconds() for wait in ingest.WAITS]
+    assert waits == [wait.total_seconds() for wait in recording.WAITS]
     assert webhook.state == State.UNMATCHED
 
 
@@ -256,14 +286,14 @@ def test_a_bad_webhook_stops_no_other(provider: Provider, monkeypatch: pytest.Mo
     rows = [sent_message(provider) for _ in range(3)]
     for row in rows:
         call_back(provider, "delivery", status_of(row, "sent", error={"title": "x"}))
-    record = ledger.record
+    record = ledger.record_all
 
-    def picky(provider_id: int, updates: Any, forward_sent: bool = True) -> list[str]:
-        if any(update.msg_id == rows[1].msg_id for update in updates):
+    def picky(told: Any) -> list[str]:
+        if any(each.update.msg_id == rows[1].msg_id for each in told):
             raise DataError("value too long")
-        return record(provider_id, updates, forward_sent)
+        return record(told)
 
-    monkeypatch.setattr(ledger, "record", picky)
+    monkeypatch.setattr(ledger, "record_all", picky)
     ingest.drain()
     assert [again(row).status for row in rows] == [Status.SENT, Status.ACCEPTED, Status.SENT]
     webhook = Webhook.objects.get(state=State.QUARANTINED)
@@ -276,7 +306,7 @@ def test_a_database_that_is_down_puts_nothing_aside(
     row = sent_message(provider)
     call_back(provider, "delivery", status_of(row, "sent"))
     with monkeypatch.context() as patch:
-        patch.setattr(ledger, "record", lambda *_: (_ for _ in ()).throw(OperationalError("gone away")))
+        patch.setattr(ledger, "record_all", lambda *_: (_ for _ in ()).throw(OperationalError("gone away")))
         with pytest.raises(OperationalError):
             ingest.drain()
     assert Webhook.objects.get().state == State.PENDING
@@ -290,10 +320,12 @@ def test_only_what_was_put_aside_is_read_again(provider: Provider) -> None:
     assert ingest.replay([webhook.pk]) == 0
 
 
-def test_one_worker_reads_at_a_time(provider: Provider) -> None:
+def test_one_worker_reads_a_providers_webhooks_at_a_time(provider: Provider, other_shop: Provider) -> None:
     call_back(provider, "delivery", {"statuses": []})
-    with leases.take("ingest"):  # type: ignore[union-attr]
+    with leases.take(ingest.lease(provider.pk)):  # type: ignore[union-attr]
         assert ingest.drain() == 0
+        call_back(other_shop, "delivery", {"statuses": []})
+        assert ingest.drain() == 1, "another provider's are read meanwhile"
     assert ingest.drain() == 1
 
 
@@ -303,6 +335,77 @@ def test_a_report_about_a_message_that_is_sent_again_meanwhile(provider: Provide
     told(provider, status_of(row, "failed", error={"code": 1005, "title": "Away"}))
     assert (again(row).status, row.error_text) == (Status.FAILED, "Away")
     ledger.resend([row.pk])
-    dispatch.claim(provider.pk, 1, timezone.now())
+    claims.claim(provider.pk, 1, timezone.now())
     told(provider, status_of(row, "delivered"))
     assert again(row).status == Status.DELIVERED
+
+
+# Webhooks that end their worker
+
+
+class Killed(BaseException):
+    """As the end of the process is: nothing catches it, and nothing is put right behind it."""
+
+
+def batch(provider: Provider) -> int:
+    return ingest.run_batch([provider.pk], Directory())
+
+
+def deadly(monkeypatch: pytest.MonkeyPatch, mark: str) -> None:
+    """Reading a webhook that holds the mark ends the worker."""
+    parse = ingest._parse
+
+    def read(directory: Directory, webhook: Webhook) -> Any:
+        if mark in bytes(webhook.body).decode():
+            raise Killed
+        return parse(directory, webhook)
+
+    monkeypatch.setattr(ingest, "_parse", read)
+
+
+def test_a_webhook_that_ends_its_worker_twice_is_quarantined(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others of its batch are read nevertheless."""
+    row = sent_message(provider)
+    for payload in (status_of(row, "sent"), inbound(text={"body": "poison"}), status_of(row, "delivered")):
+        assert call_back(provider, "delivery", payload).status == 200
+    deadly(monkeypatch, "poison")
+    for _ in range(2):
+        with pytest.raises(Killed):
+            batch(provider)
+    batch(provider)
+    states = list(Webhook.objects.order_by("id").values_list("state", flat=True))
+    assert states == [State.DONE, State.QUARANTINED, State.DONE]
+    assert Webhook.objects.get(state=State.QUARANTINED).summary == ingest.ENDS_WORKERS
+    assert again(row).status == Status.DELIVERED
+    assert batch(provider) == 0
+
+
+def test_one_whose_worker_was_killed_once_is_read(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most workers are killed by something else."""
+    row = sent_message(provider)
+    call_back(provider, "delivery", status_of(row, "sent"))
+    with monkeypatch.context() as once:
+        deadly(once, "statuses")
+        with pytest.raises(Killed):
+            batch(provider)
+    batch(provider)
+    assert Webhook.objects.get().state == State.DONE
+
+
+def test_a_database_that_fails_ends_no_worker(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    call_back(provider, "delivery", status_of(sent_message(provider), "sent"))
+
+    def fail(*_: Any) -> None:
+        raise OperationalError("the server closed the connection")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(recording, "take_in", fail)
+        for _ in range(3):
+            with pytest.raises(OperationalError):
+                batch(provider)
+    batch(provider)
+    assert Webhook.objects.get().state == State.DONE

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -22,16 +23,24 @@ def folders() -> list[str]:
     return sorted(path.name for path in FIXTURES.iterdir() if path.is_dir())
 
 
-def read(slug: str, kind: str) -> Iterator[tuple[str, Case]]:
-    for path in sorted((FIXTURES / slug / kind).glob("*.json")):
-        yield path.stem, json.loads(path.read_text())
+@cache
+def read(slug: str, kind: str) -> list[tuple[str, Case]]:
+    paths = sorted((FIXTURES / slug / kind).glob("*.json"))
+    return [(path.stem, json.loads(path.read_text())) for path in paths]
 
 
-def parameters(kind: str, *having: str) -> list[Any]:
-    """(slug, case) of every case of a kind that holds one of the keys, named slug-case."""
+@cache
+def _folders_config(slug: str) -> Case:
+    found: Case = json.loads((FIXTURES / slug / "config.json").read_text())
+    return found
+
+
+def parameters(kind: str, *having: str, of: str = "") -> list[Any]:
+    """(slug, case) of every case of a kind that holds one of the keys, named slug-case; of one connector,
+    where it is named."""
     return [
         pytest.param(slug, case, id=f"{slug}-{name}")
-        for slug in folders()
+        for slug in ([of] if of else folders())
         for name, case in read(slug, kind)
         if not having or any(key in case for key in having)
     ]
@@ -44,9 +53,7 @@ def connector(slug: str) -> Connector:
 def config(slug: str, case: Case) -> Config:
     """The case's own set-up, or the folder's."""
     stored = case.get("config")
-    if stored is None:
-        stored = json.loads((FIXTURES / slug / "config.json").read_text())
-    return Config(**stored)
+    return Config(**(_folders_config(slug) if stored is None else stored))
 
 
 def secrets(slug: str, set_up: Config) -> list[str]:
@@ -60,7 +67,7 @@ def secrets(slug: str, set_up: Config) -> list[str]:
 
 
 def outbound(case: Case) -> Outbound:
-    """The case's message. A key that Outbound has not would go unnoticed, hence the way back."""
+    """The case's message. It is written back and compared, which finds keys that Outbound does not have."""
     message = msgspec.convert(case["outbound"], Outbound)
     assert plain(message) == case["outbound"], "unknown keys, or defaults written out"
     return message

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.dialects.cloud_api import content_body, message_body, parameter_text
-from providers.dialects.cloud_api_webhook import value_items
+from providers.dialects.cloud_api.messages import content_body, message_body, parameter_text
+from providers.dialects.cloud_api.webhook import value_items
 from providers.messages import Freeform, Outbound, Refused, Reply, Value
 
 OUTBOUND = Outbound("wp-1", "1|2", "34600111222", "34911222333", Freeform("text", text="Hi"))

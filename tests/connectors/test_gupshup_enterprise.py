@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lib.redact import Redactor
-from providers.connectors import get
+from providers.connectors import CONNECTORS
 from providers.connectors.base import Config
 from providers.messages import Freeform, Outbound, TemplateContent
 
@@ -14,7 +14,7 @@ PASSWORDS = ["plain-Passw0rd", "a b&c=d+e%f", "pässwörd/?#", "~*!'()\"\\", "10
 
 @pytest.mark.parametrize("password", PASSWORDS)
 def test_stored_requests_show_the_user_and_not_the_password(password: str) -> None:
-    connector = get("gupshup-enterprise")
+    connector = CONNECTORS["gupshup-enterprise"]
     other = password[::-1] + "2"
     users = {"hsm_userid": "2000190001", "two_way_userid": "2000190002"}
     config = Config(credentials=users | {"hsm_password": password, "two_way_password": other})

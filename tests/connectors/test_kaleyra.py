@@ -7,9 +7,9 @@ from urllib.parse import parse_qs
 import pytest
 
 from lib.http import HttpRequest
-from providers.connectors import get
+from providers.connectors import CONNECTORS
 from providers.connectors.base import Config
-from providers.dialects import kaleyra_webhook
+from providers.dialects.kaleyra import webhook as kaleyra_webhook
 from providers.messages import Button, Outbound, Reply, TemplateContent, Unsupported
 
 PAGE = Path(__file__).parents[2] / "docs" / "providers" / "kaleyra.md"
@@ -20,8 +20,8 @@ def test_a_payload_is_dropped_only_where_the_operator_says_so() -> None:
     content = TemplateContent("diwali", "en", buttons=(Button(0, "quick_reply", "Yes", "YES_1"),))
     message = Outbound("wp-1-1", "1|2|3|4", "919812300001", "919800000001", content)
     with pytest.raises(Unsupported, match="drop_payloads"):
-        get("kaleyra-v1").build_request(message, Config())
-    request = get("kaleyra-v1").build_request(message, Config(options={"drop_payloads": "yes"}))
+        CONNECTORS["kaleyra-v1"].build_request(message, Config())
+    request = CONNECTORS["kaleyra-v1"].build_request(message, Config(options={"drop_payloads": "yes"}))
     assert b"YES_1" not in request.body
     assert parse_qs(request.body.decode())["type"] == ["mediatemplate"]
 

@@ -1,4 +1,5 @@
 import json
+import logging
 from base64 import b64encode, urlsafe_b64encode
 from urllib.parse import quote, quote_plus
 
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.http import HttpRequest
-from lib.redact import MASK, redact_request, redact_text
+from lib.redact import MASK, UrlTokens, redact_request, redact_text
 
 SECRET = 'p@ss/wörd+1 "x"'
 FORMS = {
@@ -56,3 +57,22 @@ def test_request_headers_are_masked_by_name_and_by_value() -> None:
 def test_a_body_that_is_not_text_survives() -> None:
     request = HttpRequest("POST", "https://bsp.example.test/", {}, b"\xff\x00s3cret\xfe")
     assert redact_request(request, ["s3cret"]).body == b"\xff\x00" + MASK.encode() + b"\xfe"
+
+
+@pytest.mark.parametrize(
+    ("path", "logged"),
+    [
+        ("/callbacks/t0ken/delivery", f"/callbacks/{MASK}/delivery"),
+        ("/webhooks/t0ken", f"/webhooks/{MASK}"),
+        ("/media/12:t0ken", f"/media/{MASK}"),
+        ("/l/t0ken", f"/l/{MASK}"),
+        ("/l/t0ken?x=1", f"/l/{MASK}"),
+        ("/admin/t0ken", "/admin/t0ken"),
+        ("/v1/t0ken/messages", "/v1/t0ken/messages"),
+    ],
+)
+def test_the_token_in_a_logged_url_is_masked(path: str, logged: str) -> None:
+    """As Django logs a refused request: the path is among the arguments."""
+    record = logging.LogRecord("django.request", logging.WARNING, "", 0, "%s: %s", ("Gone", path), None)
+    assert UrlTokens().filter(record)
+    assert record.getMessage() == f"Gone: {logged}"

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.dialects.clevertap_send import Send, campaign_parts, decode, is_verification, read, unwrap
+from providers.dialects.clevertap.requests import (
+    Send,
+    campaign_parts,
+    decode,
+    is_verification,
+    read_send,
+    unwrap,
+)
 from providers.messages import AnswerCode, Malformed, Refused
 from tests.dialects import cases
 from tests.dialects.cases import Case
@@ -19,7 +26,7 @@ def understood(case: Case) -> Send:
     quirks = case.get("quirks", {})
     payload = decode(cases.body(case))
     payload = unwrap(payload) if quirks.get("unwrap_body", True) else payload
-    return read(payload, quirks.get("default_country", ""))
+    return read_send(payload, quirks.get("default_country", ""))
 
 
 @pytest.mark.parametrize("case", cases.parameters("send", "read"))
@@ -61,7 +68,7 @@ def test_campaign_parts_never_fail(msg_id: str) -> None:
 @given(nearly_sends())
 def test_whatever_the_payload_it_is_sent_refused_or_malformed(payload: dict[str, Any]) -> None:
     try:
-        send = read(unwrap(decode(json.dumps(payload).encode())), "91")
+        send = read_send(unwrap(decode(json.dumps(payload).encode())), "91")
     except (Refused, Malformed):
         return
     assert send.to.isdigit()

@@ -1,4 +1,4 @@
-"""A whole installation in processes of its own, to be killed at will."""
+"""A whole installation in processes of its own, which tests kill."""
 
 import json
 import os
@@ -13,11 +13,13 @@ import psycopg
 import pytest
 import requests
 
+from campaigns.models import Status
 from simulator.accounts import Account
 from simulator.server import Simulator
 from tests.bsps import NUMBER, bsp
 from tests.gateway import basic
-from tests.processes import alive, answers, free_port, fresh_environment, manage, running, wait_until
+from tests.processes import Migrated, alive, answers, free_port, manage, running, wait_until
+from tests.waiting import PATIENCE
 
 
 class Installation:
@@ -44,15 +46,18 @@ class Installation:
         self.path = f"/v1/{made['messages_url'].split('/v1/')[1]}"
         self.login = basic(made["username"], made["password"])
 
-    def post(self, payload: dict[str, Any], timeout: float = 10.0) -> bool:
+    def post(self, payload: dict[str, Any]) -> bool:
         """Whether the message was taken. Raises requests.ConnectionError while nobody serves."""
-        answer = requests.post(self.url + self.path, json=payload, headers=self.login, timeout=timeout)
+        answer = requests.post(self.url + self.path, json=payload, headers=self.login, timeout=PATIENCE)
         return (answer.status_code, answer.content) == (200, b'{"status":"success"}')
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         url = self.env["DATABASE_URL"]
         if url.startswith("sqlite"):
-            with closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=20)) as database, database:
+            with (
+                closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=PATIENCE)) as database,
+                database,
+            ):
                 return database.execute(query).fetchall()
         with psycopg.connect(url) as server:
             cursor = server.execute(query)  # type: ignore[arg-type]
@@ -61,6 +66,10 @@ class Installation:
     def statuses(self) -> dict[str, int]:
         """msgId → status of every message."""
         return dict(self.rows("SELECT msg_id, status FROM campaigns_message"))
+
+    def idle(self) -> bool:
+        """Whether nothing is left to send."""
+        return not {Status.QUEUED, Status.SENDING} & set(self.statuses().values())
 
     def sends(self, msg_id: str) -> int:
         return sum(record.reference == msg_id for record in self.simulator.requests)
@@ -81,7 +90,7 @@ class Installation:
         return bool(self.rows(f"SELECT name FROM providers_lease WHERE {held}"))
 
     def leases_expire(self) -> None:
-        """As if the time of every dead worker's lease had passed."""
+        """Ends every lease, as if a dead worker's time had passed."""
         past = (
             "2000-01-01 00:00:00+00:00" if self.env["DATABASE_URL"].startswith("p") else "2000-01-01 00:00:00"
         )
@@ -122,8 +131,10 @@ class Installation:
 
 
 @pytest.fixture(scope="module")
-def _installation(tmp_path_factory: pytest.TempPathFactory, _simulator: Simulator) -> Iterator[Installation]:
-    with fresh_environment(tmp_path_factory.mktemp("faults")) as env:
+def _installation(
+    migrated: Migrated, tmp_path_factory: pytest.TempPathFactory, _simulator: Simulator
+) -> Iterator[Installation]:
+    with migrated(tmp_path_factory.mktemp("faults")) as env:
         port = free_port()
         if env["CELERY_BROKER_URL"]:
             env = env | {"CELERY_BROKER_URL": f"redis://127.0.0.1:{free_port()}/0"}
@@ -131,7 +142,6 @@ def _installation(tmp_path_factory: pytest.TempPathFactory, _simulator: Simulato
         if env["CELERY_BROKER_URL"]:
             installed.start_broker()
         try:
-            manage(env, "migrate")
             installed.add_provider()
             with running(["manage.py", "serve", "--port", str(port), "--workers", "2"], env, "serve"):
                 yield installed
@@ -140,8 +150,9 @@ def _installation(tmp_path_factory: pytest.TempPathFactory, _simulator: Simulato
 
 
 @pytest.fixture
-def installation(_installation: Installation, simulator: Simulator) -> Installation:
+def installation(_installation: Installation, simulator: Simulator) -> Iterator[Installation]:
     simulator.add_account(_installation.account)
     simulator.behaviour.webhooks = False
-    wait_until(_installation.serves, 30)
-    return _installation
+    wait_until(_installation.serves)
+    yield _installation
+    wait_until(_installation.idle)  # or the next test would see what this one sends

@@ -4,19 +4,19 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from threading import Event
-from time import monotonic
+from time import sleep
 
 import pytest
 import requests
 
+from broadcasts.models import Broadcast, Recipient
 from campaigns.models import Status
 from tests.faults.conftest import Installation
 from tests.gateway import template
-from tests.processes import wait_until
+from tests.processes import manage, wait_until
+from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.processes]
-
-OPEN = {Status.QUEUED.value, Status.SENDING.value}
 
 
 def test_a_worker_killed_in_mid_batch_loses_nothing_and_repeats_nothing(
@@ -27,13 +27,13 @@ def test_a_worker_killed_in_mid_batch_loses_nothing_and_repeats_nothing(
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(installation.post, payloads))
     names = {payload["msgId"] for payload in payloads}
-    wait_until(lambda: len(installation.simulator.requests) > 20, 30)
+    wait_until(lambda: len(installation.simulator.requests) > 20)
     installation.kill("manage.py worker", "celery")
     installation.simulator.behaviour.answer_delay = 0.0
     interrupted = {name for name, status in installation.statuses().items() if status == Status.SENDING}
     assert interrupted
     installation.leases_expire()
-    wait_until(lambda: not OPEN & set(installation.statuses().values()), 60)
+    wait_until(installation.idle)
     statuses = {name: status for name, status in installation.statuses().items() if name in names}
     assert len(statuses) == 150
     assert set(statuses.values()) <= {Status.ACCEPTED, Status.UNKNOWN}
@@ -44,7 +44,7 @@ def test_a_worker_killed_in_mid_batch_loses_nothing_and_repeats_nothing(
 
 
 def test_a_web_server_killed_under_load_has_kept_whatever_it_promised(installation: Installation) -> None:
-    killed, stop = Event(), Event()
+    stop = Event()
     numbers = count()
 
     def keep_posting(_: int) -> list[str]:
@@ -55,21 +55,20 @@ def test_a_web_server_killed_under_load_has_kept_whatever_it_promised(installati
                 if installation.post(payload):
                     promised.append(payload["msgId"])
             except requests.RequestException:
-                killed.wait(1)
+                sleep(0.05)
         return promised
 
     with ThreadPoolExecutor(8) as pool:
         posting = [pool.submit(keep_posting, number) for number in range(8)]
-        wait_until(lambda: any(name.startswith("web-") for name in installation.statuses()), 30)
+        wait_until(lambda: any(name.startswith("web-") for name in installation.statuses()))
         installation.kill("granian")
-        killed.set()
         before = len(installation.statuses())
-        wait_until(lambda: len(installation.statuses()) > before + 20, 30)
+        wait_until(lambda: len(installation.statuses()) > before + 20)
         stop.set()
-        promised = {name for future in posting for name in future.result(30)}
+        promised = {name for future in posting for name in future.result(PATIENCE)}
     assert promised
     assert promised <= set(installation.statuses())
-    wait_until(lambda: not OPEN & set(installation.statuses().values()), 60)
+    wait_until(installation.idle)
     assert {installation.sends(name) for name in promised} == {1}
     installation.sound()
 
@@ -79,26 +78,23 @@ def test_a_message_posted_many_times_at_once_is_one_message(installation: Instal
     payload = template()
     with ThreadPoolExecutor(20) as pool:
         assert all(pool.map(installation.post, [payload] * 20))
-    wait_until(lambda: installation.statuses()[payload["msgId"]] == Status.ACCEPTED, 30)
+    wait_until(lambda: installation.statuses()[payload["msgId"]] == Status.ACCEPTED)
     rows = installation.rows(f"SELECT id FROM campaigns_message WHERE msg_id = '{payload['msgId']}'")
     assert len(rows) == 1
     assert installation.sends(payload["msgId"]) == 1
     installation.sound()
 
 
-def test_messages_are_accepted_as_fast_while_the_broker_is_down(installation: Installation) -> None:
+def test_messages_are_accepted_while_the_broker_is_down(installation: Installation) -> None:
     if installation.broker is None:
         pytest.skip("there is no broker")
     installation.kill_broker()
     wait_until(lambda: not installation.sending())  # who still lingers needs no wake-up
     payloads = [template() for _ in range(20)]
-    for payload in payloads:
-        began = monotonic()
-        assert installation.post(payload)
-        assert monotonic() - began < 1.0
+    assert all(map(installation.post, payloads))
     assert {installation.statuses()[payload["msgId"]] for payload in payloads} == {Status.QUEUED}
     installation.start_broker()
-    wait_until(lambda: not OPEN & set(installation.statuses().values()), 60)
+    wait_until(installation.idle)
     assert {installation.sends(payload["msgId"]) for payload in payloads} == {1}
     installation.sound()
 
@@ -110,7 +106,75 @@ def test_a_body_in_chunks_is_read(installation: Installation) -> None:
         installation.url + installation.path,
         data=iter([json.dumps(payload)[:20].encode(), json.dumps(payload)[20:].encode()]),
         headers=installation.login | {"Content-Type": "application/json"},
-        timeout=10,
+        timeout=PATIENCE,
     )
     assert answer.content == b'{"status":"success"}'
     assert payload["msgId"] in installation.statuses()
+
+
+PEOPLE = 2000
+SET_UP = f"""
+from audience.models import OptChange
+from audience.profiles import Profile
+from audience.writing import Source, write
+from broadcasts.run import lifecycle
+from broadcasts.models import Broadcast
+from django.utils import timezone
+from providers.models import Provider
+from templates_app.models import Template
+
+people = [
+    Profile(f"p{{n}}", {{"phone": f"91981{{n:07d}}", "name": f"Person {{n}}", "opted_in": n % 10 != 0}})
+    for n in range({PEOPLE})
+]
+write(people, Source(OptChange.Why.API), timezone.now())
+provider = Provider.objects.get()
+Provider.objects.update(max_concurrency=200)
+body = [{{"type": "BODY", "text": "Hello {{{{1}}}}"}}]
+Template.objects.create(provider=provider, name="hello", language="en", components=body)
+values = {{"body.1": "{{{{ profile.name }}}}"}}
+variants = [
+    {{"name": name, "percent": 50, "template": "hello", "language": "en", "values": values}} for name in "AB"
+]
+broadcast = Broadcast.objects.create(provider=provider, name="x", variants=variants, control_percent=10)
+lifecycle.launch(broadcast)
+"""
+
+
+def test_a_broadcast_whose_workers_are_killed_again_and_again_reaches_everybody_once(
+    installation: Installation,
+) -> None:
+    before = set(installation.statuses())
+    manage(installation.env, "shell", "-c", SET_UP)
+
+    def counted() -> dict[str, int]:
+        names = ("recipients", "waiting", "queued", "control", "excluded", "cancelled")
+        (row,) = installation.rows(f"SELECT {', '.join(names)} FROM {Broadcast._meta.db_table}")
+        return dict(zip(names, row, strict=True))
+
+    for goal in (400, 1000, 2200, 3000):  # while it plans, and while it sends
+        wait_until(lambda goal=goal: counted()["recipients"] + counted()["queued"] > goal)  # type: ignore[misc]
+        installation.kill("manage.py worker", "celery")
+        found = counted()
+        assert found["recipients"] == sum(found.values()) - found["recipients"]
+        sleep(0.3)
+        installation.leases_expire()
+    state = f"SELECT state FROM {Broadcast._meta.db_table}"
+    wait_until(lambda: installation.rows(state) == [("done",)])
+    wait_until(installation.idle)
+
+    found = counted()
+    assert found["recipients"] == PEOPLE
+    assert (found["excluded"], found["waiting"], found["cancelled"]) == (PEOPLE // 10, 0, 0)
+    assert PEOPLE * 0.06 < found["control"] < PEOPLE * 0.12
+    numbers = [record.to for record in installation.simulator.requests]
+    assert len(numbers) == len(set(numbers)), "somebody was messaged twice"
+    control = installation.rows(
+        f"SELECT phone FROM {Recipient._meta.db_table} WHERE state = {Recipient.State.CONTROL.value}"
+    )
+    assert not {phone for (phone,) in control} & set(numbers)
+    # What was on its way when its worker died may have left or not; nothing else is missing.
+    theirs = {name: status for name, status in installation.statuses().items() if name not in before}
+    unknown = [name for name, status in theirs.items() if status == Status.UNKNOWN]
+    assert found["queued"] - len(unknown) <= len(numbers) <= found["queued"]
+    installation.sound()

@@ -8,7 +8,9 @@ from django.db import OperationalError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns import counts, intake, ledger
+from campaigns.counting import deltas
+from campaigns.intake import receive
+from campaigns.ledger import ledger
 from campaigns.models import Message, Refusal, StatCount
 from providers import auth
 from providers.models import Provider
@@ -162,7 +164,7 @@ def provider_of(connector: str) -> Provider:
         "interakt": {"api_key": "key"},
         "meta": {"access_token": "t", "phone_number_id": "1", "app_secret": "s", "verify_token": "v"},
     }
-    return make_provider(connector=connector, credentials=credentials[connector])
+    return make_provider(connector_slug=connector, credentials=credentials[connector])
 
 
 # When we fail ourselves
@@ -185,7 +187,7 @@ def test_so_is_one_that_cannot_tell_who_calls(provider: Provider, monkeypatch: p
 
 def test_an_outage_leaves_nothing_half_written(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(counts, "add", failing)
+        patch.setattr(deltas, "add", failing)
         assert post(provider, template()).status == 500
     assert not Message.objects.exists()
     assert not StatCount.objects.exists()
@@ -204,6 +206,6 @@ def test_so_is_a_bug_of_ours(provider: Provider, monkeypatch: pytest.MonkeyPatch
     def broken(*_: Any) -> None:
         raise RuntimeError("surprise")
 
-    monkeypatch.setattr(intake, "check", broken)
+    monkeypatch.setattr(receive, "check", broken)
     answer = post(provider, template())
     assert (answer.status, answer.json) == (500, OUTAGE)

@@ -12,7 +12,7 @@ from tests.gateway import SUCCESS, post
 
 
 def configured(provider: Provider, case: Case) -> Provider:
-    provider.quirks = case.get("quirks", {})
+    provider.stored_quirks = case.get("quirks", {})
     provider.save()
     return provider
 

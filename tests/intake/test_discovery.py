@@ -14,7 +14,7 @@ HEADERS = {"delivery-report-callback-url": REPORTS, "inbound-message-callback-ur
 
 @pytest.fixture
 def trusting(db: None) -> Provider:
-    return make_provider(quirks={"trust_callback_headers": True})
+    return make_provider(stored_quirks={"trust_callback_headers": True})
 
 
 def test_the_headers_of_a_request_become_the_callback_urls(trusting: Provider) -> None:

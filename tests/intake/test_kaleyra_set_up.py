@@ -8,8 +8,8 @@ import pytest
 from django.utils import timezone
 
 from callbacks.models import Webhook
-from providers import setup
-from providers.dialects.kaleyra_webhook import callback_url
+from providers import lifecycle
+from providers.dialects.kaleyra.webhook import callback_url
 from providers.models import Provider
 from tests.factories import make_provider
 from tests.gateway import SUCCESS, Answer, call, path_of, template
@@ -25,7 +25,7 @@ KALEYRA = {
 
 @pytest.fixture
 def kaleyra(db: None) -> Provider:
-    return make_provider(connector="kaleyra", credentials={"api_key": "A1b2", "sid": "HXIN0001IN"})
+    return make_provider(connector_slug="kaleyra", credentials={"api_key": "A1b2", "sid": "HXIN0001IN"})
 
 
 def send(provider: Provider, **headers: str) -> Any:
@@ -53,15 +53,15 @@ def test_another_key_is_refused_and_teaches_nothing(kaleyra: Provider, wrong: di
 
 def test_a_replaced_key_is_a_login_until_its_grace_time_ends(kaleyra: Provider) -> None:
     """The key changes at Kaleyra first, and in CleverTap last."""
-    setup.set_credentials(kaleyra, {"api_key": "C3d4"})
+    lifecycle.set_credentials(kaleyra, {"api_key": "C3d4"})
     kaleyra.save()
     assert send(kaleyra, **KALEYRA).body == SUCCESS
     assert send(kaleyra, **KALEYRA | {"api-key": "C3d4"}).body == SUCCESS
     Provider.objects.update(previous_until=timezone.now())
     assert send(kaleyra, **KALEYRA).json["error"]["code"] == 2000
     kaleyra.refresh_from_db()
-    setup.set_credentials(kaleyra, {"webhook_secret": "first"})
-    setup.set_credentials(kaleyra, {"webhook_secret": "second"})
+    lifecycle.set_credentials(kaleyra, {"webhook_secret": "first"})
+    lifecycle.set_credentials(kaleyra, {"webhook_secret": "second"})
     kaleyra.save()
     assert send(kaleyra, **KALEYRA).json["error"]["code"] == 2000, "the grace time of another credential"
 
@@ -110,7 +110,7 @@ def test_the_incoming_url_carries_clevertaps(kaleyra: Provider, url: str, left: 
     assert incoming(kaleyra, query).status == 200
     kaleyra.refresh_from_db()
     assert kaleyra.inbound_url == url
-    assert kaleyra.switches.version == "0.2"
+    assert kaleyra.quirks.version == "0.2"
 
 
 @pytest.mark.parametrize("url", ["https://evil.example.com/in", "https%3A//eu1.wzrkt.com/%00", "%ff", ""])
@@ -118,7 +118,7 @@ def test_a_webhook_is_kept_whatever_its_incoming_url_says(kaleyra: Provider, url
     query = f"inbound_message_callback_url={url}&payload_version=%F0%9F%91%8B"
     assert incoming(kaleyra, query).status == 200
     kaleyra.refresh_from_db()
-    assert (kaleyra.inbound_url, kaleyra.quirks) == ("", {})
+    assert (kaleyra.inbound_url, kaleyra.stored_quirks) == ("", {})
     assert Webhook.objects.count() == 1
 
 
@@ -131,20 +131,21 @@ def test_the_incoming_url_redirects_nothing(kaleyra: Provider) -> None:
 
 
 def test_with_a_webhook_secret_the_incoming_url_needs_it(kaleyra: Provider) -> None:
-    setup.set_credentials(kaleyra, {"webhook_secret": "agreed"})
+    lifecycle.set_credentials(kaleyra, {"webhook_secret": "agreed"})
     kaleyra.save()
     assert send(kaleyra, **KALEYRA).body == SUCCESS
     assert incoming(kaleyra, "payload_version=0.2").status == 401
     kaleyra.refresh_from_db()
-    assert kaleyra.switches.version == "0.1"
+    assert kaleyra.quirks.version == "0.1"
     assert incoming(kaleyra, "payload_version=0.2", **{"X-Waypost-Secret": "agreed"}).status == 200
     kaleyra.refresh_from_db()
-    assert kaleyra.switches.version == "0.2"
+    assert kaleyra.quirks.version == "0.2"
 
 
 def test_a_callback_url_that_leaks_changes_nothing(db: None) -> None:
     provider = make_provider(
-        connector="kaleyra-v1", credentials={"api_key": "A1b2", "sid": "HXIN1IN", "webhook_secret": "agreed"}
+        connector_slug="kaleyra-v1",
+        credentials={"api_key": "A1b2", "sid": "HXIN1IN", "webhook_secret": "agreed"},
     )
     _, _, query = callback_url("", "wp-1-1", "agreed").partition("?")
     assert incoming(provider, f"{query}&id=1&status=read").status == 200
@@ -152,7 +153,7 @@ def test_a_callback_url_that_leaks_changes_nothing(db: None) -> None:
         assert incoming(provider, f"{query}&{more}").status == 401
         assert incoming(provider, f"{query}?{more}").status == 401
     provider.refresh_from_db()
-    assert (provider.inbound_url, provider.quirks) == ("", {})
+    assert (provider.inbound_url, provider.stored_quirks) == ("", {})
 
 
 def test_only_for_providers_set_up_that_way(provider: Provider) -> None:

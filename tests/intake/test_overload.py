@@ -1,20 +1,22 @@
 """Group commit: many writers share a commit, a bad item fails alone, and a queue too long says so."""
 
 import threading
-import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import DataError, OperationalError
+from asgiref.sync import async_to_sync
+from celery import current_app
+from django.db import DataError, InterfaceError, OperationalError
 
-from campaigns import intake
+from campaigns.intake import receive
 from campaigns.models import Message
-from lib import group_commit
+from lib import group_commit, wakeup
 from lib.group_commit import GroupCommit, Overloaded
 from providers.models import Provider
 from tests.gateway import SUCCESS, post, template, until, writers_let_go
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +34,7 @@ class Writer:
         self.commit: GroupCommit[int] = GroupCommit(self.write, max_group=4)
 
     def write(self, items: Sequence[int]) -> None:
-        self.may_write.acquire()
+        assert self.may_write.acquire(timeout=PATIENCE)
         self.groups.append(list(items))
         for item in items:
             if item in self.bad:
@@ -47,63 +49,84 @@ def writer(settings: Any) -> Any:
     writer.may_write.release(1000)
 
 
-def submitted(writer: Writer, count: int) -> tuple[ThreadPoolExecutor, list[Any]]:
+def beside(work: Callable[[], None]) -> Future[None]:
+    """Has it done by a thread that nobody waits for: unlike a pool's, it may hang and the tests still end."""
+    future: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except Exception as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
+
+
+def submit(writer: Writer, number: int) -> Future[None]:
+    return beside(lambda: async_to_sync(writer.commit.submit)(number))
+
+
+def submitted(writer: Writer, count: int) -> list[Future[None]]:
     """`count` threads, each waiting for its number to be written: 0 by itself, the others behind it."""
-    pool = ThreadPoolExecutor(count)
-    futures = [pool.submit(writer.commit.submit, 0)]
+    futures = [submit(writer, 0)]
     until(lambda: writer.commit._writing_since)
     for number in range(1, count):
-        futures.append(pool.submit(writer.commit.submit, number))
-        until(lambda: sum(len(group.items) for group in writer.commit._groups) == number)  # noqa: B023
-    return pool, futures
+        futures.append(submit(writer, number))
+        until(lambda: len(writer.commit._queue) == number)  # noqa: B023
+    return futures
 
 
 def test_what_gathers_while_one_is_written_shares_the_next_commit(writer: Writer) -> None:
-    pool, futures = submitted(writer, 6)
-    with pool:
-        assert not any(future.done() for future in futures)
-        writer.may_write.release(10)
-        assert [future.result(10) for future in futures] == [None] * 6
+    futures = submitted(writer, 6)
+    assert not any(future.done() for future in futures)
+    writer.may_write.release(10)
+    assert [future.result(PATIENCE) for future in futures] == [None] * 6
     assert writer.groups == [[0], [1, 2, 3, 4], [5]]
 
 
 def test_nobody_is_told_before_the_commit(writer: Writer) -> None:
-    pool, (future,) = submitted(writer, 1)
-    with pool:
-        assert not future.done()
-        writer.may_write.release()
-        assert future.result(10) is None
+    (future,) = submitted(writer, 1)
+    assert not future.done()
+    writer.may_write.release()
+    assert future.result(PATIENCE) is None
 
 
 @pytest.mark.parametrize("error", [DataError("bad data"), ValueError("NUL")])
 def test_a_bad_item_fails_alone(writer: Writer, error: Exception) -> None:
     writer.bad[2] = error
-    pool, futures = submitted(writer, 4)
-    with pool:
-        writer.may_write.release(10)
-        outcomes = [future.exception(10) for future in futures]
-    assert outcomes == [None, None, error, None]
+    futures = submitted(writer, 4)
+    writer.may_write.release(10)
+    assert [future.exception(PATIENCE) for future in futures] == [None, None, error, None]
 
 
-def test_an_outage_fails_the_group_and_not_the_next(writer: Writer) -> None:
-    writer.bad[0] = OperationalError("gone away")
-    pool, (future,) = submitted(writer, 1)
-    with pool:
-        writer.may_write.release(10)
-        assert isinstance(future.exception(10), OperationalError)
-    assert writer.commit.submit(1) is None
+@pytest.mark.parametrize(
+    ("error", "dropped"),
+    [(OperationalError("gone"), 1), (InterfaceError("closed"), 1), (ValueError("NUL"), 0)],
+)
+def test_an_outage_fails_the_group_and_not_the_next(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch, error: Exception, dropped: int
+) -> None:
+    """The connection that was lost is dropped, or every later group would fail with it."""
+    drops: list[int] = []
+    monkeypatch.setattr(group_commit, "close_old_connections", lambda: drops.append(1))
+    writer.bad[0] = error
+    (future,) = submitted(writer, 1)
+    writer.may_write.release(10)
+    assert future.exception(PATIENCE) is error
+    assert len(drops) == dropped
+    assert submit(writer, 1).result(PATIENCE) is None
 
 
 def test_items_are_turned_away_while_the_writer_is_behind(writer: Writer, settings: Any) -> None:
     settings.INTAKE_MAX_WAIT = 0.02
-    pool, (future,) = submitted(writer, 1)
-    with pool:
-        until(lambda: writer.commit._behind() > 0.02)
-        with pytest.raises(Overloaded):
-            writer.commit.submit(1)
-        writer.may_write.release(10)
-        future.result(10)
-    assert writer.commit.submit(2) is None, "taken again once it has caught up"
+    (future,) = submitted(writer, 1)
+    until(lambda: writer.commit.behind() > 0.02)
+    with pytest.raises(Overloaded):
+        submit(writer, 1).result(PATIENCE)
+    writer.may_write.release(10)
+    future.result(PATIENCE)
+    assert submit(writer, 2).result(PATIENCE) is None, "taken again once it has caught up"
     assert writer.groups == [[0], [2]]
 
 
@@ -111,16 +134,34 @@ def test_overload_is_answered_early_with_429(
     provider: Provider, writer: Writer, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.INTAKE_MAX_WAIT = 0.02
-    monkeypatch.setattr(intake, "_writer", writer.commit)
-    pool, _ = submitted(writer, 1)
-    with pool:
-        until(lambda: writer.commit._behind() > 0.02)
-        began = time.monotonic()
-        answer = post(provider, template())
-        assert time.monotonic() - began < 0.5
-        writer.may_write.release(10)
+    monkeypatch.setattr(receive, "_writer", writer.commit)
+    (future,) = submitted(writer, 1)
+    until(lambda: writer.commit.behind() > 0.02)
+    answer = post(provider, template())
+    assert not future.done(), "nobody waited for the one before"
+    writer.may_write.release(10)
+    future.result(PATIENCE)
     assert (answer.status, answer.json) == (429, {"message": "Too many requests to process"})
     assert writer.groups == [[0]]
+
+
+def test_a_broker_that_hangs_keeps_no_message_waiting(
+    provider: Provider, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.INTAKE_GROUP_COMMIT, settings.CELERY_BROKER_URL = False, "redis://broker.example.test"
+    hanging, let_go = threading.Event(), threading.Event()
+
+    def hang(*args: Any, **options: Any) -> None:
+        hanging.set()
+        let_go.wait(PATIENCE)
+
+    monkeypatch.setattr(wakeup, "_publisher", None)
+    monkeypatch.setattr(current_app, "send_task", hang)
+    assert post(provider, template()).body == SUCCESS
+    assert hanging.wait(PATIENCE)
+    assert post(provider, template()).body == SUCCESS
+    assert not let_go.is_set()
+    let_go.set()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -147,14 +188,14 @@ def test_what_is_handed_over_in_vain_is_logged(writer: Writer, caplog: pytest.Lo
     writer.may_write.release(2)
     writer.commit.hand_over(0)
     until(lambda: "1 items could not be committed and are lost: gone" in caplog.text)
-    writer.commit.submit(1)
+    assert submit(writer, 1).result(PATIENCE) is None, "it goes on"
 
 
 def test_no_more_is_handed_over_than_memory_bears(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_commit, "MOST_GROUPS", 1)
+    monkeypatch.setattr(group_commit, "MOST_UNAWAITED", 5)
     writer.commit.hand_over(0)
     until(lambda: writer.commit._writing_since)
-    for number in range(5):  # a full group, and one begun
+    for number in range(5):
         writer.commit.hand_over(number)
     with pytest.raises(Overloaded):
         writer.commit.hand_over(5)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from campaigns.models import Message, Refusal, StatCount, Status
-from providers import setup
+from providers import lifecycle
 from providers.models import Provider
 from tests.factories import make_provider
 from tests.gateway import SUCCESS, freeform, post, template
@@ -26,7 +26,7 @@ def counted(metric: StatCount.Metric) -> int:
 
 
 def quirk(provider: Provider, **quirks: Any) -> Provider:
-    provider.quirks = quirks
+    provider.stored_quirks = quirks
     provider.save()
     return provider
 
@@ -70,10 +70,23 @@ def test_the_time_to_answer_is_kept(provider: Provider) -> None:
     assert 0 <= only(provider, template()).answer_ms < 1000
 
 
+def test_a_slow_answer_is_noted_on_no_other_message(
+    provider: Provider, other_shop: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same id, to the same person, at another provider."""
+    payload = template()
+    of_other = only(other_shop, payload)
+    began = time.time() - 5
+    monkeypatch.setattr("campaigns.intake.views.time", lambda: began)
+    assert post(provider, payload).body == SUCCESS
+    assert Message.objects.get(provider=provider).answer_ms >= 5000
+    assert Message.objects.get(provider=other_shop).answer_ms == of_other.answer_ms
+
+
 def test_a_slow_answer_is_kept_as_what_it_was(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     """CleverTap gives up after a second, so it books such a message as an error."""
     began = time.time() - 5
-    monkeypatch.setattr("campaigns.api.time", lambda: began)
+    monkeypatch.setattr("campaigns.intake.views.time", lambda: began)
     assert only(provider, template()).answer_ms >= 5000
 
 
@@ -86,7 +99,7 @@ def test_acceptance_is_counted_by_campaign_variant_and_template(provider: Provid
 
 
 def test_a_paused_provider_accepts_and_keeps(provider: Provider) -> None:
-    setup.pause(provider, "for the weekend")
+    lifecycle.pause(provider, "for the weekend")
     assert only(provider, template()).status == Status.QUEUED
 
 
@@ -190,7 +203,7 @@ def test_a_refusal_is_kept_and_counted(provider: Provider) -> None:
 def test_what_the_bsp_cannot_express_is_refused_at_once() -> None:
     """Not an hour later, by a report that says the same."""
     credentials = {"access_token": "t", "phone_number_id": "1", "app_secret": "s", "verify_token": "v"}
-    provider = make_provider(connector="meta", credentials=credentials)
+    provider = make_provider(connector_slug="meta", credentials=credentials)
     place = {"type": "location", "location": {"latitude": "1", "longitude": "2"}}
     answer = post(provider, template(components=[{"type": "header", "header": place}]))
     assert answer.json["error"]["code"] == 2001

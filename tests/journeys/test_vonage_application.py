@@ -12,17 +12,18 @@ from callbacks.models import Media
 from campaigns.models import Message, Status
 from lib.http import HttpResponse
 from lib.transport import transport
-from providers import setup
+from providers import lifecycle
 from providers.connectors.base import Config
 from providers.connectors.vonage import _token, vonage
-from providers.form_fields import SecretField, SecretInput
 from providers.messages import InboundMedia, Outbound, Outcome, TemplateContent
+from providers.pages.secret_fields import SecretField, SecretInput
 from simulator.accounts import Account
 from simulator.server import Simulator
-from templates_app import importer
+from templates_app.imports import runs
 from tests.bsps import customer
 from tests.gateway import logged_in, template
 from tests.journeys.conftest import settled
+from tests.waiting import PATIENCE
 
 APPLICATION = "5d0c9e3a-1b2f-4c6d-8e7f-9a0b1c2d3e4f"
 
@@ -85,10 +86,10 @@ def test_an_application_sends_lists_templates_and_fetches_media(
 
 def test_another_key_and_an_old_token_are_refused(simulator: Simulator, keys: tuple[str, str]) -> None:
     config = application(simulator, pair()[0], keys[1])
-    assert vonage.parse_response(send(config)).credentials
+    assert vonage.parse_response(send(config)).outcome is Outcome.STOPPED
     old = application(simulator, *keys)
     stale = Config(old.waba_number, "", old.credentials, old.options, now=old.now - 3600)
-    assert vonage.parse_response(send(stale)).credentials
+    assert vonage.parse_response(send(stale)).outcome is Outcome.STOPPED
     assert not [record for record in simulator.requests if record.message_id]
 
 
@@ -109,24 +110,22 @@ def test_a_providers_whole_way_with_a_key_pasted_into_the_form(
     simulator.add_account(replace(account, app_id=APPLICATION, public_key=keys[1]))
     # What a browser makes of a file pasted into a password input.
     pasted = SecretField(widget=SecretInput(required=False)).clean(keys[0].replace("\n", ""))
-    setup.set_credentials(provider, {"application_id": APPLICATION, "private_key": pasted})
+    lifecycle.set_credentials(provider, {"application_id": APPLICATION, "private_key": pasted})
     provider.save()
-    assert not importer.run(provider).error
+    assert not runs.import_now(provider).error
 
     simulator.behaviour.delays = (0.0, 0.0, 0.0)
     messages = f"{gateway}/v1/{provider.public_id}/messages"
     message = template(to="919812300001")
-    answer = requests.post(messages, json=message, headers=logged_in(provider), timeout=10)
+    answer = requests.post(messages, json=message, headers=logged_in(provider), timeout=PATIENCE)
     assert answer.json() == {"status": "success"}
-    simulator.wait_until(
-        lambda: settled(simulator) and Message.objects.filter(status=Status.READ).exists(), 30
-    )
+    simulator.wait_until(lambda: settled(simulator) and Message.objects.filter(status=Status.READ).exists())
     (sent,) = simulator.requests
     assert sent.headers["Authorization"].startswith("Bearer ")
     assert "webhook_url" not in sent.body
 
     url = f"{simulator.url}/v3/media/1"
     simulator.inbound("vonage", "919812300001", type="document", media_url=url, filename="a.pdf")
-    simulator.wait_until(lambda: Media.objects.filter(state=Media.State.STORED).exists(), 30)
+    simulator.wait_until(lambda: Media.objects.filter(state=Media.State.STORED).exists())
     media = Media.objects.get()
     assert (media.content_type, media.file.read()) == ("application/pdf", b"%PDF-1.4 1")

@@ -10,13 +10,16 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from callbacks import audit
-from campaigns import counts, dispatch, events, ledger, matching, seen
-from campaigns.ledger import Tried
+from campaigns.counting import deltas, points
+from campaigns.counting.keys import minute
+from campaigns.ledger import campaigns_seen, claims, events, ledger, matching
+from campaigns.ledger.entries import Refused, Tried
 from campaigns.models import Campaign, Event, Message, StatCount, Status
-from campaigns.stats import filters, queries
 from providers.messages import Outcome, StatusUpdate
+from stats.query import breakdowns, details, filters
 from tests.factories import make_provider
 from tests.stats.conftest import accepted
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,7 +42,7 @@ def at_once(*works: Callable[[], None]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE)
     if errors:
         raise errors[0]
 
@@ -87,7 +90,7 @@ def test_reports_clicks_replies_and_squashes_at_once() -> None:
 
     def squash() -> None:
         while not done.wait(0.001):
-            counts.squash(limit=7)
+            deltas.squash(limit=7)
 
     workers = [reports(1), reports(2), settle, settle]
 
@@ -98,22 +101,22 @@ def test_reports_clicks_replies_and_squashes_at_once() -> None:
             done.set()
 
     at_once(all_of_them, squash, squash)
-    found = queries.totals(filters.parse({}, timezone.now()))
+    found = breakdowns.totals(filters.parse({}, timezone.now()))
     assert (found.submitted, found.sent, found.delivered, found.viewed) == (12, 12, 12, 12)
     assert (found.clicked_total, found.clicked_unique) == (36, 12)
     assert found.replied == Event.objects.filter(kind=Event.Kind.REPLIED).count() > 0
-    assert [(url.total, url.unique) for url in queries.urls(filters.parse({}, timezone.now()))] == [(36, 12)]
+    assert [(url.total, url.unique) for url in details.urls(filters.parse({}, timezone.now()))] == [(36, 12)]
     assert [finding for finding in audit.run() if finding.problems] == []
-    while counts.squash():
+    while deltas.squash():
         pass
     assert not StatCount.objects.exists()
-    assert queries.totals(filters.parse({}, timezone.now())) == found
+    assert breakdowns.totals(filters.parse({}, timezone.now())) == found
     assert [finding for finding in audit.run() if finding.problems] == []
 
 
 def test_a_campaign_is_entered_once_whoever_sees_it_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many processes, of which none knows what the others wrote."""
-    monkeypatch.setattr(seen, "_remember", lambda written: None)
+    monkeypatch.setattr(campaigns_seen, "_remember", lambda written: None)
     provider, now = make_provider(), timezone.now()
 
     def sights(seed: int) -> Callable[[], None]:
@@ -122,9 +125,7 @@ def test_a_campaign_is_entered_once_whoever_sees_it_first(monkeypatch: pytest.Mo
             for number in range(20):
                 at, msg_id = now + timedelta(minutes=seed), f"m{seed}-{number}"
                 entries = [
-                    ledger.Refused(
-                        provider.pk, at, 2001, "", msg_id, "", f"c{campaign}", "", "t", False, "{}"
-                    )
+                    Refused(provider.pk, at, 2001, "", msg_id, "", f"c{campaign}", "", "t", False, "{}")
                     for campaign in order.sample(range(10), 5)
                 ]
                 ledger.accept(entries)
@@ -134,9 +135,9 @@ def test_a_campaign_is_entered_once_whoever_sees_it_first(monkeypatch: pytest.Mo
     at_once(*map(sights, range(4)))
     assert sorted(Campaign.objects.values_list("code", flat=True)) == [f"c{number}" for number in range(10)]
     assert set(Campaign.objects.values_list("last_seen_at", flat=True)) == {
-        counts.minute(now + timedelta(minutes=3))
+        minute(now + timedelta(minutes=3))
     }
-    assert queries.totals(filters.parse({}, timezone.now())).refused == 4 * 20 * 5
+    assert breakdowns.totals(filters.parse({}, timezone.now())).refused == 4 * 20 * 5
 
 
 def test_nobody_waits_for_another_squash() -> None:
@@ -147,14 +148,14 @@ def test_nobody_waits_for_another_squash() -> None:
 
     def slowly() -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(counts.rollups, "fold", lambda sums: (entered.set(), leave.wait(30)))
-            counts.squash()
+            patch.setattr(points, "fold", lambda sums: (entered.set(), leave.wait(PATIENCE)))
+            deltas.squash()
 
     def meanwhile() -> None:
-        entered.wait(30)
+        entered.wait(PATIENCE)
         try:
             if connections["default"].vendor == "postgresql":  # SQLite has one writer at a time anyway
-                assert counts.squash() == 0
+                assert deltas.squash() == 0
         finally:
             leave.set()
 
@@ -165,7 +166,7 @@ def test_a_queue_is_claimed_while_reports_hold_their_messages() -> None:
     """Locking a message keeps nobody from adding rows that refer to it."""
     provider = make_provider()
     message = accepted(provider, timezone.now())
-    assert [claim.id for claim in dispatch.claim(provider.pk, 1, timezone.now())] == [message.pk]
+    assert [claim.id for claim in claims.claim(provider.pk, 1, timezone.now())] == [message.pk]
     if connections["default"].vendor != "postgresql":
         pytest.skip("SQLite locks the whole database")
     entered, leave = threading.Event(), threading.Event()
@@ -174,10 +175,10 @@ def test_a_queue_is_claimed_while_reports_hold_their_messages() -> None:
         with transaction.atomic():
             events.locked([message.pk])
             entered.set()
-            leave.wait(30)
+            leave.wait(PATIENCE)
 
     def answer() -> None:
-        entered.wait(30)
+        entered.wait(PATIENCE)
         try:
             with connections["default"].cursor() as cursor:
                 cursor.execute("SET lock_timeout = '3s'")

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from campaigns import dispatch
 from campaigns.models import Link, Message
+from campaigns.sending import dispatch
 from providers.models import Provider
 from templates_app.models import Template
 from tests.endpoints import Endpoint

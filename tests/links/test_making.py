@@ -10,11 +10,13 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from campaigns import dispatch, ledger, links
+from campaigns.ledger import ledger
+from campaigns.links import short_links
 from campaigns.models import Attempt, Event, Link, Message, Status
+from campaigns.sending import dispatch
 from providers.models import Provider
+from templates_app.content.link_tracking import prefixes
 from templates_app.models import Template
-from templates_app.tracking import prefixes
 from tests.endpoints import Endpoint
 from tests.factories import MessageFactory
 from tests.gateway import SUCCESS, post
@@ -206,7 +208,7 @@ def test_when_links_cannot_be_stored_nothing_is_sent_or_lost(
         raise OperationalError("the database is gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr(links, "make", broken)
+        patched.setattr(short_links, "make", broken)
         with pytest.raises(OperationalError):
             dispatch.drain(tracking.pk)
     message = Message.objects.get()
@@ -232,8 +234,8 @@ def test_content_that_cannot_be_read_costs_one_message(tracking: Provider, endpo
 
 def test_links_go_a_month_after_they_expired(tracking: Provider) -> None:
     made = link(tracking)
-    assert links.forget(made.expires_at + timedelta(days=29)) == 0
-    assert links.forget(made.expires_at + timedelta(days=31)) == 1
+    assert short_links.forget(made.expires_at + timedelta(days=29)) == 0
+    assert short_links.forget(made.expires_at + timedelta(days=31)) == 1
     assert not Link.objects.exists()
     assert Message.objects.exists()
 

@@ -1,4 +1,4 @@
-"""A clock that stands still, and figures of our side to hold CleverTap's against."""
+"""A clock that stands still, and figures of ours to compare with CleverTap's."""
 
 from collections.abc import Iterator
 from pathlib import Path

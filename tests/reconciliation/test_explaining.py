@@ -9,18 +9,21 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbacks import forward
-from campaigns import ledger
+from callbacks.forwarding import forward
+from campaigns.ledger import ledger
+from campaigns.ledger.matching import reference
 from campaigns.models import Campaign, Event, Forward, Message, Status
-from campaigns.reconciliation import matching
-from campaigns.reconciliation.causes import CAUSES, explain
-from campaigns.reconciliation.columns import FIGURES
-from campaigns.reconciliation.comparing import Row, Theirs, compare, verdict, with_causes
-from campaigns.reconciliation.facts import Basis
-from campaigns.reconciliation.matching import Asked, Source
-from campaigns.reconciliation.ours import Key, Ours
-from providers.messages import Outcome, ReportCode
+from providers.messages import Outcome, ReportCode, StatusUpdate
 from providers.models import Provider
+from stats.reconciliation import matching
+from stats.reconciliation.causes import CAUSES, explain
+from stats.reconciliation.columns import FIGURES
+from stats.reconciliation.comparing import Row, Theirs, compare, with_causes
+from stats.reconciliation.facts import Basis
+from stats.reconciliation.hints import Source
+from stats.reconciliation.matching import Asked
+from stats.reconciliation.our_figures import Key, Ours
+from stats.reconciliation.verdicts import verdict
 from tests.factories import make_provider
 from tests.stats.conftest import NOW, fold, freeform, refused, reported, submitted
 from tests.stats.conftest import accepted as accepted_then
@@ -36,7 +39,7 @@ _days = st.sampled_from([DAY, date(2026, 3, 18)])
 _codes = st.sampled_from(["c1", "c2", "c3"])
 _keys = st.builds(Key, _days, st.sampled_from([1, 2]), _codes)
 _theirs = st.builds(
-    Theirs, _days, _codes, st.sampled_from([None, 1, 2]),
+    Theirs, _days, _codes, st.sampled_from([None, 1, 2]), st.just(""), st.just(False), report=st.just(0),
     figures=st.fixed_dictionaries(dict.fromkeys(FIGURES, _figures)), internal=st.integers(0, 9),
 )  # fmt: skip
 
@@ -59,12 +62,14 @@ def test_explained_and_unexplained_are_the_difference(
     st.dictionaries(_keys, st.builds(Ours, *[st.integers(0, 30)] * 6), max_size=8),
     st.dictionaries(_keys, st.fixed_dictionaries(dict.fromkeys(FIGURES, _counts)), max_size=8),
     st.booleans(),
+    st.sets(st.tuples(st.just(0), _days)),
 )
 def test_all_rows_add_up(
     theirs: list[Theirs],
     ours: dict[Key, Ours],
     counted: dict[Key, dict[str, dict[str, int]]],
     complete: bool,
+    early: set[tuple[int, date]],
 ) -> None:
     """Nothing of ours is counted twice or lost, and the verdict is the sum of its rows."""
     days = {line.day for line in theirs}
@@ -74,6 +79,7 @@ def test_all_rows_add_up(
         named={},
         seen={"c1": [1, 2]},
         expected=lambda key: 0 if complete and key.day in days else None,
+        early=early,
     )
     positive = {
         key: {figure: Counter(counts) for figure, counts in by.items()} for key, by in counted.items()
@@ -87,11 +93,13 @@ def test_all_rows_add_up(
         for cell in cells:
             explained = sum(each.explains for each in cell.explained)
             assert explained + cell.unexplained == cell.difference
-        assert total.explained + total.unexplained == total.apart >= abs(total.difference)
+        assert total.explained + total.unexplained + total.early == total.apart >= abs(total.difference)
         if complete:
             assert sum(cell.ours for cell in cells) == sum(figures.of(total.figure) for figures in shown)
     assert told.differences == sum(len(row.differing) for row in rows)
-    assert 0 <= told.explained <= told.differences <= told.compared
+    assert told.explained + told.unexplained + told.early == told.differences <= told.compared
+    assert min(told.explained, told.unexplained, told.early) >= 0
+    assert told.early == sum(len(row.differing) for row in rows if (0, row.day) in early)
 
 
 def accepted(provider: Provider, at: datetime, **values: Any) -> Message:
@@ -257,6 +265,45 @@ def test_unknown_doubled_and_tests(shop: Provider) -> None:
     assert why(row, "delivered") == {"again": -1, "unknown": -1, "unexplained": -1}
 
 
+def test_a_test_explains_nothing_but_itself(shop: Provider) -> None:
+    """Not that it was late, nor its report, nor that the same person got another message."""
+    message = accepted(shop, NOON)
+    reported(message, "delivered")
+    forwarded(message)
+    test = accepted(shop, NOON, to=message.to, msg_id="0|0|0|0", untracked=True, answer_ms=1500)
+    at = int(NOON.timestamp()) + 5
+    ledger.record(shop.pk, [StatusUpdate("delivered", at, reference=reference(test.pk, 0))])
+    forwarded(test, Forward.PARKED)
+    (row,) = match(line(sent=0, delivered=0, errors=0), people=("sent", "delivered"))
+    assert why(row, "sent") == why(row, "delivered") == {"unexplained": 1}
+
+
+def test_what_is_left_out_is_of_the_provider_asked_for(shop: Provider, other_shop: Provider) -> None:
+    for provider in (shop, other_shop):
+        accepted(provider, NOON)
+        accepted(provider, NOON, campaign="")
+        freeform(provider, NOON)
+        accepted(provider, NOON, msg_id="0|0|0|0", untracked=True, campaign="")
+    source = {0: Source(Basis(UTC, NOW))}
+    left = matching.match([line(sent=1)], source, Asked(provider_id=shop.pk)).left
+    assert (left.conversations, left.nameless, left.tests) == (1, 1, 1)
+    left = matching.match([line(sent=1)], source, Asked()).left
+    assert (left.conversations, left.nameless, left.tests) == (2, 2, 2)
+
+
+def test_a_test_is_of_the_campaign_that_used_its_template_at_that_provider(
+    shop: Provider, other_shop: Provider
+) -> None:
+    accepted(shop, NOON)
+    accepted(other_shop, NOON, campaign="c2")
+    accepted(shop, NOON, msg_id="0|0|0|0", untracked=True, campaign="")
+    rows = match(line(sent=2), line("c2", sent=2))
+    assert {row.campaign: why(row, "sent") for row in rows} == {
+        "c1": {"tests": -1},
+        "c2": {"unexplained": -1},
+    }
+
+
 def test_campaigns_that_only_one_side_has(shop: Provider) -> None:
     accepted(shop, NOON, campaign="wp-7", reported=False)
     accepted(shop, NOON, campaign="c9")
@@ -266,7 +313,7 @@ def test_campaigns_that_only_one_side_has(shop: Provider) -> None:
     assert why(rows["c9"], "sent") == {"unexplained": 1}
     assert why(rows["gone"], "sent") == {"unexplained": -4}
     whole = matching.match([line(sent=0)], {0: Source(Basis(UTC, NOW))}, Asked())
-    assert whole.left.own == 1  # CleverTap was not told of wp-7: that it lacks it is no difference
+    assert whole.left.broadcasts == 1  # CleverTap was not told of wp-7: that it lacks it is no difference
     partly = matching.match([line(sent=0)], {0: Source(Basis(UTC, NOW), complete=False)}, Asked())
     assert [row.campaign for row in partly.rows] == ["c1"]
 

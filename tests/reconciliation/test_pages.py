@@ -17,12 +17,15 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from campaigns.models import Campaign, Event, Forward, Report, ReportLine
-from campaigns.reconciliation import matching, storage
+from campaigns.models import Campaign, Event, Forward
 from providers.models import Provider
+from stats import tasks
+from stats.models import Report, ReportLine
+from stats.reconciliation import loading, matching
 from tests.factories import make_provider
 from tests.reconciliation.conftest import FILES
 from tests.stats.conftest import NOW, accepted, fold, reported
+from tests.visitor import visiting
 
 PAGE = "/admin/stats/reconciliation/"
 DAY = date(2026, 3, 17)
@@ -42,9 +45,7 @@ def someone(db: None) -> Callable[..., Client]:
     def make(*codenames: str) -> Client:
         user = User.objects.create_user(f"staff-{User.objects.count()}", is_staff=True)
         user.user_permissions.add(*Permission.objects.filter(codename__in=codenames))
-        client = Client()
-        client.force_login(user)
-        return client
+        return visiting(user)
 
     return make
 
@@ -88,7 +89,7 @@ def test_a_report_is_uploaded_and_compared(analyst: Client, traffic: None) -> No
     shown = send(analyst, HEAD + "2026-03-17,c1,3,2,0,0\n2026-03-17,c2,0,0,0,0\n")
     page = text(shown)
     assert shown.redirect_chain[-1][0] == f"{PAGE}?from=2026-03-17&to=2026-03-17"
-    assert "Agrees within 1 difference in 8 figures, 1 explained." in page
+    assert "Differs, with possible causes: 1 of 8 figures differs." in page
     assert "parked: CleverTap refused the report" in page
     assert "?forward=3" in page
     behind = "from=2026-03-17&amp;to=2026-03-17&amp;campaign=c1&amp;figure=delivered"
@@ -129,7 +130,7 @@ def test_lines_of_several_providers(analyst: Client, traffic: None) -> None:
     assert sorted(ReportLine.objects.values_list("provider__nickname", "sent")) == [("Other", 1), ("Shop", 3)]
     assert "Left out, of providers that are not in Waypost: Elsewhere." in Report.objects.get().notes
     page = text(analyst.get(PAGE, {"from": "2026-03-17", "provider": "Other"}))
-    assert "2 differences in 4 figures, 0 explained" in page
+    assert "Differs, unexplained: 2 of 4 figures differ." in page
     send(analyst, HEAD.strip() + ",Provider Name\n2026-03-17,c1,3,2,0,0,Acme’s BSP\n")
     assert ReportLine.objects.get().provider is None
     assert "goes by none of the nicknames" in " ".join(Report.objects.get().notes)
@@ -150,7 +151,7 @@ def test_columns_are_asked_for_when_their_names_are_strange(analyst: Client, tra
     assert "No column holds the campaign’s id or name." in text(asked)
     assert "Identificador" in text(asked)
     draft = Report.objects.get()
-    assert draft.draft
+    assert draft.state == Report.State.DRAFT
     where = f"{PAGE}{draft.pk}/columns/"
     told = {"zone": "Nowhere", "complete": "on", "column_campaign": "1", "column_sent": "2"}
     assert "No such time zone" in text(analyst.post(where, told))
@@ -159,9 +160,9 @@ def test_columns_are_asked_for_when_their_names_are_strange(analyst: Client, tra
     done = analyst.post(
         where, told | {"zone": "UTC", "column_delivered": "3", "column_day": "0"}, follow=True
     )
-    assert "Does not agree" in text(done)
+    assert "Differs, unexplained" in text(done)
     assert ReportLine.objects.get().sent == 100
-    assert analyst.get(where).status_code == 404
+    analyst.get(where, status=404)
 
 
 def test_a_file_that_is_no_report_leaves_everything_as_it_was(analyst: Client, traffic: None) -> None:
@@ -172,7 +173,9 @@ def test_a_file_that_is_no_report_leaves_everything_as_it_was(analyst: Client, t
     ):  # fmt: skip
         assert why in text(send(analyst, (FILES / name).read_bytes(), name))
     assert ReportLine.objects.get().sent == 3
-    assert Report.objects.filter(draft=True).count() == 1, "only one that may be put right stays"
+    kept = Report.objects.get(state=Report.State.FAILED)
+    assert kept.name == "all_bad.csv", "only one that may be put right stays"
+
     assert "Write it as 2026-01-31 18:30" in text(send(analyst, HEAD, exported_at="yesterday"))
 
 
@@ -181,10 +184,11 @@ def test_old_drafts_are_forgotten(analyst: Client, shop: Provider) -> None:
     draft = Report.objects.get()
     kept = Path(draft.file.path)
     assert kept.exists()
-    Report.objects.update(created_at=NOW - storage.DRAFTS_KEPT - timedelta(minutes=1))
+    Report.objects.update(created_at=NOW - loading.UNREAD_KEPT - timedelta(minutes=1))
     send(analyst, HEAD + "2026-03-17,c1,3,2,0,0\n")
+    tasks.upkeep()
     assert not kept.exists()
-    assert list(Report.objects.values_list("draft", flat=True)) == [False]
+    assert list(Report.objects.values_list("state", flat=True)) == [Report.State.DONE]
 
 
 def test_files_have_what_the_page_has(analyst: Client, traffic: None) -> None:
@@ -192,18 +196,17 @@ def test_files_have_what_the_page_has(analyst: Client, traffic: None) -> None:
     response = analyst.get(f"{PAGE}export.csv?from=2026-03-17")
     rows = list(csv.DictReader(io.StringIO(b"".join(response).decode("utf-8-sig"))))
     assert rows[1]["Campaign"] == "c1"
-    assert (rows[1]["Delivered ours"], rows[1]["Delivered CleverTap"], rows[1]["Delivered explained"]) == (
-        "3",
-        "2",
-        "1",
-    )
+    sides = ("ours", "CleverTap", "with possible causes", "unexplained")
+    assert [rows[1][f"Delivered {side}"] for side in sides] == ["3", "2", "1", "0"]
     assert rows[1]["Why"] == "Delivered +1: 1 parked: CleverTap refused the report."
     assert rows[0]["Campaign"] == "'=cmd()", "no spreadsheet runs it"
     book = b"".join(analyst.get(f"{PAGE}export.xlsx?from=2026-03-17"))
     sheet = openpyxl.load_workbook(io.BytesIO(book)).active
-    assert [cell.value for cell in sheet[3]][:7] == ["2026-03-17", "c1", "Spring sale", "Shop", 3, 3, 0]
-    assert analyst.get(f"{PAGE}export.pdf").status_code == 404
-    assert analyst.get(f"{PAGE}export.csv?tz=Nowhere").status_code == 400
+    assert [cell.value for cell in sheet[3]][:8] == [
+        "2026-03-17", "c1", "Spring sale", "Shop", "Differs, with possible causes", 3, 3, 0
+    ]  # fmt: skip
+    analyst.get(f"{PAGE}export.pdf", status=404)
+    analyst.get(f"{PAGE}export.csv?tz=Nowhere", status=400)
 
 
 def test_who_may(someone: Callable[..., Client], analyst: Client, traffic: None) -> None:
@@ -218,10 +221,10 @@ def test_who_may(someone: Callable[..., Client], analyst: Client, traffic: None)
         ("get", "upload/"), ("post", "upload/"), ("get", f"{report.pk}/columns/"),
         ("post", f"{report.pk}/discard/"), ("get", "export.csv"),
     ):  # fmt: skip
-        assert getattr(looker, method)(PAGE + path).status_code == 403, path
-    assert stranger.get(f"{PAGE}?range=7d").status_code == 403
+        getattr(looker, method)(PAGE + path, status=403)
+    stranger.get(f"{PAGE}?range=7d", status=403)
     assert Client().get(PAGE).status_code == 302
-    assert analyst.get(f"{PAGE}{report.pk}/discard/").status_code == 403, "only a POST takes it back"
+    analyst.get(f"{PAGE}{report.pk}/discard/", status=403)  # only a POST takes it back
     assert Report.objects.exists()
 
 
@@ -241,11 +244,11 @@ def test_many_messages_are_looked_at_when_asked_to(
 ) -> None:
     monkeypatch.setattr(matching, "MOST_LOOKED_AT", 5)
     page = text(send(analyst, HEAD + "2026-03-17,c1,3,2,0,0\n"))
-    assert "1 difference in 4 figures, not explained yet." in page
-    assert "6 messages and reports are to be looked at" in page
+    assert "Differs, causes not looked for: 1 of 4 figures differs." in page
+    assert "The possible causes are in 6 messages and reports." in page
     assert "unexplained" not in page.partition("definitions")[0].lower().replace("explain them", "")
     days = {"from": "2026-03-17", "to": "2026-03-17"}
-    assert "Agrees within 1 difference" in text(analyst.get(PAGE, days | {"causes": "yes"}))
+    assert "Differs, with possible causes: 1 of 4" in text(analyst.get(PAGE, days | {"causes": "yes"}))
 
 
 def test_the_command_prints_the_same(
@@ -255,10 +258,15 @@ def test_the_command_prints_the_same(
     file.write_text(HEAD + "2026-03-17,c1,3,2,0,1\nsomeday,c1,1,1,1,1\nTotal,,3,2,0,1\n")
     call_command("reconcile", str(file), "--json", "--tz", "UTC", "--exported", "2026-03-18T11:00")
     told = json.loads(capsys.readouterr().out)
-    assert told["verdict"]["text"] == "Does not agree: 2 differences in 4 figures, 1 explained, 1 not."
+    assert told["verdict"]["text"] == (
+        "Differs, unexplained: 2 of 4 figures differ (1 with possible causes, 1 unexplained)."
+    )
     assert told["rows"][0]["delivered"] == {
         "ours": 3, "clevertap": 2, "difference": 1, "unexplained": 0,
-        "explained": [{"cause": "refused_report", "found": 1, "explains": 1}],
+        "possible_causes": [{
+            "cause": "refused_report", "label": "parked: CleverTap refused the report",
+            "found": 1, "explains": 1,
+        }],
     }  # fmt: skip
     assert told["totals"]["errors"]["unexplained"] == 1
     assert told["problems"] == [{"line": 3, "why": "“someday” is no day; write it as 2026-01-31"}]

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from campaigns.reconciliation import cells, reading
-from campaigns.reconciliation.cells import Bad
-from campaigns.reconciliation.reading import Line, Options, Reading
 from lib.csv_files import Unreadable
+from stats.reconciliation import cells, reading
+from stats.reconciliation.cells import Bad
+from stats.reconciliation.reading import Line, Options, Reading
 from tests.reconciliation.conftest import FILES
 
 UTC = ZoneInfo("UTC")

@@ -13,14 +13,15 @@ from django.db import transaction
 from django.test import Client, override_settings
 
 from config import roles
-from lib.shown import PERMISSION
+from lib.phone_masking import PERMISSION
 from tests.roles import world as worlds
 from tests.roles.world import World
 
 WAKING = (
-    "audience.opting", "audience.subscribing", "audience.upload", "broadcasts.releasing",
-    "broadcasts.steering", "callbacks.forward", "callbacks.ingest", "campaigns.resend", "campaigns.test_send",
-    "providers.setup", "templates_app.importer",
+    "audience.subscribing", "audience.wishes", "audience.upload", "broadcasts.run.releasing",
+    "broadcasts.run.lifecycle", "callbacks.forwarding.forward", "callbacks.webhooks.ingest",
+    "campaigns.sending.resend", "campaigns.sending.sample_sends", "providers.lifecycle",
+    "privacy.erasing", "templates_app.imports.runs",
 )  # fmt: skip
 
 
@@ -39,8 +40,11 @@ def world(
         ALLOW_PRIVATE_TARGETS=True,
         INTAKE_GROUP_COMMIT=False,
         PROVIDER_CACHE_SECONDS=0.0,
+        PROOF_MINUTES=0,
+        ERASURES_FILE=files / "erasures.jsonl",
+        ARCHIVE_TO=str(files / "archive"),
     )
-    logging.disable(logging.CRITICAL)  # a refusal is a traceback in the log
+    logging.disable(logging.CRITICAL)  # each refused request would log a traceback
     with django_db_blocker.unblock(), settings, transaction.atomic():
         roles.grant(apps)
         yield worlds.make()
@@ -51,7 +55,8 @@ def world(
 
 @pytest.fixture(scope="module")
 def people(world: World) -> dict[str, Client]:
-    """By name, each with a browser. `veiled` may do everything and see everything but phone numbers."""
+    """By name, each with a browser. `veiled` may do everything and see everything but phone numbers; `former`
+    was a superuser, and may not sign in any more."""
     found = {"anonymous": Client()}
     for name in ("nobody", "veiled", "superuser", *roles.ROLES):
         user = User.objects.create_user(name, is_staff=True, is_superuser=name == "superuser")
@@ -59,6 +64,18 @@ def people(world: World) -> dict[str, Client]:
             user.groups.add(Group.objects.get(name=name))
         found[name] = Client()
         found[name].force_login(user)
+    former = User.objects.create_superuser("former")
+    found["former"] = Client()
+    found["former"].force_login(former)
+    User.objects.filter(pk=former.pk).update(is_staff=False)
     veiled = Permission.objects.exclude(codename=PERMISSION.partition(".")[2])
     User.objects.get(username="veiled").user_permissions.set(veiled)
     return found
+
+
+@pytest.fixture
+def root(people: dict[str, Client]) -> Client:
+    """A superuser who gets the page of an error, as a browser does."""
+    client = people["superuser"]
+    client.raise_request_exception = False
+    return client

@@ -15,13 +15,15 @@ LETTERS = {"operators": "o", "analysts": "n", "auditors": "a", "superuser": "s"}
 @dataclass(frozen=True)
 class Page:
     """`args` name rows of the world (or are texts after a colon). `see` may GET it, answered with `ok`;
-    others get `no`, or are `led` elsewhere. `do` may POST `data`, where that is more than looking."""
+    others get `no`, or are `led` elsewhere. `do` may POST `data`, where that is more than looking; else a
+    POST is answered as a GET, or with `post` where they differ."""
 
     name: str
     args: tuple[str, ...] = ()
     see: str = ALL
     do: str | None = None
     ok: int = 200
+    post: int = 0
     no: int = 403
     led: str = NOBODY
     anonymous: int = 302
@@ -31,6 +33,22 @@ class Page:
     @property
     def label(self) -> str:
         return " ".join([self.name, *self.args, *self.query.values()])
+
+    def got(self, who: str) -> int:
+        """The status of a GET or HEAD."""
+        if who == "anonymous":
+            return self.anonymous
+        letter = LETTERS.get(who, "-")
+        if letter in self.led:
+            return 302
+        return self.ok if letter in self.see else self.no
+
+    def posted(self, who: str) -> tuple[int, ...]:
+        """The statuses of a POST: of one that may do something, a form with what is wrong, or a redirect."""
+        if self.do is not None and who != "anonymous":
+            return (200, 302) if LETTERS.get(who, "-") in self.do else (403,)
+        got = self.got(who)
+        return (self.post if self.post and got == self.ok else got,)
 
 
 def admin(name: str, *args: str, **values: Any) -> Page:
@@ -49,7 +67,7 @@ def rows(
     yield admin(f"{model}_add", see=add, do=add, data=added or {})
     yield admin(f"{model}_delete", row, see=delete, do=delete, data={"post": "yes"})
     app, _, name = model.rpartition("_")
-    # Leads to the row's page, which asks.
+    # A redirect to the row's page, which asks first.
     yield Page(f"admin/{app}/{name}/<path:object_id>/", (row,), ok=302, no=302)
 
 
@@ -64,28 +82,72 @@ def posted(name: str, *args: str, may: str = OPERATORS, **values: Any) -> Page:
 
 
 def _frame() -> Iterator[Page]:
+    yield Page("home", ok=302, no=302)
     yield admin("index", no=200)
     yield admin("search", no=200, query={"s": "mess"})
     yield admin("login", ok=302, no=302, anonymous=200)
-    yield admin("logout", ok=405, no=405)
+    yield admin("logout", ok=405, post=200, no=405)
     yield admin("password_change", no=200)
-    yield admin("password_change_done", no=200)
-    yield admin("jsi18n", no=200)
-    yield admin("autocomplete", see=NOBODY)
+    yield admin("password_change_done", post=405, no=200)
+    yield admin("jsi18n", post=405, no=200)
+    yield admin("autocomplete", ok=403, post=405)
     yield admin("view_on_site", ":1", ":1", see=NOBODY, no=404)
     yield Page("admin/(?P<url>.*)$", (":no/such/page/",), see=NOBODY, no=404)
     for app, see in (
         ("providers", ALL), ("templates_app", ALL), ("campaigns", ALL), ("broadcasts", ALL),
-        ("audience", READERS), ("callbacks", READERS), ("auth", "as"),
+        ("audience", READERS), ("callbacks", READERS), ("operations", READERS), ("privacy", READERS),
+        ("archive", READERS),
+        ("auth", "as"), ("accounts", "as"),
     ):  # fmt: skip
         yield admin("app_list", f":{app}", see=see, no=404)
+
+
+def _own_pages() -> Iterator[Page]:
+    """Everybody's own, who may sign in. They have no factor yet, and no provider is set up."""
+    yield Page("account_login", ok=302, no=302, anonymous=200)
+    yield Page("account_logout", post=302, no=200)
+    yield Page("account_inactive", post=405, no=200, anonymous=200)
+    yield Page("account_reauthenticate", see=NOBODY)
+    yield Page("account_end_session", (":1",), ok=405, post=404, no=405)
+    yield Page("account_signup", ok=302, no=302)
+    yield Page("mfa_index", post=405, no=200)
+    yield Page("mfa_activate_totp", no=200)
+    yield Page("mfa_add_webauthn", no=200)
+    yield Page("mfa_list_webauthn", post=405, no=200)
+    yield Page("mfa_generate_recovery_codes", no=200)
+    for ready in ("authenticate", "login_webauthn"):
+        yield Page(f"mfa_{ready}", ok=302, no=302)
+    for ready in ("reauthenticate", "reauthenticate_webauthn"):
+        yield Page(f"mfa_{ready}", see=NOBODY)
+    for lacking in ("deactivate_totp", "download_recovery_codes"):
+        yield Page(f"mfa_{lacking}", see=NOBODY, no=404)
+    yield Page("mfa_view_recovery_codes", ok=404, post=405, no=404)
+    for lacking in ("edit_webauthn", "remove_webauthn"):
+        yield Page(f"mfa_{lacking}", (":1",), see=NOBODY, no=404)
+    for unset in ("login", "callback"):
+        yield Page(f"openid_connect_{unset}", (":oidc",), see=NOBODY, no=404, anonymous=404)
+    for way in ("signup", "login_cancelled"):
+        yield Page(f"socialaccount_{way}", ok=302, no=302)
+    yield Page("socialaccount_login_error", ok=401, post=405, no=401, anonymous=401)
 
 
 def _people() -> Iterator[Page]:
     yield from rows("auth_user", "user", "as", ROOT, ROOT, ROOT)
     yield from rows("auth_group", "group", "as", ROOT, ROOT, ROOT, data={"name": "x"}, added={"name": "y"})
+    yield from rows("accounts_token", "token", "as")
+    yield from rows("accounts_entry", "entry", "as")
+    yield admin("accounts_entry_export", see="as")
+    yield admin("accounts_entry_export_xlsx", see="as")
+    yield from _own_pages()
+    yield asked("auth_user_reset_factors", "user", ROOT)
+    yield Page("account", no=200)
+    yield Page("account_add_token", ok=405, post=200, no=405)
+    yield Page("account_revoke_token", ("token",), ok=405, post=404, no=405)
     yield asked(
-        "auth_user_password_change", "user", ROOT, data={"password1": "x" * 12, "password2": "x" * 12}
+        "auth_user_password_change",
+        "user",
+        ROOT,
+        data={"password1": "four unrelated words", "password2": "four unrelated words"},
     )
 
 
@@ -96,8 +158,12 @@ def _providers() -> Iterator[Page]:
     yield admin("providers_provider_login", "provider", see=OPERATORS)
     yield admin("providers_provider_rotate", "provider", ":webhook", see=OPERATORS, do=OPERATORS)
     yield asked("providers_provider_check_connection", "provider")
+    yield asked("providers_provider_acceptance", "provider", data={"to": "", "folder": ""})
     yield asked("providers_provider_pause", "provider", data={"reason": "x"})
     yield asked("providers_provider_resume", "provider")
+    yield asked("providers_provider_resend_failed", "provider")
+    yield asked("providers_provider_archive", "provider")
+    yield asked("providers_provider_restore", "provider")
     yield asked("providers_provider_new_credentials", "provider", data={"kind": "basic"})
     yield asked("providers_provider_import_templates", "provider")
 
@@ -127,6 +193,7 @@ def _messages() -> Iterator[Page]:
     yield from rows("campaigns_campaign", "campaign", ALL, change=OPERATORS, data={"name": "Spring"})
     yield from rows("campaigns_event", "event", ALL, change=None, ok=302)
     yield admin("campaigns_message_export")
+    yield admin("campaigns_message_export_xlsx")
     yield admin("campaigns_message_test", "template", see=OPERATORS, do=OPERATORS)
     yield admin("campaigns_message_tests", query={"ids": "test"})
     yield admin("campaigns_message_tests", query={"ids": "test", "part": "1"})
@@ -137,6 +204,8 @@ def _messages() -> Iterator[Page]:
 def _callbacks() -> Iterator[Page]:
     yield from rows("callbacks_webhook", "webhook")
     yield from rows("callbacks_reply", "reply")
+    yield admin("callbacks_reply_export", see=READERS)
+    yield admin("callbacks_reply_export_xlsx", see=READERS)
     yield from rows("callbacks_outlet", "outlet")
     yield from rows("callbacks_forwardcall", "call")
     yield admin("callbacks_webhook_raw", "webhook", see=READERS)
@@ -147,7 +216,7 @@ def _callbacks() -> Iterator[Page]:
 
 def _audience() -> Iterator[Page]:
     yield from rows("audience_contact", "contact", delete=OPERATORS)
-    yield admin("audience_contact_change", "nameless", see=READERS)
+    yield admin("audience_contact_change", "nameless", see=READERS, do=NOBODY)
     for model in ("contact", "optchange", "subscription"):
         yield admin(f"audience_{model}_export", see=READERS)
         yield admin(f"audience_{model}_export_xlsx", see=READERS)
@@ -161,10 +230,11 @@ def _audience() -> Iterator[Page]:
     yield asked("audience_uploadaccount_new_passcode", "account")
     yield admin("audience_uploadaccount_passcode", "account", see=OPERATORS)
     yield from rows("audience_upload", "draft")
-    yield admin("audience_upload_change", "done", see=READERS)
+    yield admin("audience_upload_change", "done", see=READERS, do=NOBODY)
     yield admin("audience_upload_choose", see=OPERATORS, do=OPERATORS)
     yield admin("audience_upload_progress", "done", see=READERS)
     yield admin("audience_upload_errors", "done", see=READERS)
+    yield admin("audience_upload_warnings", "done", see=READERS)
     yield posted("audience_upload_columns", "draft", data={"start": "yes"})
     yield posted("audience_upload_cancel", "draft")
     yield posted("audience_upload_resume", "done")
@@ -172,6 +242,7 @@ def _audience() -> Iterator[Page]:
 
 def _broadcasts() -> Iterator[Page]:
     name = "broadcasts_broadcast"
+    yield admin(f"{name}_calendar", query={"view": "month"})
     yield from rows("broadcasts_segment", "segment", READERS, OPERATORS, OPERATORS, NOBODY,
                     data={"name": "x", "filter": "{}"}, added={"name": "y", "filter": "{}"})  # fmt: skip
     yield admin("broadcasts_segment_count", see=NOBODY, do=OPERATORS, no=405, data={"filter": "{}"})
@@ -192,16 +263,69 @@ def _broadcasts() -> Iterator[Page]:
             f"{name}_do", "broadcast", f":{what}", see=OPERATORS, do=OPERATORS, data={"confirmed": "yes"}
         )
     for step in ("basics", "who", "message", "delivery", "review"):
-        yield admin(f"{name}_step", "written", f":{step}", see=OPERATORS, do=OPERATORS)
+        sure = {"confirmed": "yes"} if step == "review" else {}
+        yield admin(f"{name}_step", "written", f":{step}", see=OPERATORS, do=OPERATORS, data=sure)
     yield admin(f"{name}_estimate", "written", see=OPERATORS)
     yield admin(f"{name}_test", "written", see=OPERATORS, do=OPERATORS)
 
 
+def _operations() -> Iterator[Page]:
+    yield from rows("operations_incident", "incident")
+    yield asked("operations_incident_acknowledge", "incident")
+    yield asked("operations_incident_silence", "incident", data={"hours": "1", "reason": "x"})
+    yield from rows("operations_channel", "channel", READERS, OPERATORS, OPERATORS, OPERATORS)
+    yield asked("operations_channel_send_test", "channel")
+    yield from rows("operations_delivery", "delivery")
+    yield from rows("operations_acceptancerun", "acceptance")
+    for what in ("progress", "report"):
+        yield admin(f"operations_acceptancerun_{what}", "acceptance", see=READERS)
+
+
+def _privacy() -> Iterator[Page]:
+    yield from rows("privacy_erasure", "erasure")
+    yield admin("privacy_erasure_progress", "erasure", see=READERS)
+    yield admin("privacy_erasure_person", see=READERS, do=READERS, data={"number": "+919812345699"})
+    yield from rows("privacy_retentionrun", "retention")
+    yield admin("privacy_retentionrun_progress", "retention", see=READERS)
+    yield admin("privacy_retentionrun_due", see=READERS)
+    yield admin("privacy_retentionrun_run_now", see=OPERATORS, do=OPERATORS, ok=302)
+    yield from rows("privacy_retentionsetting", "kept", READERS, OPERATORS, OPERATORS, OPERATORS)
+    held = {"campaign": "spring", "reason": "x"}
+    yield from rows("privacy_hold", "hold", READERS, OPERATORS, OPERATORS, OPERATORS, data=held, added=held)
+
+
+def _archive() -> Iterator[Page]:
+    yield from rows("archive_run", "archive_run")
+    yield admin("archive_run_progress", "archive_run", see=READERS)
+    yield admin("archive_run_run_now", see=OPERATORS, do=OPERATORS, ok=302)
+
+
 def _stats() -> Iterator[Page]:
-    api: dict[str, Any] = {"anonymous": 401}
-    for what in ("", "_trend", "_campaigns", "_templates", "_providers", "_errors", "_urls", "_times"):
+    api: dict[str, Any] = {"anonymous": 401, "post": 405}
+    for what in (
+        "",
+        "_trend",
+        "_campaigns",
+        "_templates",
+        "_providers",
+        "_errors",
+        "_error_codes",
+        "_urls",
+        "_times",
+        "_pricing",
+    ):
         yield Page(f"stats{what}", **api)
     yield Page("stats_variants", query={"campaign": "spring"}, **api)
+    reason = {"figure": "not_sent", "code": "1002"}
+    for what in ("campaigns", "templates"):
+        yield Page(f"stats_error_{what}", query=reason, **api)
+    yield Page("stats:error", query=reason)
+    yield Page("stats:views")
+    yield Page("stats:names", query={"of": "template", "q": "w"})
+    yield Page("stats:view", ("saved_view",), ok=302)
+    yield Page("stats:view_save", see=NOBODY, do=ALL)
+    yield Page("stats:view_mail", ("saved_view",), see=NOBODY, do=ALL)
+    yield Page("stats:view_remove", ("saved_view",), see=NOBODY, do=ROOT)
     for figure in ("accepted", "delivered", "not_sent", "refused"):
         yield Page("stats_messages", query={"figure": figure}, **api)
     for form in ("csv", "xlsx"):
@@ -218,6 +342,9 @@ def _stats() -> Iterator[Page]:
     for form in ("csv", "xlsx"):
         yield Page("reconciliation:export", (f":{form}",))
     yield Page("reconciliation:upload", see=OPERATORS, do=OPERATORS)
+    yield Page("reconciliation:report", ("report",))
+    yield Page("reconciliation:report", ("report",), query={"part": "1"})
+    yield Page("reconciliation:cancel", ("report",), see=NOBODY, do=OPERATORS)
     yield Page("reconciliation:columns", ("report",), see=OPERATORS, do=OPERATORS)
     yield Page("reconciliation:discard", ("other_report",), see=NOBODY, do=OPERATORS)
     yield Page("stats_schema", **api)
@@ -226,27 +353,46 @@ def _stats() -> Iterator[Page]:
 
 PAGES = [
     *_frame(), *_people(), *_providers(), *_templates(), *_messages(), *_callbacks(), *_audience(),
-    *_broadcasts(), *_stats(),
+    *_broadcasts(), *_operations(), *_privacy(), *_archive(), *_stats(),
 ]  # fmt: skip
+
+
+# Who may use the actions of a list, where it is not operators.
+ACTIONS = {"accounts.Token": ROOT}
+# Of any other method than GET, HEAD and POST, to anybody, on every page above.
+OTHER_METHODS = 405
+
+
+def acted(changelist: Page, who: str) -> tuple[int, ...]:
+    """The statuses of an action posted to a list. One that is not offered to the person does nothing, and
+    the list says so."""
+    return (200, 302) if changelist.got(who) == 200 else (changelist.got(who),)
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What programs call, by credentials of their own: a session opens nothing. Statuses to GET and POST."""
+    """A URL for programs, with their own credentials: a session opens nothing. Statuses by method, those of
+    PUT, PATCH and DELETE as `other`."""
 
     name: str
     args: tuple[str, ...]
     get: int
+    head: int
     post: int
+    options: int
+    other: int = 405
+
+    def status(self, method: str) -> int:
+        return int(getattr(self, method.lower(), self.other))
 
 
 MACHINES = [
-    Machine("messages", ("public_id",), 405, 200),  # told in CleverTap's way
-    Machine("templates", ("public_id",), 401, 405),
-    Machine("delivery", (":wrong",), 405, 404),
-    Machine("inbound", (":wrong",), 405, 404),
-    Machine("webhook", (":wrong",), 404, 404),
-    Machine("upload", (), 405, 401),
-    Machine("link", (":wrong",), 404, 405),
-    Machine("media", (":wrong",), 404, 405),
+    Machine("messages", ("public_id",), get=405, head=405, post=200, options=204),  # in CleverTap's form
+    Machine("templates", ("public_id",), get=401, head=401, post=405, options=405),
+    Machine("delivery", (":wrong",), get=405, head=404, post=404, options=204),
+    Machine("inbound", (":wrong",), get=405, head=404, post=404, options=204),
+    Machine("webhook", (":wrong",), get=404, head=404, post=404, options=204),
+    Machine("upload", (), get=405, head=405, post=401, options=204),
+    Machine("link", (":wrong",), get=404, head=404, post=405, options=405),
+    Machine("media", (":wrong",), get=404, head=404, post=405, options=405),
 ]

@@ -53,14 +53,20 @@ def with_permissions(*names: str) -> Client:
 
 
 def rows(client: Client, name: str, term: str) -> int:
-    return len(client.get(f"/admin/{name}/", {"q": term}).context["cl"].result_list)
+    return len(answered(client, f"/admin/{name}/", q=term).context["cl"].result_list)
+
+
+def answered(client: Client, url: str, **query: str) -> Any:
+    answer = client.get(url, query)
+    assert answer.status_code == 200, url
+    return answer
 
 
 def test_a_number_is_granted(world: World, people: dict[str, Client]) -> None:
     url = f"/admin/campaigns/message/{world.message.pk}/change/"
-    assert TO not in people["analysts"].get(url).content.decode()
+    assert TO not in answered(people["analysts"], url).content.decode()
     for client in (with_permissions("view_message", "view_phone_numbers"), people["auditors"]):
-        assert TO in client.get(url).content.decode()
+        assert TO in answered(client, url).content.decode()
 
 
 LISTS = {"campaigns/message": TO, "callbacks/reply": SENDER, "audience/contact": ASHA}

@@ -13,21 +13,22 @@ from django.core.management import CommandError
 from django.test import Client
 from django.utils import timezone
 
-from audience.models import Contact, ContactEvent, UploadAccount
-from broadcasts import steering
+from audience.models import Contact, ContactEvent, PhoneChoice, UploadAccount
 from broadcasts.models import Broadcast, Segment
+from broadcasts.run import lifecycle
 from callbacks import audit
+from callbacks.models import Reply
 from campaigns.models import Campaign
-from campaigns.stats import queries
-from campaigns.stats.figures import Figures
-from campaigns.stats.filters import Filters
 from config import demo
 from config.management.commands import run_demo
 from providers.connectors import CONNECTORS
 from providers.models import ApiCredential, Provider
 from simulator import traffic
 from simulator.server import Simulator
-from templates_app import importer
+from stats.query import breakdowns
+from stats.query.figures import Figures
+from stats.query.filters import Filters
+from templates_app.imports import runs
 from templates_app.models import ImportRun, Template
 from tests.factories import make_provider
 from tests.journeys.conftest import gateway, settled
@@ -56,7 +57,7 @@ def test_a_second_run_changes_nothing() -> None:
     second = demo.seed(SIMULATOR)
     assert second == first
     assert [model._default_manager.count() for model in models] == rows
-    assert rows[0] == rows[1] == len(CONNECTORS), "one of each kind"
+    assert rows[0] == rows[1] == len(CONNECTORS) + 1, "one of each kind, and Meta's second number"
 
 
 def test_the_logins_are_kept_from_other_users() -> None:
@@ -76,7 +77,7 @@ def test_an_emptied_database_is_filled_again_with_the_same_administrator() -> No
     empty()
     get_user_model().objects.all().delete()
     assert demo.seed(SIMULATOR).admin == first.admin
-    assert Provider.objects.count() == len(CONNECTORS)
+    assert Provider.objects.count() == len(CONNECTORS) + 1  # Meta's app has two numbers
 
 
 def test_a_changed_password_stays_changed() -> None:
@@ -100,7 +101,7 @@ def test_the_pages_it_names_are_there(admin_client: Client) -> None:
 def test_another_port_moves_the_providers_with_it() -> None:
     demo.seed(SIMULATOR)
     demo.seed("http://127.0.0.1:9001")
-    rows = {row.connector: row for row in Provider.objects.all()}
+    rows = {row.connector_slug: row for row in Provider.objects.all()}
     assert rows["generic"].endpoint == "http://127.0.0.1:9001/clevertap/demo-generic/messages"
     assert rows["interakt"].options["base_url"] == rows["meta"].options["base_url"] == "http://127.0.0.1:9001"
     assert {row.delivery_url[:21] for row in rows.values()} == {"http://127.0.0.1:9001"}
@@ -111,7 +112,7 @@ def test_each_brings_its_templates_as_its_bsp_has_them(simulator: Simulator) -> 
     for account in made.accounts:
         simulator.add_account(account)
     demo.import_templates()
-    importer.drain()
+    runs.drain()
     assert set(ImportRun.objects.values_list("state", "error")) == {("done", "")}
     assert Provider.objects.filter(templates=None).count() == 0
 
@@ -120,34 +121,36 @@ def test_its_campaigns_run_and_the_stats_move(gateway: str, simulator: Simulator
     made = demo.seed(simulator.url)
     for account in made.accounts:
         simulator.add_account(account)
-    for each in (*made.traffic.campaigns, *made.traffic.events):
+    for each in (*made.traffic.campaigns, *made.traffic.events, *made.traffic.users):
         each.every = 0.2
-    posting = asyncio.run_coroutine_threadsafe(traffic.run(made.traffic, simulator.journal), simulator._loop)
+    posting = asyncio.run_coroutine_threadsafe(traffic.run(made.traffic, simulator), simulator._loop)
     ours, thanks = Broadcast.objects.order_by("pk")
-    assert ours.pk == made.campaign
+    assert ours.pk == made.broadcast
     Provider.objects.filter(pk=ours.provider_id).update(rate_count=5)  # the demo's one a second is for people
 
     def figures(campaign: str) -> Figures:
-        return queries.totals(Filters(timezone.now(), UTC, campaign=campaign))
+        return breakdowns.totals(Filters(timezone.now(), UTC, campaign=campaign))
 
     try:
         theirs = made.traffic.campaigns[0].code
-        wait_until(
-            lambda: figures(ours.code).delivered > 2 and figures(thanks.code).delivered > 0, timeout=60
-        )
-        wait_until(lambda: figures(theirs).clicked_total > 0, timeout=60)
-        wait_until(lambda: figures(theirs).undelivered > 0, timeout=60)
+        wait_until(lambda: figures(ours.code).delivered > 2 and figures(thanks.code).delivered > 0)
+        wait_until(lambda: figures(theirs).clicked_total > 0)
+        wait_until(lambda: figures(theirs).undelivered > 0)
+        second = Reply.objects.filter(provider__nickname__endswith="second number")
+        wait_until(lambda: second.exists() and PhoneChoice.objects.filter(kind="whatsapp").exists())
+        for kind in ("reaction", "edit", "revoke"):
+            wait_until(Reply.objects.filter(kind=kind).exists)
     finally:
         posting.cancel()
     names = set(simulator.journal.summary()["counts"])
-    assert {each for each in names if each.startswith("traffic.")} == {"traffic.taken"}
+    assert {each for each in names if each.startswith("traffic.")} <= {"traffic.taken", "traffic.unwritten"}
     ours.refresh_from_db()
     assert ours.state == Broadcast.State.RUNNING, ours.reason
     assert ours.waiting > 500, "it goes on for a while"
     assert ours.control > 50
     assert {"not_opted_in", "dnd", "no_phone"} <= ours.excluded_for.keys()
-    assert all(steering.pause(each, "Enough.") for each in (ours, thanks))
-    wait_until(lambda: settled(simulator), timeout=30)
+    assert all(lifecycle.pause(each, "Enough.") for each in (ours, thanks))
+    wait_until(lambda: settled(simulator))
     assert [finding for finding in audit.run() if finding.problems] == []
 
 

@@ -1,17 +1,22 @@
 """What an operator may set: .env.example names it all, and `check` names what is missing."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import environ
 import pytest
 from cryptography.fernet import Fernet
-from django.conf import settings
+from django.conf import settings as conf
 from django.core.checks import run_checks
 
 from config import checks
+from lib.urls import with_quoted_password
 
-ROOT = Path(settings.BASE_DIR)
+ROOT = Path(conf.BASE_DIR)
 SET_BY_PYTEST = "PYTEST_XDIST_WORKER"
 
 # What each check is about, and a value that satisfies it.
@@ -23,6 +28,7 @@ IN_ORDER = {
     "DEBUG": False,
     "CELERY_BROKER_URL": "redis://127.0.0.1:6379/0",
     "ALLOW_PRIVATE_TARGETS": False,
+    "TRUSTED_PROXIES": ["127.0.0.1"],
 }
 OUT_OF_ORDER = {
     "PUBLIC_BASE_URL": "http://wa.example.com",
@@ -30,13 +36,15 @@ OUT_OF_ORDER = {
     "DEBUG": True,
     "CELERY_BROKER_URL": "",
     "ALLOW_PRIVATE_TARGETS": True,
+    "TRUSTED_PROXIES": [],
     "STATIC_ROOT": "/nowhere",
     "DATA_DIR": Path("/nowhere"),
 }
 
 
 def test_the_example_names_every_variable_that_is_read() -> None:
-    read = set(re.findall(r'(?:env\.\w+|generated)\(\s*"(\w+)"', (ROOT / "config/settings.py").read_text()))
+    settings = "".join(path.read_text() for path in (ROOT / "config/settings").glob("*.py"))
+    read = set(re.findall(r'(?:env\.\w+|generated)\(\s*"(\w+)"', settings))
     compose = set(re.findall(r"\$\{(\w+)", (ROOT / "compose.yaml").read_text()))
     named = re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
     assert sorted(named) == sorted(read - {SET_BY_PYTEST} | compose)
@@ -44,10 +52,9 @@ def test_the_example_names_every_variable_that_is_read() -> None:
 
 def test_every_variable_in_the_example_has_a_comment() -> None:
     blocks = (ROOT / ".env.example").read_text().split("\n\n")
-    for block in blocks:
-        lines = block.splitlines()
-        if any(re.match(r"#?[A-Z_]+=", line) for line in lines):
-            assert lines[0].startswith("# "), block
+    variables = [block for block in blocks if re.search(r"^#?[A-Z_]+=", block, re.MULTILINE)]
+    assert len(variables) > 10
+    assert [block for block in variables if not block.startswith("# ")] == []
 
 
 @pytest.fixture
@@ -100,5 +107,45 @@ def test_a_key_that_cannot_be_used_is_an_error_everywhere(settings: Any) -> None
     assert "not-a-key" not in f"{error.msg}{error.hint}"
 
 
+def test_a_pool_that_pages_would_take_whole_is_an_error_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(conf.DATABASES["default"], "OPTIONS", {"pool": {"max_size": 1}})
+    (error,) = run_checks(tags=[checks.TAG])
+    assert error.is_serious()
+    assert "DATABASE_POOL_SIZE to 2" in error.hint
+    monkeypatch.setitem(conf.DATABASES["default"], "OPTIONS", {"pool": {"max_size": 2}})
+    assert run_checks(tags=[checks.TAG]) == []
+
+
 def test_the_embedded_default_starts_without_a_warning() -> None:
     assert run_checks(tags=[checks.TAG]) == []
+
+
+@pytest.mark.parametrize("password", ["plain", "p@ss", "p/ss", "a:b", "a?b", "a#b", "@/:?#@", "pä ss[1]"])
+def test_a_password_may_hold_what_urls_are_made_of(password: str) -> None:
+    url = with_quoted_password(f"postgres://waypost:{password}@db.example:5432/name?sslmode=require")
+    found = environ.Env.db_url_config(url)
+    told = [found[key] for key in ("USER", "PASSWORD", "HOST", "PORT", "NAME", "OPTIONS")]
+    assert told == ["waypost", password, "db.example", 5432, "name", {"sslmode": "require"}]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgres://u:p%40ss@h:5432/n", "postgres://postgres@127.0.0.1:5432/n", "sqlite:////var/w.sqlite3", ""],
+)
+def test_other_urls_stay_as_they_are(url: str) -> None:
+    assert with_quoted_password(url) == url
+
+
+def test_an_untouched_environment_is_told_what_it_lacks(tmp_path: Path) -> None:
+    """With every line of .env.example as it is, and with each filled in by nothing."""
+    names = re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    lacking = ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "PUBLIC_BASE_URL", "ALLOWED_HOSTS", "DATABASE_URL")
+    bare = {name: value for name, value in os.environ.items() if name not in names}
+    for given in ({}, dict.fromkeys((*lacking, "CELERY_BROKER_URL"), "")):
+        env = bare | {"DATA_DIR": str(tmp_path)} | given
+        argv = [sys.executable, "manage.py", "check", "--deploy"]
+        done = subprocess.run(argv, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        found = re.findall(r"^(\S+): \((\S+)\)", done.stderr, re.MULTILINE)
+        assert {name for name, _ in found} == {*lacking, "CELERY_BROKER_URL", "STATIC_ROOT"}
+        assert all(number.startswith("waypost.") for _, number in found), "each can be mended by a setting"

@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from config import health
+from lib import migrations
 from providers.models import Provider
 from tests.factories import MessageFactory
 
@@ -32,7 +33,7 @@ def test_ready(probe: Client, settings: Any) -> None:
     answer = probe.get("/readyz")
     assert answer.status_code == 200
     assert answer.json()["status"] == "ready"
-    assert set(answer.json()["checks"]) == {"database", "migrations", "queues"}
+    assert set(answer.json()["checks"]) == {"database", "migrations", "secrets", "queues"}
     assert answer["Cache-Control"] == "no-store"
 
 
@@ -49,8 +50,8 @@ def test_not_ready_without_a_database(probe: Client, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.django_db
 def test_not_ready_before_migrations(probe: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "_migrated", False)
-    monkeypatch.setattr(health.MigrationExecutor, "migration_plan", lambda *_: [("one", False)])
+    monkeypatch.setattr(migrations, "_applied", False)
+    monkeypatch.setattr(migrations.MigrationExecutor, "migration_plan", lambda *_: [("one", False)])
     answer = probe.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["checks"]["migrations"]["unapplied"] == 1

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import Running, alive, answers, free_port, fresh_environment, running, wait_until
+from tests.processes import (
+    Migrated,
+    Running,
+    alive,
+    answers,
+    free_port,
+    fresh_environment,
+    running,
+    wait_until,
+)
+from tests.waiting import PATIENCE
 
 pytestmark = [
     pytest.mark.processes,
@@ -25,11 +35,56 @@ def test_what_dies_comes_back_and_nothing_stays_behind(tmp_path: Path) -> None:
         running(["manage.py", "serve", "--port", str(port)], env) as serve,
     ):
         assert "Not set up for production: " in serve.wait_for("check --deploy")
-        wait_until(lambda: answers(port), timeout=20)
+        wait_until(lambda: answers(port))
         before = web(serve)
         os.kill(min(before), signal.SIGKILL)  # the parent of the web's processes
         serve.wait_for("web ended with -9; starting it again")
-        wait_until(lambda: web(serve) and not web(serve) & before and answers(port), timeout=20)
-        assert serve.stop(signal.SIGTERM, timeout=30) == 0
+        wait_until(lambda: web(serve) and not web(serve) & before and answers(port))
+        assert serve.stop(signal.SIGTERM) == 0
         assert alive(env) == {}
         assert "Traceback" not in serve.output
+
+
+def test_a_serve_that_is_killed_leaves_nobody_and_the_next_one_takes_over(
+    migrated: Migrated, tmp_path: Path
+) -> None:
+    port = free_port()
+    argv = ["manage.py", "serve", "--port", str(port)]
+    with migrated(tmp_path / "data") as env:
+        with running(argv, env, "first") as first:
+            first.wait_for("Waypost at")
+            wait_until(lambda: answers(port))
+            former = set(alive(env))
+            with running(argv, env, "second") as second:
+                assert second.process.wait(PATIENCE) == 1
+                assert (
+                    f"running on {env['DATA_DIR']} already (process {first.pid}, port {port})"
+                    in second.output
+                )
+            os.kill(first.pid, signal.SIGKILL)
+            first.process.wait(PATIENCE)
+            with running(argv, env, "third") as third:
+                third.wait_for("Waypost at")
+                wait_until(lambda: answers(port))
+                wait_until(lambda: not former & set(alive(env)))
+                assert third.stop(signal.SIGTERM) == 0
+                assert "Traceback" not in third.output
+        assert alive(env) == {}
+
+
+def test_an_undertaker_that_is_killed_is_replaced(migrated: Migrated, tmp_path: Path) -> None:
+    port = free_port()
+    with (
+        migrated(tmp_path / "data") as env,
+        running(["manage.py", "serve", "--port", str(port)], env) as serve,
+    ):
+
+        def undertakers() -> set[int]:
+            return {pid for pid, command in serve.family().items() if "undertaker.py" in command}
+
+        serve.wait_for("Waypost at")
+        (first,) = wait_until(undertakers)
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: undertakers() - {first})
+        os.kill(serve.pid, signal.SIGKILL)
+        wait_until(lambda: alive(env) == {})

@@ -14,6 +14,7 @@ import requests
 
 from simulator.accounts import Account
 from simulator.server import Simulator
+from tests.waiting import PATIENCE
 
 Send = Callable[..., requests.Response]
 
@@ -70,7 +71,7 @@ class Receiver:
             daemon_threads = True
 
             def handle_error(self, request: Any, client_address: Any) -> None:
-                """A simulator that stops in the middle of a webhook is no news."""
+                """Prints no traceback when a simulator stops in the middle of a webhook."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -138,7 +139,9 @@ def send_interakt(sim: Simulator) -> Send:
             "template": {"name": "dashboard_track_order", "languageCode": "en", "bodyValues": ["Zoë"]},
         }
         headers = {"Authorization": f"Basic {INTERAKT_KEY}"}
-        return requests.post(sim.url + "/v1/public/message/", json=body | changes, headers=headers, timeout=5)
+        return requests.post(
+            sim.url + "/v1/public/message/", json=body | changes, headers=headers, timeout=PATIENCE
+        )
 
     return send
 
@@ -172,7 +175,7 @@ def send_meta(sim: Simulator) -> Send:
             "biz_opaque_callback_data": reference,
         }
         headers = {"Authorization": f"Bearer {token}"}
-        return requests.post(sim.url + META_PATH, json=body | changes, headers=headers, timeout=5)
+        return requests.post(sim.url + META_PATH, json=body | changes, headers=headers, timeout=PATIENCE)
 
     return send
 
@@ -196,14 +199,14 @@ def send_clevertap(sim: Simulator) -> Send:
             ],
         }
         url = sim.url + "/clevertap/native/messages"
-        return requests.post(url, json=body | changes, auth=auth, timeout=5)
+        return requests.post(url, json=body | changes, auth=auth, timeout=PATIENCE)
 
     return send
 
 
 @pytest.fixture
 def webhooks(sim: Simulator, receiver: Receiver) -> Callable[[int], list[Received]]:
-    """Wait for so many webhooks, and for the simulator to have nothing more to say."""
+    """Waits for this many webhooks, and until the simulator has nothing more to post."""
 
     def wait(count: int) -> list[Received]:
         sim.wait_until(lambda: len(receiver.got) >= count and sim.pending == 0)

@@ -2,6 +2,7 @@ import pytest
 import requests
 
 from simulator.accounts import Account
+from tests.waiting import PATIENCE
 
 MSG_ID = "712|1767225600|20260105|712|1"
 
@@ -64,17 +65,21 @@ def test_set_up_check_sends_nothing(sim, send_clevertap, webhooks, wrapped):
     }
     body = {"body": check} if wrapped else check
     url = sim.url + "/clevertap/native/messages"
-    assert requests.post(url, json=body, auth=("ct", "pass"), timeout=5).json() == {"status": "success"}
+    assert requests.post(url, json=body, auth=("ct", "pass"), timeout=PATIENCE).json() == {
+        "status": "success"
+    }
     webhooks(0)
 
 
 def test_credentials(sim, send_clevertap):
     assert send_clevertap(auth=("ct", "wrong")).status_code == 401
-    assert requests.post(sim.url + "/clevertap/nobody/messages", json={}, timeout=5).status_code == 401
+    assert requests.post(sim.url + "/clevertap/nobody/messages", json={}, timeout=PATIENCE).status_code == 401
     sim.add_account(Account(dialect="clevertap", name="keyed", headers={"X-Key": "k1"}))
     url = sim.url + "/clevertap/keyed/messages"
-    assert requests.post(url, json={}, timeout=5).status_code == 401
-    assert requests.post(url, json={}, headers={"X-Key": "k1"}, timeout=5).json()["error"]["code"] == 2004
+    assert requests.post(url, json={}, timeout=PATIENCE).status_code == 401
+    assert (
+        requests.post(url, json={}, headers={"X-Key": "k1"}, timeout=PATIENCE).json()["error"]["code"] == 2004
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,15 +113,17 @@ def test_free_form_and_carousel_are_taken(send_clevertap):
 
 def test_template_list_for_imports(sim):
     url = sim.url + "/templates/native"
-    assert requests.get(url, timeout=5).status_code == 401
-    first = requests.get(url, params={"limit": 10}, auth=("ct", "pass"), timeout=5).json()
+    assert requests.get(url, timeout=PATIENCE).status_code == 401
+    first = requests.get(url, params={"limit": 10}, auth=("ct", "pass"), timeout=PATIENCE).json()
     names = [one["name"] for one in first["data"]]
     assert names[:3] == ["dashboard_track_order", "lto_template_import", "carousel_test_01"]
-    rest = requests.get(first["paging"]["next"], auth=("ct", "pass"), timeout=5).json()
+    rest = requests.get(first["paging"]["next"], auth=("ct", "pass"), timeout=PATIENCE).json()
     assert "next" not in rest["paging"]
     assert rest["paging"]["cursors"]["before"]
-    assert requests.get(url, params={"after": "junk"}, auth=("ct", "pass"), timeout=5).status_code == 400
+    assert (
+        requests.get(url, params={"after": "junk"}, auth=("ct", "pass"), timeout=PATIENCE).status_code == 400
+    )
     sim.set_templates("anybody", [{"name": "only", "language": "en", "components": []}])
     assert [
-        one["name"] for one in requests.get(sim.url + "/templates/anybody", timeout=5).json()["data"]
+        one["name"] for one in requests.get(sim.url + "/templates/anybody", timeout=PATIENCE).json()["data"]
     ] == ["only"]

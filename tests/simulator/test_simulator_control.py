@@ -8,6 +8,7 @@ import requests
 from simulator.accounts import Account
 from simulator.behaviour import MAGIC
 from simulator.server import Simulator
+from tests.waiting import PATIENCE
 
 KEY = {"Authorization": "Basic k2"}
 
@@ -17,7 +18,9 @@ def call(sim):
     def ask(name, content=None):
         url = f"{sim.url}/_control/{name}"
         return (
-            requests.get(url, timeout=5) if content is None else requests.post(url, json=content, timeout=5)
+            requests.get(url, timeout=PATIENCE)
+            if content is None
+            else requests.post(url, json=content, timeout=PATIENCE)
         )
 
     return ask
@@ -28,7 +31,7 @@ def test_everything_works_from_another_process(sim, receiver, call):
     assert call("accounts", [account]).json() == {"accounts": ["second"]}
     assert call("behaviour", {"delays": [0, 0, 0], "answer_delay": 0.01}).json()["answer_delay"] == 0.01
     body = {"fullPhoneNumber": "919812300001", "callbackData": "r", "type": "Text", "data": {"message": "hi"}}
-    requests.post(sim.url + "/v1/public/message/", json=body, headers=KEY, timeout=5)
+    requests.post(sim.url + "/v1/public/message/", json=body, headers=KEY, timeout=PATIENCE)
     sim.wait_until(lambda: call("summary").json()["pending"] == 0)
     summary = call("summary").json()
     assert summary["counts"]["webhooks.taken.read"] == 1
@@ -47,7 +50,7 @@ def test_everything_works_from_another_process(sim, receiver, call):
 def test_sink_can_be_read(sim, call):
     status = {"msgId": "a", "status": "read", "timestamp": "1767603900"}
     requests.post(
-        f"{sim.url}/sink/x/delivery", json={"payloadVersion": "0.1", "statuses": [status]}, timeout=5
+        f"{sim.url}/sink/x/delivery", json={"payloadVersion": "0.1", "statuses": [status]}, timeout=PATIENCE
     )
     (record,) = call("sink").json()["records"]
     assert record["payload"]["statuses"] == [status]
@@ -93,7 +96,7 @@ def test_unnamed_accounts_get_names(sim):
 
 
 def test_page(sim):
-    answer = requests.get(sim.url + "/", timeout=5)
+    answer = requests.get(sim.url + "/", timeout=PATIENCE)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/html")
     for ending, _script in MAGIC.items():
@@ -119,8 +122,9 @@ def test_foreground_stops_cleanly(tmp_path, number):
         url = process.stdout.readline().split()[2].rstrip(";")
         body = {"fullPhoneNumber": "919812300001", "type": "Text", "data": {"message": "hi"}}
         assert (
-            requests.post(url + "/v1/public/message/", json=body, headers=KEY, timeout=5).status_code == 201
+            requests.post(url + "/v1/public/message/", json=body, headers=KEY, timeout=PATIENCE).status_code
+            == 201
         )
         process.send_signal(number)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
         assert process.stderr.read() == ""

@@ -6,12 +6,13 @@ import pytest
 import requests
 from msgspec.structs import replace
 
-from providers.connectors import get
+from providers.connectors import CONNECTORS
 from providers.connectors.base import Config
 from providers.messages import InboundMedia
 from simulator.dialects import meta_media
 from simulator.dialects.base import Inbound
 from tests.bsps import bsp
+from tests.waiting import PATIENCE
 
 MESSAGE = {
     "from": "+918045670001",
@@ -32,7 +33,7 @@ def account(sim, receiver):
 def post(sim, account):
     def post(body, password=account.password):
         url = f"{sim.url}/v2/accounts/{account.account_id}/messages"
-        return requests.post(url, json=body, auth=(account.username, password), timeout=5)
+        return requests.post(url, json=body, auth=(account.username, password), timeout=PATIENCE)
 
     return post
 
@@ -82,7 +83,7 @@ def test_media_needs_the_api_key(sim, account):
     path = f"/v2/accounts/{account.account_id}/media/{meta_media.media_id(event)}"
     media, config = InboundMedia(url=sim.url + path), Config(**bsp("exotel", sim.url).provider)
     wrong = dataclasses.replace(config, credentials=config.credentials | {"api_token": "another"})
-    requested = [get("exotel").media_request(media, one) for one in (config, wrong)]
-    answers = [requests.get(one.url, headers=dict(one.headers), timeout=5) for one in requested]
+    requested = [CONNECTORS["exotel"].media_request(media, one) for one in (config, wrong)]
+    answers = [requests.get(one.url, headers=dict(one.headers), timeout=PATIENCE) for one in requested]
     assert [answer.status_code for answer in answers] == [200, 401]
     assert answers[0].content.startswith(b"\x89PNG")

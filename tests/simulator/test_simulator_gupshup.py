@@ -7,8 +7,10 @@ import requests
 from msgspec.structs import replace
 
 from simulator.dialects.gupshup_templates import template_id
+from simulator.server import Simulator
 from tests.bsps import NUMBER, bsp
 from tests.parts import TEMPLATES
+from tests.waiting import PATIENCE
 
 IDS = {template["name"]: template_id(template) for template in TEMPLATES}
 IMAGE = {"type": "image", "image": {"link": "https://cdn.example.test/h.png"}}
@@ -35,7 +37,7 @@ def send(sim, account):
             **{name: one if isinstance(one, str) else json.dumps(one) for name, one in fields.items()},
         }
         headers = headers or {"apikey": account.key}
-        return requests.post(f"{sim.url}/wa/api/v1/{path}", data=form, headers=headers, timeout=5)
+        return requests.post(f"{sim.url}/wa/api/v1/{path}", data=form, headers=headers, timeout=PATIENCE)
 
     return send
 
@@ -54,6 +56,11 @@ def test_a_template_is_taken_by_its_id(send, sim):
     assert sim.requests[0].label == "with_image"
 
 
+def test_another_simulator_beside_it_has_templates_of_its_own(send):
+    Simulator()
+    assert send(template=use("order_ready", "Mira")).status_code == 202
+
+
 @pytest.mark.parametrize(
     ("fields", "wrong"),
     [
@@ -69,7 +76,7 @@ def test_a_template_is_taken_by_its_id(send, sim):
         ({"template": use("order_ready", "two\nlines")}, "line break"),
         ({"template": use("order_ready", "Mira"), "postbackTexts": [{"index": 0, "text": "x"}]}, "no value"),
         ({"template": "{cut off"}, "must be JSON"),
-        ({"template": use("order_ready", "Mira"), "reference": "mine"}, "there is not: ['reference']"),
+        ({"template": use("order_ready", "Mira"), "reference": "mine"}, "unknown fields: ['reference']"),
     ],
 )
 def test_a_template_that_does_not_fit_is_refused(send, fields, wrong):
@@ -104,10 +111,10 @@ def test_who_is_not_the_app_is_refused(send):
 def test_the_list_goes_by_page_and_holds_json_in_strings(sim, account):
     url, headers = f"{sim.url}/wa/app/{account.app_id}/template", {"apikey": account.key}
     query = {"pageNo": 1, "pageSize": 5}
-    rows = requests.get(url, params=query, headers=headers, timeout=5).json()["templates"]
+    rows = requests.get(url, params=query, headers=headers, timeout=PATIENCE).json()["templates"]
     assert [row["elementName"] for row in rows] == [one["name"] for one in TEMPLATES[5:10]]
     assert json.loads(rows[0]["containerMeta"])["data"] == "Hello {{1}}"
-    wrong = requests.get(url.replace(account.app_id, "other"), headers=headers, timeout=5)
+    wrong = requests.get(url.replace(account.app_id, "other"), headers=headers, timeout=PATIENCE)
     assert wrong.status_code == 401
 
 

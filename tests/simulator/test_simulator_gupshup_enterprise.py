@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from tests.bsps import bsp
 from tests.parts import TEMPLATES
+from tests.waiting import PATIENCE
 
 FOOTED = {
     "name": "with_footer",
@@ -56,7 +57,7 @@ def send(sim, account):
             "extra": "ref-1",
         }
         form = {name: value for name, value in (form | changes).items() if value is not None}
-        answer = requests.post(f"{sim.url}/GatewayAPI/rest", data=form, timeout=5)
+        answer = requests.post(f"{sim.url}/GatewayAPI/rest", data=form, timeout=PATIENCE)
         assert answer.status_code == 200
         return answer.json()["response"]
 
@@ -124,11 +125,13 @@ def test_clicks_are_told_in_indian_time(sim, send, webhooks):
 def test_the_list_is_as_long_as_asked_for(sim, account):
     query = {"method": "get_whatsapp_hsm", "userid": account.username, "password": account.password}
     url = f"{sim.url}/GatewayAPI/rest"
-    answer = requests.get(url, params=query | {"limit": "3"}, timeout=5).json()
+    answer = requests.get(url, params=query | {"limit": "3"}, timeout=PATIENCE).json()
     assert (len(answer["data"]), answer["meta"]) == (3, {"total": len(TEMPLATES) + 1})
     assert "buttons" not in answer["data"][0]
-    answer = requests.get(url, params=query | {"limit": "99", "fields": '["buttons"]'}, timeout=5).json()
+    answer = requests.get(
+        url, params=query | {"limit": "99", "fields": '["buttons"]'}, timeout=PATIENCE
+    ).json()
     assert len(answer["data"]) == len(TEMPLATES) + 1
     assert {one["status"] for one in answer["data"]} == {"ENABLED"}
-    refused = requests.get(url, params=query | {"password": "another"}, timeout=5).json()
+    refused = requests.get(url, params=query | {"password": "another"}, timeout=PATIENCE).json()
     assert refused["response"]["id"] == "102"

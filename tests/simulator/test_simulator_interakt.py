@@ -5,6 +5,8 @@ import json
 import pytest
 import requests
 
+from tests.waiting import PATIENCE
+
 KEY = {"Authorization": "Basic bXkta2V5Og=="}
 
 
@@ -54,7 +56,8 @@ def test_send_is_recorded(sim, send_interakt, webhooks):
 def test_country_code_and_national_number(sim, receiver, webhooks):
     body = {"countryCode": "+91", "phoneNumber": "9812300001", "type": "Text", "data": {"message": "hello"}}
     assert (
-        requests.post(sim.url + "/v1/public/message/", json=body, headers=KEY, timeout=5).status_code == 201
+        requests.post(sim.url + "/v1/public/message/", json=body, headers=KEY, timeout=PATIENCE).status_code
+        == 201
     )
     assert sim.requests[0].to == "919812300001"
     customer = webhooks(3)[0].json["data"]["customer"]
@@ -96,12 +99,14 @@ def test_bodies_that_are_not_json_are_refused(sim):
     url = sim.url + "/v1/public/message/"
     assert (
         requests.post(
-            url, data="{", headers=KEY | {"Content-Type": "application/json"}, timeout=5
+            url, data="{", headers=KEY | {"Content-Type": "application/json"}, timeout=PATIENCE
         ).status_code
         == 400
     )
     assert (
-        requests.post(url, data="{}", headers=KEY | {"Content-Type": "text/plain"}, timeout=5).status_code
+        requests.post(
+            url, data="{}", headers=KEY | {"Content-Type": "text/plain"}, timeout=PATIENCE
+        ).status_code
         == 400
     )
 
@@ -109,7 +114,7 @@ def test_bodies_that_are_not_json_are_refused(sim):
 @pytest.mark.parametrize("value", ["", "Basic other", "Bearer bXkta2V5Og==", "bXkta2V5Og=="])
 def test_key_is_taken_verbatim(sim, value):
     answer = requests.post(
-        sim.url + "/v1/public/message/", json={}, headers={"Authorization": value}, timeout=5
+        sim.url + "/v1/public/message/", json={}, headers={"Authorization": value}, timeout=PATIENCE
     )
     assert answer.status_code == 401
     assert sim.requests[0].answer == "stranger"
@@ -152,7 +157,7 @@ def test_quick_reply_of_a_template_is_told_as_click_and_message(sim, send_intera
 def test_leading_zero_is_refused_where_it_is_a_trunk_prefix(sim, country, status):
     number = {"countryCode": country, "phoneNumber": "0701234567"}
     body = number | {"type": "Text", "data": {"message": "hello"}}
-    answer = requests.post(sim.url + "/v1/public/message/", json=body, headers=KEY, timeout=5)
+    answer = requests.post(sim.url + "/v1/public/message/", json=body, headers=KEY, timeout=PATIENCE)
     assert answer.status_code == status
 
 
@@ -161,7 +166,7 @@ def test_templates_come_in_pages_of_a_hundred(sim):
     names, offset = [], 0
     for _ in range(10):
         url = sim.url + "/v1/public/track/organization/templates"
-        page = requests.get(url, params={"offset": offset}, headers=KEY, timeout=5).json()
+        page = requests.get(url, params={"offset": offset}, headers=KEY, timeout=PATIENCE).json()
         rows = page["results"]["templates"]
         names += [row["name"] for row in rows]
         offset += len(rows)
@@ -172,12 +177,12 @@ def test_templates_come_in_pages_of_a_hundred(sim):
 
 def test_template_rows_are_flat_with_json_inside(sim):
     url = sim.url + "/v1/public/track/organization/templates"
-    rows = requests.get(url, headers=KEY, timeout=5).json()["results"]["templates"]
+    rows = requests.get(url, headers=KEY, timeout=PATIENCE).json()["results"]["templates"]
     by_name = {row["name"]: row for row in rows}
     assert json.loads(by_name["dashboard_track_order"]["buttons"])[0]["url"].endswith("{{1}}")
     assert json.loads(by_name["carousel_test_01"]["carousel_cards"])
     assert isinstance(json.loads(rows[4]["buttons"]), str), "every fifth row is encoded twice"
     assert by_name["new_terms"]["approval_status"] == "WAITING"
-    waiting = requests.get(url, params={"approval_status": "WAITING"}, headers=KEY, timeout=5).json()
+    waiting = requests.get(url, params={"approval_status": "WAITING"}, headers=KEY, timeout=PATIENCE).json()
     assert waiting["count"] == 1
-    assert requests.get(url, headers={"Authorization": "Basic no"}, timeout=5).status_code == 401
+    assert requests.get(url, headers={"Authorization": "Basic no"}, timeout=PATIENCE).status_code == 401

@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from simulator.behaviour import MAGIC
+from tests.waiting import PATIENCE
 
 
 def number(ending):
@@ -18,7 +19,7 @@ def kinds(got):
 
 
 def test_page_and_tests_know_the_same_numbers():
-    assert list(MAGIC) == [str(9001 + n) for n in range(17)]
+    assert list(MAGIC) == [str(9001 + n) for n in range(17)] + [str(9100 + n) for n in range(11)]
 
 
 def test_9001_is_never_read(send_interakt, webhooks):
@@ -63,6 +64,18 @@ def test_9006_is_down_once(send_interakt, webhooks):
     webhooks(3)
 
 
+def test_a_whole_account_is_throttled_or_down_until_told_otherwise(sim, send_interakt, webhooks):
+    sim.behaviour.throttle_seconds = 60
+    for mode, status, wait in (("throttle", 429, "60"), ("outage", 503, "1")):
+        sim.behaviour.answer_modes = {"interakt": mode}
+        for reference in "ab":
+            answer = send_interakt(number(1234), reference)
+            assert (answer.status_code, answer.headers["Retry-After"]) == (status, wait)
+    sim.behaviour.answer_modes = {}
+    assert send_interakt(number(1234), "a").status_code == 201
+    webhooks(3)
+
+
 def test_9007_is_taken_but_never_answered(sim, send_interakt, webhooks):
     sim.behaviour.hold = 0.2
     with pytest.raises(requests.ConnectionError):
@@ -85,7 +98,7 @@ def test_9007_lets_go_when_the_simulator_stops(sim, send_interakt):
     caller.start()
     sim.wait_until(lambda: sim.requests)
     sim.stop()
-    caller.join(5)
+    caller.join(PATIENCE)
     assert caught
 
 
@@ -154,7 +167,7 @@ def test_9016_reports_before_it_answers(sim, send_interakt, receiver, webhooks):
     thread = threading.Thread(target=lambda: arrived.append((send_interakt(number(9016)), time.monotonic())))
     thread.start()
     sim.wait_until(lambda: receiver.got)
-    thread.join(5)
+    thread.join(PATIENCE)
     assert arrived[0][0].status_code == 201
     (record,) = sim.requests
     assert record.answer == "late"

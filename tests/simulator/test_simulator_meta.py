@@ -6,6 +6,7 @@ import requests
 
 from simulator.dialects.meta import escaped
 from simulator.dialects.signing import sha256
+from tests.waiting import PATIENCE
 
 BEARER = {"Authorization": "Bearer EAAtoken"}
 
@@ -78,7 +79,7 @@ def test_errors_have_graph_shape(sim, send_meta):
     answer = send_meta(token="old")
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == 190
-    unknown = requests.post(sim.url + "/v25.0/1/messages", json={}, headers=BEARER, timeout=5)
+    unknown = requests.post(sim.url + "/v25.0/1/messages", json={}, headers=BEARER, timeout=PATIENCE)
     assert (unknown.status_code, unknown.json()["error"]["code"]) == (400, 33)
     assert send_meta("+919812309010").json()["error"]["code"] == 132001
 
@@ -211,7 +212,7 @@ def test_templates_page_to_the_end(sim):
     url, names = sim.url + "/v25.0/700200300/message_templates?limit=25&fields=id,name", []
     pages = 0
     while url:
-        page = requests.get(url, headers=BEARER, timeout=5).json()
+        page = requests.get(url, headers=BEARER, timeout=PATIENCE).json()
         names += [one["name"] for one in page["data"]]
         assert pages or {*page["data"][0]} == {"id", "name"}, "fields that were not asked for"
         assert page["paging"]["cursors"]["after"]
@@ -222,10 +223,45 @@ def test_templates_page_to_the_end(sim):
 def test_template_list_errors(sim):
     url = sim.url + "/v25.0/700200300/message_templates"
     assert (
-        requests.get(url, params={"after": "junk"}, headers=BEARER, timeout=5).json()["error"]["code"]
+        requests.get(url, params={"after": "junk"}, headers=BEARER, timeout=PATIENCE).json()["error"]["code"]
         == 131059
     )
-    assert requests.get(url, timeout=5).status_code == 401
-    assert requests.get(sim.url + "/v25.0/1/message_templates", headers=BEARER, timeout=5).status_code == 400
+    assert requests.get(url, timeout=PATIENCE).status_code == 401
+    assert (
+        requests.get(sim.url + "/v25.0/1/message_templates", headers=BEARER, timeout=PATIENCE).status_code
+        == 400
+    )
     sim.set_templates("meta", [])
-    assert requests.get(url, headers=BEARER, timeout=5).json() == {"data": []}
+    assert requests.get(url, headers=BEARER, timeout=PATIENCE).json() == {"data": []}
+
+
+def played(sim, webhooks, **content):
+    """The change that the webhook of what the user does holds."""
+    sim.inbound("meta", "919812300001", **content)
+    (one,) = webhooks(1)
+    return one.json["entry"][0]["changes"][0]
+
+
+@pytest.mark.parametrize("value", ["stop", "resume"])
+def test_the_user_stops_and_resumes_marketing(sim, webhooks, value):
+    change = played(sim, webhooks, type=f"{value}_marketing")
+    assert change["field"] == "user_preferences"
+    (told,) = change["value"]["user_preferences"]
+    assert (told["wa_id"], told["value"]) == ("919812300001", value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            {"type": "edit", "text": "Size 41", "about": "in-1"},
+            {"original_message_id": "in-1", "message": {"type": "text", "text": {"body": "Size 41"}}},
+        ),
+        ({"type": "revoke", "about": "in-1"}, {"original_message_id": "in-1"}),
+        ({"type": "reaction", "text": "👍"}, {"message_id": "", "emoji": "👍"}),
+        ({"type": "reaction"}, {"message_id": ""}),
+    ],
+)
+def test_the_user_edits_deletes_and_reacts(sim, webhooks, content, message):
+    (told,) = played(sim, webhooks, **content)["value"]["messages"]
+    assert told[content["type"]] == message

@@ -1,6 +1,8 @@
 import pytest
 import requests
 
+from tests.waiting import PATIENCE
+
 
 def status(msg_id="1|2|3|4", **changes):
     return {"msgId": msg_id, "status": "delivered", "timestamp": "1767603900", **changes}
@@ -8,7 +10,7 @@ def status(msg_id="1|2|3|4", **changes):
 
 def report(sim, *statuses, account="shop", **changes):
     body = {"payloadVersion": "0.1", "statuses": list(statuses), **changes}
-    return requests.post(f"{sim.url}/sink/{account}/delivery", json=body, timeout=5)
+    return requests.post(f"{sim.url}/sink/{account}/delivery", json=body, timeout=PATIENCE)
 
 
 def reply(sim, **changes):
@@ -20,7 +22,7 @@ def reply(sim, **changes):
         "type": "text",
         "text": {"body": "Hi"},
     }
-    return requests.post(f"{sim.url}/sink/shop/inbound", json=body | changes, timeout=5)
+    return requests.post(f"{sim.url}/sink/shop/inbound", json=body | changes, timeout=PATIENCE)
 
 
 def test_reports_and_replies_are_taken(sim):
@@ -105,15 +107,15 @@ def test_malformed_messages_are_named(sim, wrong):
 
 def test_other_shapes_are_rejected(sim):
     url = f"{sim.url}/sink/shop/delivery"
-    assert requests.post(url, data=b"junk", timeout=5).status_code == 400
-    assert requests.post(url, json={"statuses": []}, timeout=5).status_code == 400
-    assert requests.post(f"{sim.url}/sink/shop/other", json={}, timeout=5).status_code == 404
+    assert requests.post(url, data=b"junk", timeout=PATIENCE).status_code == 400
+    assert requests.post(url, json={"statuses": []}, timeout=PATIENCE).status_code == 400
+    assert requests.post(f"{sim.url}/sink/shop/other", json={}, timeout=PATIENCE).status_code == 404
 
 
 def subscribe(sim, *changes, headers=None):
     headers = {"X-CleverTap-Account-Id": "A", "X-CleverTap-Passcode": "P"} if headers is None else headers
     return requests.post(
-        f"{sim.url}/sink/shop/subscribe", json={"d": list(changes)}, headers=headers, timeout=5
+        f"{sim.url}/sink/shop/subscribe", json={"d": list(changes)}, headers=headers, timeout=PATIENCE
     )
 
 

@@ -7,13 +7,14 @@ import requests
 from msgspec.structs import replace
 
 from lib.http import HttpRequest, HttpResponse
-from providers.connectors import get
+from providers.connectors import CONNECTORS
 from providers.connectors.base import Config
 from providers.messages import Freeform, Media, Outbound, Reply
 from simulator.templates import default
 from tests.bsps import NUMBER, bsp
+from tests.waiting import PATIENCE
 
-twilio = get("twilio")
+twilio = CONNECTORS["twilio"]
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def config(sim, receiver):
 
 def called(request):
     answer = requests.request(
-        request.method, request.url, headers=dict(request.headers), data=request.body, timeout=5
+        request.method, request.url, headers=dict(request.headers), data=request.body, timeout=PATIENCE
     )
     return HttpResponse(answer.status_code, dict(answer.headers), answer.content)
 
@@ -65,17 +66,17 @@ def test_media_is_given_out_to_who_is_logged_in(sim, config, webhooks):
 
 def test_the_list_goes_by_page_and_token(sim, config):
     url = sim.url + "/v1/ContentAndApprovals"
-    whole = requests.get(url, headers=login(config), timeout=5).json()
+    whole = requests.get(url, headers=login(config), timeout=PATIENCE).json()
     assert whole["meta"]["next_page_url"] is None
     found, following = [], url + "?PageSize=4"
     while following:
-        page = requests.get(following, headers=login(config), timeout=5).json()
+        page = requests.get(following, headers=login(config), timeout=PATIENCE).json()
         found += page["contents"]
         following = page["meta"]["next_page_url"]
     assert found == whole["contents"]
-    guessed = requests.get(url + "?PageSize=4&Page=1&PageToken=x", headers=login(config), timeout=5)
+    guessed = requests.get(url + "?PageSize=4&Page=1&PageToken=x", headers=login(config), timeout=PATIENCE)
     assert (guessed.status_code, guessed.json()["code"]) == (400, 20001)
-    assert requests.get(url, timeout=5).json()["code"] == 20003
+    assert requests.get(url, timeout=PATIENCE).json()["code"] == 20003
 
 
 def test_the_connector_reads_the_catalogue_as_meta_has_it(config):
@@ -125,7 +126,7 @@ def test_requests_are_checked(config, change, status, code):
     request = twilio.build_request(text(), config)
     form = dict(parse_qsl(request.body.decode())) | change
     data = {key: value for key, value in form.items() if value is not None}
-    answer = requests.post(request.url, data=data, headers=login(config), timeout=5)
+    answer = requests.post(request.url, data=data, headers=login(config), timeout=PATIENCE)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
@@ -142,7 +143,7 @@ def test_variables_must_be_those_of_the_content(config):
     ):
         form = dict(parse_qsl(request.body.decode())) | {"ContentSid": sid, "ContentVariables": variables}
         del form["Body"]
-        answer = requests.post(request.url, data=form, headers=login(config), timeout=5)
+        answer = requests.post(request.url, data=form, headers=login(config), timeout=PATIENCE)
         assert (answer.status_code == 201) is fits
 
 

@@ -15,19 +15,20 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from campaigns.stats import figures, queries
-from campaigns.stats.urls import urlpatterns
 from providers.messages import ReportCode
 from providers.models import Provider
+from stats.api.urls import urlpatterns
+from stats.query import breakdowns, figures
 from tests.factories import make_provider
 from tests.stats.conftest import NOW, accepted, asked, fold, refused, reported, submitted
 
 HOUR = timedelta(hours=1)
-TABLES = ("campaigns", "templates", "providers", "errors", "urls", "times", "trend")
+TABLES = ("campaigns", "templates", "providers", "errors", "urls", "times", "pricing", "trend")
 
 
 def user(*codenames: str) -> User:
-    found = User.objects.create_user(f"user-{User.objects.count()}", password="stats-please")
+    name = f"user-{User.objects.count()}"
+    found = User.objects.create_user(name, password="stats-please", is_staff=True)
     found.user_permissions.add(*Permission.objects.filter(codename__in=codenames))
     return found
 
@@ -77,7 +78,8 @@ def test_it_needs_a_login_and_the_permission(db: None) -> None:
         assert signed_in().get(path).status_code == 403, path
 
 
-def test_scripts_use_basic_authentication(db: None) -> None:
+def test_the_credentials_of_clevertap_open_no_stats(db: None, settings: Any) -> None:
+    settings.API_PASSWORDS = True
     someone = user("view_stats")
     login = b64encode(f"{someone.username}:stats-please".encode()).decode()
     assert Client().get("/api/stats", headers={"Authorization": f"Basic {login}"}).status_code == 200
@@ -112,7 +114,7 @@ def test_nothing_can_be_written(analyst: Client) -> None:
 @pytest.mark.usefixtures("traffic")
 def test_the_figures_and_the_range_before(analyst: Client) -> None:
     found = get(analyst, "", range="today")
-    assert found["figures"] == queries.totals(asked(range="today")).as_dict()
+    assert found["figures"] == breakdowns.totals(asked(range="today")).as_dict()
     assert found["figures"]["accepted"] == 3
     assert found["rates"]["delivery_rate"] == pytest.approx(2 / 3)
     assert found["before"]["accepted"] == 1
@@ -218,18 +220,19 @@ def test_the_description_is_valid_and_served_by_us(analyst: Client) -> None:
     from drf_spectacular.validation import validate_schema
 
     GENERATOR_STATS.reset()
-    described = SchemaGenerator(urlconf="campaigns.stats.urls").get_schema(public=True)
+    described = SchemaGenerator(urlconf="stats.api.urls").get_schema(public=True)
     validate_schema(described)
     assert not GENERATOR_STATS, "it warned"
     ways = {name for way in described["paths"]["/api/stats"]["get"]["security"] for name in way}
-    assert ways == {"basicAuth", "cookieAuth"}
+    assert ways == {"bearerAuth", "cookieAuth"}
     assert set(figures.NAMES) | {"errors_by_code"} == set(
         described["components"]["schemas"]["Figures"]["properties"]
     )
     assert "/api/stats/export/{table}.{form}" in described["paths"]
     page = analyst.get("/api/docs").content.decode()
-    assert "//cdn" not in page
-    assert "/static/drf_spectacular_sidecar/" in page
+    for address in described["paths"]:
+        assert f"GET {address}<" in page
+    assert 'action="/api/stats/trend"' in page, "to try it out"
     assert analyst.get("/api/schema").status_code == 200
 
 

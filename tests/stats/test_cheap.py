@@ -6,12 +6,13 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from campaigns import rollups
-from campaigns.counts import Key
-from campaigns.stat_models import Span, StatCount, StatDetail, StatPoint, StatScope
-from campaigns.stats import counted, pages, queries, series
-from campaigns.stats.filters import RANGES
+from campaigns.counting import points
+from campaigns.counting.keys import Key
+from campaigns.models import Span, StatCount, StatDetail, StatPoint, StatScope
 from providers.models import Provider
+from stats.pages import views
+from stats.query import breakdowns, count_sql, details, series
+from stats.query.filters import RANGES
 from tests.factories import make_provider
 from tests.reading import reading
 from tests.stats.conftest import NOW, asked
@@ -28,7 +29,7 @@ def happen(provider: Provider) -> None:
         at = NOW - timedelta(minutes=15 * quarter + 1)
         for metric, code in ((Metric.DELIVERED, 0), (Metric.UNDELIVERED, 1002)):
             sums[Key(provider.pk, at, f"c{quarter % 3}", "", "t", metric.value, code)] += 1
-    rollups.fold(sums)
+    points.fold(sums)
     with connection.cursor() as cursor:
         for model in (StatScope, StatPoint, StatDetail):
             cursor.execute(f"ANALYZE {model._meta.db_table}")
@@ -43,21 +44,21 @@ def busy(db: None) -> Provider:
 
 def overview(name: str, zone: str) -> None:
     filters = asked(range=name, tz=zone)
-    queries.compared(filters, queries.FAILED, queries.TIMES)
+    breakdowns.compared(filters, details.FAILED, details.TIMES)
     series.trend(filters)
     for dimension in ("provider", "campaign", "template"):
-        queries.groups(filters, dimension, limit=pages.TOP)  # type: ignore[arg-type]
+        breakdowns.groups(filters, dimension, limit=views.TOP)  # type: ignore[arg-type]
 
 
 def test_days_of_any_zone_are_of_few_points(busy: Provider) -> None:
     with reading() as by_quarters:
-        counted.figures(asked(range="30d"), spans=(Span.MINUTE, Span.QUARTER))
+        count_sql.figures(asked(range="30d"), spans=(Span.MINUTE, Span.QUARTER))
     for zone in ZONES:
         filters = asked(range="30d", tz=zone)
         with reading() as read:
             found = series.trend(filters, "day")
         assert read.amount < by_quarters.amount / 2, zone
-        assert sum(point.figures.delivered for point in found) == queries.totals(filters).delivered > 2_800
+        assert sum(point.figures.delivered for point in found) == breakdowns.totals(filters).delivered > 2_800
 
 
 def test_the_overview_reads_little_in_any_zone(busy: Provider) -> None:

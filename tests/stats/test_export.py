@@ -15,11 +15,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from campaigns.stats import behind
-from campaigns.stats.export_api import TABLES
 from lib import sheets
 from providers.messages import ReportCode
 from providers.models import Provider
+from stats.api.exports import TABLES
+from stats.query import messages_behind
 from tests.stats.conftest import NOW, accepted, fold, refused, reported, submitted
 from tests.stats.test_api import signed_in
 
@@ -58,6 +58,8 @@ def read_xlsx(data: bytes) -> list[list[Any]]:
 @pytest.mark.parametrize("table", TABLES)
 def test_every_table_comes_in_both_forms(analyst: Client, table: str) -> None:
     asked = {"figure": "delivered", "range": "today", "campaign": "=1+1"}
+    if table in ("error_campaigns", "error_templates"):
+        asked |= {"figure": "undelivered", "code": "1002"}
     lines = read_csv(content(analyst, f"{table}.csv", **asked))
     cells = read_xlsx(content(analyst, f"{table}.xlsx", **asked))
     assert len(lines) > 1 or table == "urls"
@@ -111,7 +113,7 @@ def test_the_hour_that_a_clock_change_repeats_is_told_apart(shop: Provider) -> N
 
 
 def test_an_export_is_read_while_it_is_sent(shop: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(behind, "CHUNK", 5)
+    monkeypatch.setattr(messages_behind, "CHUNK", 5)
     monkeypatch.setattr(sheets, "_CHUNK", 500)
     for minutes in range(60):
         accepted(shop, NOW - timedelta(minutes=minutes))
@@ -132,9 +134,9 @@ def test_an_export_is_read_while_it_is_sent(shop: Provider, monkeypatch: pytest.
 
 def test_an_export_that_breaks_off_looks_like_it(analyst: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server ends the response as if it were whole."""
-    monkeypatch.setattr(behind, "CHUNK", 1)
+    monkeypatch.setattr(messages_behind, "CHUNK", 1)
     monkeypatch.setattr(sheets, "_CHUNK", 1)
-    monkeypatch.setattr(behind, "_beyond", lambda *_: 1 / 0)
+    monkeypatch.setattr(messages_behind, "_beyond", lambda *_: 1 / 0)
     sent = {}
     for form in ("csv", "xlsx"):
         response = analyst.get(f"/api/stats/export/messages.{form}", {"figure": "accepted"})

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.rollups import COLUMNS
-from campaigns.stats import errors, figures
-from campaigns.stats.figures import Change, Figures
-from campaigns.stats.timing import BOUNDS, LONGEST, bucket, quantile, timing
+from campaigns.counting.buckets import BOUNDS, LONGEST, bucket, quantile, timing
+from campaigns.counting.points import COLUMNS
 from providers.messages import AnswerCode, ReportCode
+from stats.query import errors, figures
+from stats.query.figures import Change, Figures
 
 SOME = Figures(
     accepted=200, submitted=201, sent=190, delivered=150, viewed=60, clicked_total=40, clicked_unique=30,

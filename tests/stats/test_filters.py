@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.rollups import begin
-from campaigns.stat_models import Span
-from campaigns.stats.filters import Filters, Invalid, parse
-from campaigns.stats.stretches import SPANS, segments
+from campaigns.counting.points import begin
+from campaigns.models import Span
 from providers.models import Provider
+from stats.query.filters import Filters, Invalid, parse
+from stats.query.span_ranges import SPANS, segments
 from tests.stats.conftest import NOW, asked
 
 HOUR = timedelta(hours=1)

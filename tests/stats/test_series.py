@@ -8,10 +8,10 @@ import time_machine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaigns.stats import queries, series
-from campaigns.stats.filters import Invalid, parse
-from campaigns.stats.series import Point, trend
 from providers.models import Provider
+from stats.query import breakdowns, series
+from stats.query.filters import Invalid, parse
+from stats.query.series import Point, trend
 from tests.stats.conftest import NOW, accepted, asked, fold
 
 HOUR = timedelta(hours=1)
@@ -83,7 +83,7 @@ def test_a_clock_ahead_of_ours_is_not_lost(shop: Provider) -> None:
     fold()
     points = trend(asked(range="today"), "hour")
     assert [point.figures.accepted for point in points[-2:]] == [1, 1]
-    assert queries.totals(asked(range="today")).accepted == 2
+    assert breakdowns.totals(asked(range="today")).accepted == 2
 
 
 def test_steps_that_fit() -> None:
@@ -120,5 +120,5 @@ def test_a_trend_adds_up(shop: Provider, ages: list[int], zone: str, since: int,
     fold()
     filters = asked(**{"from": (NOW - timedelta(minutes=since + 1)).isoformat()}, tz=zone)
     points = trend(filters, step)
-    assert sum(point.figures.accepted for point in points) == queries.totals(filters).accepted
+    assert sum(point.figures.accepted for point in points) == breakdowns.totals(filters).accepted
     assert [point.end for point in points[:-1]] == [point.start for point in points[1:]]

@@ -8,7 +8,8 @@ import pytest
 from providers.models import Provider
 from simulator.accounts import Account
 from simulator.server import Simulator
-from templates_app import components, importer
+from templates_app.content import components
+from templates_app.imports import runs
 from templates_app.models import Template
 from tests.endpoints import Endpoint
 from tests.factories import make_provider
@@ -37,7 +38,7 @@ def documented(db: None, endpoint: Endpoint) -> Provider:
 
 
 def test_the_documented_responses(documented: Provider) -> None:
-    run = importer.run(documented)
+    run = runs.import_now(documented)
     assert (run.state, run.pages, run.report["created"], run.report["failed"]) == ("done", 3, 3, 0)
     rows = {row.name: row for row in Template.objects.all()}
 
@@ -66,7 +67,7 @@ def test_the_documented_responses(documented: Provider) -> None:
     for name in RESPONSES.iterdir():
         [item] = json.loads(name.read_text())["data"]
         assert rows[item["name"]].components == item["components"], "kept as they came"
-    assert importer.run(documented).report["unchanged"] == 3
+    assert runs.import_now(documented).report["unchanged"] == 3
 
 
 def test_a_long_list_in_pages(db: None, simulator: Simulator) -> None:
@@ -85,10 +86,10 @@ def test_a_long_list_in_pages(db: None, simulator: Simulator) -> None:
         import_credentials={"header:Authorization": "Bearer t0ken-long-list"},
     )
     simulator.behaviour.templates_count = 2000
-    run = importer.run(provider)
+    run = runs.import_now(provider)
     assert (run.error, run.pages, run.templates) == ("", 4, 2000)
     assert run.report["created"] + run.report["unsupported"] == 2000
     assert Template.objects.count() == 2000
-    again = importer.run(provider)
+    again = runs.import_now(provider)
     assert again.report["unchanged"] + again.report["unsupported"] == 2000
     assert again.report["changed"] == 0

@@ -1,22 +1,31 @@
 """The timeline: what a BSP's webhooks and people's edits leave behind."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from providers.messages import TemplateUpdate
 from providers.models import Provider
-from templates_app import changes
+from templates_app.history import changes
 from templates_app.models import Template, TemplateChange
+from tests.factories import make_provider
 
 BODY = [{"type": "BODY", "text": "Hello {{1}}"}]
 
 
 @pytest.fixture
-def row(provider: Provider) -> Template:
-    return Template.objects.create(
-        provider=provider, name="sale", language="en", bsp_id="77", components=BODY, category="UTILITY"
-    )
+def row(provider: Provider) -> Iterator[Template]:
+    """A template; and one of the same name and id at another provider, which nobody tells anything of."""
+    values = {"name": "sale", "language": "en", "bsp_id": "77", "components": BODY, "category": "UTILITY"}
+    other = Template.objects.create(provider=make_provider(), **values)
+    yield Template.objects.create(provider=provider, **values)
+    assert Template.objects.filter(provider=other.provider).values().get() == _values(other)
+    assert not other.changes.exists()
+
+
+def _values(template: Template) -> dict[str, Any]:
+    return {field.attname: getattr(template, field.attname) for field in Template._meta.concrete_fields}
 
 
 def told(row: Template, **update: Any) -> list[str]:

@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from campaigns.sending import dispatch
 from providers.models import Provider
-from templates_app import importer
+from templates_app.imports import runs
 from templates_app.models import Template
+from tests.callbacks import meta
 from tests.endpoints import Endpoint
 from tests.factories import make_provider
+from tests.gateway import post
 
 BODY = {"type": "BODY", "text": "Hello {{1}}, order {{2}}"}
 BUTTONS = {"type": "BUTTONS", "buttons": [{"type": "URL", "text": "Track", "url": "https://x.example/{{1}}"}]}
@@ -60,7 +63,7 @@ def test_a_refusal_fails(reachable: Provider, endpoint: Endpoint) -> None:
 
 def test_what_cannot_be_sent_is_not(db: None) -> None:
     """The connector says what its BSP lacks, before any request."""
-    provider = make_provider(nickname="Shop", connector="interakt", credentials={"api_key": "k"})
+    provider = make_provider(nickname="Shop", connector_slug="interakt", credentials={"api_key": "k"})
     make(provider, {"type": "HEADER", "format": "LOCATION"}, BODY)
     with pytest.raises(CommandError, match="Nothing was sent"):
         check("Shop", "order_ready", "en")
@@ -106,7 +109,44 @@ def test_the_report_of_an_import(db: None, endpoint: Endpoint) -> None:
 
 
 def test_an_import_under_way_is_not_joined(reachable: Provider) -> None:
-    importer.start(reachable)
+    runs.start(reachable)
     report, status = imported("Shop")
     assert status == 1
     assert "under way" in report["error"]
+
+
+NAMED = {"type": "BODY", "text": "Hello {{name}}, order {{order_id}}"}
+REPLIES = {"type": "BUTTONS", "buttons": [{"type": "QUICK_REPLY", "text": "Yes"}]}
+PICTURE = {"type": "HEADER", "format": "IMAGE"}
+CARD = {"components": [PICTURE, {"type": "BODY", "text": "Only {{1}}"}, REPLIES]}
+
+
+@pytest.mark.parametrize(
+    "components",
+    [
+        pytest.param([BODY], id="numbered"),
+        pytest.param([NAMED], id="named"),
+        pytest.param([{"type": "HEADER", "format": "TEXT", "text": "Hi {{name}}"}, NAMED], id="named header"),
+        pytest.param([{"type": "HEADER", "format": "DOCUMENT"}, BODY], id="document"),
+        pytest.param([{"type": "HEADER", "format": "LOCATION"}, BODY], id="location"),
+        pytest.param([BODY, REPLIES], id="buttons"),
+        pytest.param([BODY, {"type": "CAROUSEL", "cards": [CARD, CARD]}], id="carousel"),
+    ],
+)
+def test_the_bsp_gets_what_a_message_of_clevertaps_becomes(
+    db: None, endpoint: Endpoint, components: list[Any]
+) -> None:
+    """CleverTap sends values without names, and places without a name: no check may bring more."""
+    endpoint.reply = lambda _: (200, {}, b'{"messages": [{"id": "wamid.1"}]}')
+    options = {"base_url": endpoint.url.removesuffix("/messages"), "location_name": "Shop"}
+    options |= {"location_address": "1 High Street"}
+    provider = meta.number(nickname="Shop", options=options)
+    make(provider, *components)
+    payload = json.loads(check("Shop", "order_ready", "en")["payload"])
+    assert "parameter_name" not in json.dumps(payload)
+    assert post(provider, payload | {"msgId": "7|1767225600|20260105|7|0"}).json == {"status": "success"}
+    dispatch.drain(provider.pk)
+    checked, sent = [{**one, "biz_opaque_callback_data": ""} for one in endpoint.got]
+    assert checked == sent
+    names = [one.get("parameter_name") for one in checked["template"]["components"][-1].get("parameters", [])]
+    assert components[-1] is not NAMED or names == ["name", "order_id"]

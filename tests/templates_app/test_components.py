@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from providers.messages import Button, Card, Header, Location, Media, Offer, TemplateContent, Value
-from templates_app.components import kind_of, problems, shape, slots, unsupported, variables
+from templates_app.content.components import kind_of, problems, shape, slots, unsupported, variables
 
 NOW = 1_767_225_600_000
 
@@ -56,6 +56,14 @@ def test_a_message_that_brings_everything_passes() -> None:
     [
         ({"body": (Value("Mira"),)}, "body: the template has 2 variables, the message brings 1"),
         ({"body": (Value("Mira"), Value(" "))}, "body variable 2: empty"),
+        (
+            {"body": (Value("Mira"), Value("8"), Value("9"))},
+            "body: the template has 2 variables, the message brings 3",
+        ),
+        (
+            {"body": (Value("Mira", name="1"), Value("8", name="2"), Value("9", name="3"))},
+            "body: the template has 2 variables, the message brings 3",
+        ),
         ({"header": None}, "header: the template needs an image header, not none"),
         (
             {"header": Header("video", media=Media("https://a.example.test"))},
@@ -88,6 +96,21 @@ def test_what_is_missing_is_named(change: dict[str, Any], problem: str) -> None:
     assert said(replace(FILLED, **change)) == [problem]
 
 
+def test_variables_that_a_text_header_does_not_have() -> None:
+    hello = [{"type": "HEADER", "format": "TEXT", "text": "Hello"}, {"type": "BODY", "text": "Look"}]
+    content = TemplateContent("h", "en", header=Header("text", text="Hello", values=(Value("Mira"),)))
+    assert said(content, hello) == ["header: the template has 0 variables, the message brings 1"]
+    assert said(content, hello[1:]) == ["header: the template has 0 variables, the message brings 1"]
+    assert said(replace(content, header=Header("text", text="Hello")), hello) == []
+
+
+@pytest.mark.parametrize(("length", "fits"), [(14, True), (15, True), (16, False)])
+def test_the_longest_code(length: int, fits: bool) -> None:
+    code = Button(2, "copy_code", value="S" * length)
+    found = said(replace(FILLED, buttons=(Button(1, "dynamic_url", value="a"), code)))
+    assert found == ([] if fits else ["button 2: the code is longer than 15 characters"])
+
+
 def test_a_cards_problem_names_the_card() -> None:
     broken = replace(CARD_FILLED, body=())
     content = TemplateContent("c", "en", cards=(CARD_FILLED, broken))
@@ -108,6 +131,10 @@ def test_named_variables_may_come_in_any_order() -> None:
     assert said(TemplateContent("n", "en", body=both), components) == []
     assert said(TemplateContent("n", "en", body=both[:1]), components) == [
         "body variable first_name: missing"
+    ]
+    strange = (*both, Value("Rome", name="city"))
+    assert said(TemplateContent("n", "en", body=strange), components) == [
+        "body: the template has 2 variables, the message brings 3"
     ]
 
 
@@ -173,9 +200,21 @@ def test_the_kinds() -> None:
 @pytest.mark.parametrize(
     "odd", [[], [{}], [{"type": None}], [{"type": "BUTTONS", "buttons": 3}], [{"type": "CAROUSEL"}]]
 )
-def test_odd_components_break_nothing(odd: list[Any]) -> None:
-    slots(odd)
-    said(FILLED, odd)
+def test_odd_components_ask_for_nothing(odd: list[Any]) -> None:
+    assert slots(odd) == []
+    assert said(TemplateContent("odd", "en"), odd) == []
+    assert said(FILLED, odd) == [
+        "header: the template has no header, not image",
+        "body: the template has 0 variables, the message brings 2",
+        "button 1: the template has no such button",
+        "button 2: the template has no such button",
+    ]
+
+
+@pytest.mark.parametrize("length", [1, 14, 15])
+def test_a_code_at_the_limit(length: int) -> None:
+    code = Button(2, "copy_code", value="S" * length)
+    assert said(replace(FILLED, buttons=(FILLED.buttons[0], code))) == []
 
 
 @pytest.mark.parametrize(

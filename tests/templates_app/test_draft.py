@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from simulator.templates import default
-from templates_app.draft import Button, Card, Draft, Header, Words, read, write
+from templates_app.content.draft import Button, Card, Draft, Header, Words, read, write
 from tests.templates_app.test_components import BODY, BUTTONS, CAROUSEL, FULL, IMAGE, OPEN
 
 FOOTER = {"type": "FOOTER", "text": "Reply STOP"}

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from providers.messages import Button, Card, Header, Media, Offer, TemplateContent, Value
-from templates_app.components import problems, shape
-from templates_app.drift import Difference, differences, guessed
+from templates_app.content.components import problems, shape
+from templates_app.content.drift import Difference, differences, guessed
 
 
 def content(**values: Any) -> TemplateContent:

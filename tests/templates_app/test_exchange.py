@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
+from zipfile import ZipFile
 
 import openpyxl
 import pytest
@@ -16,9 +17,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import Entry
+from lib.sheets import harmless, unharmed
 from providers.models import Provider
-from templates_app import exchange_formats
-from templates_app.exchange import TemplateResource
+from templates_app.exchange import formats, forms
+from templates_app.exchange.resource import TemplateResource
 from templates_app.models import Template, TemplateChange
 from tests.factories import make_provider
 
@@ -52,8 +55,9 @@ def ready(shop: Provider) -> Template:
     )
 
 
-def text(response: Any) -> str:
+def text(response: Any, status: int = 200) -> str:
     """The page's words."""
+    assert response.status_code == status, response
     return re.sub(r"\s+", " ", response.content.decode())
 
 
@@ -92,8 +96,9 @@ def as_json(*rows: Row) -> bytes:
     return json.dumps(rows).encode()
 
 
-def upload(client: Client, name: str, content: bytes) -> Any:
-    return client.post(f"{LIST}import/", {"resource": "0", "import_file": SimpleUploadedFile(name, content)})
+def upload(client: Client, name: str, content: bytes, status: int = 200) -> Any:
+    chosen = {"resource": "0", "import_file": SimpleUploadedFile(name, content)}
+    return client.post(f"{LIST}import/", chosen, status=status)
 
 
 def sealed(response: Any) -> dict[str, str]:
@@ -116,9 +121,7 @@ def refused(client: Client, name: str, content: bytes) -> str:
 
 
 def exported(client: Client, format: int, query: str = "") -> Any:
-    response = client.post(f"{LIST}export/{query}", {"format": format, "resource": "0"})
-    assert response.status_code == 200, response
-    return response
+    return client.post(f"{LIST}export/{query}", {"format": format, "resource": "0"}, status=200)
 
 
 # Out
@@ -149,6 +152,7 @@ def test_what_the_filters_match_is_exported(operator: Client, ready: Template) -
             "ttl_seconds": None,
             "tracked": [],
             "components": BODY,
+            "extra": {},
         }
     ]
 
@@ -167,9 +171,10 @@ def test_formulas_are_texts_in_spreadsheets_only(operator: Client, ready: Templa
 
 @pytest.mark.parametrize("word", ["=1", "'=1", "''@x", "-", "'plain", "plain", "\t=1"])
 def test_escaping_is_undone_when_reading(word: str) -> None:
-    escaped = exchange_formats._escaped(word)
+    escaped = harmless(word)
+    assert isinstance(escaped, str)
     assert not escaped.startswith(("=", "+", "-", "@", "\t", "\r"))
-    assert exchange_formats._unescaped(escaped) == word
+    assert unharmed(escaped) == word
 
 
 @pytest.mark.parametrize(("format", "name"), [(CSV, "t.csv"), (XLSX, "t.xlsx"), (JSON, "t.json")])
@@ -179,16 +184,30 @@ def test_an_exported_file_changes_nothing(operator: Client, ready: Template, for
         {"type": "BODY", "text": "A {{1}} that no rule allows {{3}} =1+1\n😀"},
         {"type": "NEW_THING", "x": None},
     ]
-    Template.objects.create(provider=ready.provider, name="Odd", language="xx", ttl_seconds=7, components=odd)
+    more = {"optimization_spec": {"bid_amount": 25000}, "note": "=1+1\n😀"}
+    Template.objects.create(
+        provider=ready.provider, name="Odd", language="xx", ttl_seconds=7, components=odd, extra=more
+    )
+    nothing = [{"type": "", "text": "x"}]
+    Template.objects.create(provider=ready.provider, name="empty", language="en", components=[])
+    Template.objects.create(provider=ready.provider, name="untyped", language="en", components=nothing)
     previewed = upload(operator, name, exported(operator, format).content)
-    assert "0 new, 0 changed, 2 unchanged" in text(previewed)
+    assert "0 new, 0 changed, 4 unchanged" in text(previewed)
     assert ">Apply<" not in text(previewed)
 
 
-def test_a_cell_too_long_for_a_spreadsheet_is_not_cut(operator: Client, ready: Template) -> None:
-    Template.objects.update(components=[{"type": "BODY", "text": "x" * 40_000}])
-    assert "A spreadsheet cannot hold order_ready (en)" in text(exported(operator, XLSX))
-    assert len(exported(operator, JSON).content) > 40_000
+@pytest.mark.parametrize(("length", "fits"), [(32_766, True), (32_767, True), (32_768, False)])
+def test_a_cell_too_long_for_a_spreadsheet_is_not_cut(
+    operator: Client, ready: Template, length: int, fits: bool
+) -> None:
+    components = [{"type": "BODY", "text": ""}]
+    components[0]["text"] = "x" * (length - len(json.dumps(components)))
+    Template.objects.update(components=components)
+    answer = exported(operator, XLSX)
+    assert answer.content.startswith(b"PK") == fits
+    if not fits:
+        assert "A spreadsheet cannot hold order_ready (en)" in text(answer)
+    assert length < len(exported(operator, JSON).content)
 
 
 # In
@@ -228,6 +247,23 @@ def test_a_file_is_previewed_then_applied(
     ]
     logged = LogEntry.objects.values_list("object_id", "change_message")
     assert set(logged) == {(str(pk), f"From the file {name}") for pk in (ready.pk, late.pk)}
+    assert Entry.objects.get(name="templates").details["file"] == name
+
+
+def test_the_same_name_at_another_provider_is_another_template(operator: Client, ready: Template) -> None:
+    acme = make_provider(nickname="Acme")
+    theirs = Template.objects.create(provider=acme, name="order_ready", language="en", components=BODY)
+    before = Template.objects.values().get(pk=theirs.pk)
+    row = entry(name="order_ready", status="PAUSED")
+    previewed = upload(operator, "t.json", as_json(row, row | {"provider": "Acme", "name": "late"}))
+    assert "1 new, 1 changed, 0 unchanged" in text(previewed)
+    apply(operator, previewed)
+    assert Template.objects.values().get(pk=theirs.pk) == before
+    ready.refresh_from_db()
+    assert (ready.status, ready.components) == ("PAUSED", BODY)
+    assert list(Template.objects.filter(name="late").values_list("provider__nickname", flat=True)) == ["Acme"]
+    shops = json.loads(exported(operator, JSON, f"?provider={ready.provider_id}").content)
+    assert [(each["provider"], each["name"]) for each in shops] == [("Shop", "order_ready")]
 
 
 def test_columns_that_are_left_out_stay(operator: Client, ready: Template) -> None:
@@ -327,15 +363,18 @@ def test_a_file_that_is_no_table(
         (entry(name="a\0b"), "name: Holds a null character."),
         (entry(name="Late!"), "name: Meta allows only the letters a to z"),
         (entry(language="english"), "language: english is not one of Meta's language codes"),
-        (entry(category="promo"), "category: “PROMO” is none of MARKETING, UTILITY, AUTHENTICATION."),
+        (entry(category="promo"), "category: “PROMO” is not one of MARKETING, UTILITY, AUTHENTICATION."),
         (entry(status=""), "status: Empty. Fill it in."),
-        (entry(parameter_format=7), "parameter_format: “7” is none of POSITIONAL, NAMED."),
+        (entry(parameter_format=7), "parameter_format: “7” is not one of POSITIONAL, NAMED."),
         (entry(ttl_seconds="1 h"), "ttl_seconds: “1 h” is no whole number of seconds."),
         (entry(ttl_seconds=10**20), "is no whole number of seconds."),
         (entry(ttl_seconds=5), "ttl_seconds: For utility Meta allows"),
         (entry(tracked={"x": 1}), "tracked: Expected a list of buttons"),
         (entry(tracked=["button.0"]), "tracked: “button.0” is no URL button with a variable."),
         (entry(components=""), "components: Empty."),
+        (entry(extra=["optimization_spec"]), "extra: Expected an object of further keys"),
+        (entry(extra="{"), "extra: Broken JSON at character"),
+        (entry(extra={"note": "a\0b"}), "extra: Holds characters"),
         (entry(components='[{"type": "BODY",}]'), "components: Broken JSON at character"),
         (entry(components="[" * 100_000), "components: JSON that is nested too deeply."),
         (entry(components='[{"type": "BODY", "text": NaN}]'), "components: NaN is no number of JSON."),
@@ -384,13 +423,33 @@ def test_five_thousand_rows(operator: Client, ready: Template) -> None:
 def test_more_rows_than_one_import_takes(
     operator: Client, ready: Template, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchange_formats, "MOST_ROWS", 3)
+    monkeypatch.setattr(formats, "MOST_ROWS", 3)
     rows = [entry(name=f"t_{number}") for number in range(4)]
     for write, name in ((as_csv, "t.csv"), (as_xlsx, "t.xlsx"), (as_json, "t.json")):
-        assert "1 new" not in text(upload(operator, name, write(*rows[:3])))
+        for number in (2, 3):
+            assert f"{number} new" in text(upload(operator, name, write(*rows[:number])))
         assert "More than 3 templates at once are too many. Split the file." in refused(
             operator, name, write(*rows)
         )
+
+
+@pytest.mark.parametrize(("more", "words"), [(-1, "1 new"), (0, "1 new"), (1, "is larger than")])
+def test_a_file_at_the_limit(
+    operator: Client, shop: Provider, monkeypatch: pytest.MonkeyPatch, more: int, words: str
+) -> None:
+    content = as_json(entry())
+    monkeypatch.setattr(forms, "MOST_BYTES", len(content) - more)
+    assert words in text(upload(operator, "t.json", content))
+
+
+@pytest.mark.parametrize(("more", "words"), [(-1, "1 new"), (0, "1 new"), (1, "The workbook is too large.")])
+def test_a_workbook_is_unpacked_up_to_a_limit(
+    operator: Client, shop: Provider, monkeypatch: pytest.MonkeyPatch, more: int, words: str
+) -> None:
+    content = as_xlsx(entry())
+    size = sum(each.file_size for each in ZipFile(io.BytesIO(content)).infolist())
+    monkeypatch.setattr(formats, "MOST_UNPACKED", size - more)
+    assert words in text(upload(operator, "t.xlsx", content))
 
 
 def test_a_file_larger_than_the_form_may_carry(operator: Client, shop: Provider, settings: Any) -> None:
@@ -411,6 +470,8 @@ def test_what_was_previewed_cannot_be_altered_and_grows_old(operator: Client, sh
     with time_machine.travel(timezone.now() + timedelta(minutes=61), tick=True):
         assert "older than an hour" in text(operator.post(f"{LIST}process_import/", form, follow=True))
     assert not Template.objects.exists()
+    with time_machine.travel(timezone.now() + timedelta(minutes=59), tick=True):
+        assert "1 new" in text(operator.post(f"{LIST}process_import/", form, follow=True))
 
 
 def test_what_no_longer_fits_when_it_is_applied_changes_nothing(operator: Client, shop: Provider) -> None:
@@ -449,9 +510,9 @@ def test_one_who_may_only_look_exports_and_imports_nothing(
     assert json.loads(exported(looker, JSON).content)[0]["name"] == "order_ready"
     form = sealed(upload(operator, "t.json", as_json(entry())))
     for client in (looker, signed_in(["view_template", "change_template"]), signed_in([])):
-        assert client.get(f"{LIST}import/").status_code == 403
-        assert upload(client, "t.json", as_json(entry())).status_code == 403
-        assert client.post(f"{LIST}process_import/", form).status_code == 403
-    assert signed_in([]).get(f"{LIST}export/").status_code == 403
-    assert signed_in([]).post(f"{LIST}export/", {"format": JSON, "resource": "0"}).status_code == 403
+        client.get(f"{LIST}import/", status=403)
+        upload(client, "t.json", as_json(entry()), status=403)
+        client.post(f"{LIST}process_import/", form, status=403)
+    signed_in([]).get(f"{LIST}export/", status=403)
+    signed_in([]).post(f"{LIST}export/", {"format": JSON, "resource": "0"}, status=403)
     assert Template.objects.count() == 1

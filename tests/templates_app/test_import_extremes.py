@@ -14,18 +14,20 @@ from django.utils import timezone
 
 from providers.messages import ListedTemplate, TemplatePage, TemplateUpdate
 from providers.models import Provider
-from templates_app import changes, importer, importing
-from templates_app.importing import Listed
+from templates_app.history import changes
+from templates_app.imports import apply, runs
+from templates_app.imports.listed import Listed
 from templates_app.models import ImportRun, Template
 from tests.endpoints import Endpoint
 from tests.factories import make_provider
+from tests.waiting import PATIENCE
 
 BODY = {"type": "BODY", "text": "Hello {{1}}"}
 
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importer, "PAUSE", 0.0)
+    monkeypatch.setattr(runs, "PAUSE", 0.0)
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def raw(endpoint: Endpoint, body: str) -> None:
 
 
 def done(listing: Provider) -> ImportRun:
-    run = importer.run(listing)
+    run = runs.import_now(listing)
     assert (run.state, run.error) == ("done", "")
     return run
 
@@ -54,17 +56,29 @@ def done(listing: Provider) -> ImportRun:
 # What a list may hold
 
 
-def test_names_that_differ_by_case_are_two(listing: Provider, endpoint: Endpoint) -> None:
-    page(endpoint, item("sale"), item("Sale"), item("SALE"))
-    assert done(listing).report["created"] == 3
-    assert done(listing).report["unchanged"] == 3
-    page(endpoint, item("Sale", status="PAUSED"))
+def test_the_log_says_how_an_import_ended(
+    listing: Provider, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    page(endpoint, item("a"))
+    run = done(listing)
+    raw(endpoint, "no list")
+    failed = runs.import_now(listing)
+    ended = [line for line in caplog.messages if line.startswith("Template import")]
+    of = f"of {listing.nickname} ended:"
+    assert ended == [
+        f"Template import {run.pk} {of} done ", f"Template import {failed.pk} {of} failed {failed.error}",
+    ]  # fmt: skip
+
+
+def test_a_name_in_capitals_is_not_the_one_in_small_letters(listing: Provider, endpoint: Endpoint) -> None:
+    """Meta has no names with capitals. One in the list leaves the template that is spelled alike alone."""
+    page(endpoint, item("sale"))
     done(listing)
-    assert set(Template.objects.values_list("name", "status")) == {
-        ("sale", "APPROVED"),
-        ("Sale", "PAUSED"),
-        ("SALE", "APPROVED"),
-    }
+    page(endpoint, item("sale"), item("Sale", status="PAUSED"), item("SALE", status="PAUSED"))
+    report = done(listing).report
+    assert [one["template"] for one in report["details"]["failed"]] == ["Sale (en)", "SALE (en)"]
+    assert list(Template.objects.values_list("name", "status")) == [("sale", "APPROVED")]
 
 
 def test_characters_that_no_database_stores_cost_nothing_else(listing: Provider, endpoint: Endpoint) -> None:
@@ -90,12 +104,23 @@ def test_numbers_beyond_reason(listing: Provider, endpoint: Endpoint, number: st
         f'{{"data": [{{"name": "a", "language": "en", "message_send_ttl_seconds": {number}, '
         f'"components": [{{"type": "BODY", "text": "Hi{half}", "example": {number}}}]}}]}}',
     )
-    run = importer.run(listing)
+    run = runs.import_now(listing)
     assert "fault" not in run.error
     assert run.state == ImportRun.State.DONE or "JSON" in run.error
 
 
-@pytest.mark.parametrize(("ttl", "kept"), [(2**31, None), (-1, -1), (86400, 86400), ("600", 600), (0, None)])
+@pytest.mark.parametrize(
+    ("ttl", "kept"),
+    [
+        (2**31 - 2, 2**31 - 2),
+        (2**31 - 1, 2**31 - 1),
+        (2**31, None),
+        (-1, -1),
+        (86400, 86400),
+        ("600", 600),
+        (0, None),
+    ],
+)
 def test_times_to_live(listing: Provider, endpoint: Endpoint, ttl: Any, kept: Any) -> None:
     page(endpoint, item("a", message_send_ttl_seconds=ttl))
     done(listing)
@@ -141,14 +166,14 @@ def test_a_webhook_younger_than_the_list_wins(
     page(endpoint, item("a", category="UTILITY"), item("b"))
     done(listing)
     page(endpoint, item("a", category="MARKETING"), item("b"))
-    read_all = importer._read_all
+    fetch_all = runs._fetch_all
 
     def and_then_a_webhook(run: ImportRun, listed: Listed) -> None:
-        read_all(run, listed)
+        fetch_all(run, listed)
         update = TemplateUpdate("a", "en", status="PAUSED", timestamp=int(timezone.now().timestamp()) + 1)
         assert changes.record(listing.pk, [update]) == ["template update"]
 
-    monkeypatch.setattr(importer, "_read_all", and_then_a_webhook)
+    monkeypatch.setattr(runs, "_fetch_all", and_then_a_webhook)
     assert done(listing).report["changed"] == 1
     row = Template.objects.get(name="a")
     assert (row.status, row.category) == ("PAUSED", "MARKETING"), "what the webhook said nothing of is taken"
@@ -162,9 +187,9 @@ def test_a_provider_deleted_meanwhile(
     listing: Provider, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page(endpoint, item("a"))
-    run = importer.start(listing)
-    monkeypatch.setattr(importer, "_read", lambda *args: Provider.objects.all().delete() and TemplatePage())
-    importer.drain()
+    run = runs.start(listing)
+    monkeypatch.setattr(runs, "_fetch_page", lambda *args: Provider.objects.all().delete() and TemplatePage())
+    runs.drain()
     assert not ImportRun.objects.filter(pk=run.pk).exists()
     assert not Template.objects.exists()
 
@@ -173,22 +198,22 @@ def test_a_run_that_was_given_up_stops(
     listing: Provider, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its worker lives, after all; but another import may be at work by now."""
-    run = importer.start(listing)
+    run = runs.start(listing)
 
     def given_up(*args: Any) -> TemplatePage:
-        importer.give_up_lost(timezone.now() + timedelta(hours=1))
+        runs.give_up_lost(timezone.now() + timedelta(hours=1))
         return TemplatePage((ListedTemplate("a", "en"),))
 
-    monkeypatch.setattr(importer, "_read", given_up)
-    importer.drain()
+    monkeypatch.setattr(runs, "_fetch_page", given_up)
+    runs.drain()
     run.refresh_from_db()
     assert (run.state, Template.objects.count()) == ("failed", 0)
     assert "The worker stopped" in run.error
 
 
 def test_silence_is_longer_than_a_page_with_all_its_tries() -> None:
-    longest = importer.TRIES * importer.TIMEOUT + (importer.TRIES - 1) * importer.LONGEST_PAUSE
-    assert timedelta(seconds=longest) < importer.SILENCE
+    longest = runs.TRIES * runs.TIMEOUT + (runs.TRIES - 1) * runs.LONGEST_PAUSE
+    assert timedelta(seconds=longest) < runs.SILENCE
 
 
 @pytest.mark.django_db(transaction=True)
@@ -198,7 +223,7 @@ def test_an_edit_during_the_import_is_not_lost(endpoint: Endpoint, monkeypatch: 
     done(listing)
     page(endpoint, item("a", components=[{"type": "BODY", "text": "Hi {{1}}"}]))
     ours = [{"type": "BODY", "text": "Hello dear {{1}}"}]
-    values, within = importing._values, threading.Event()
+    values, within = apply._values, threading.Event()
 
     def slowly(*args: Any) -> dict[str, Any]:
         found = values(*args)
@@ -206,9 +231,9 @@ def test_an_edit_during_the_import_is_not_lost(endpoint: Endpoint, monkeypatch: 
         sleep(0.5)
         return found
 
-    monkeypatch.setattr(importing, "_values", slowly)
+    monkeypatch.setattr(apply, "_values", slowly)
     with in_a_thread(lambda: done(listing)):
-        assert within.wait(5)
+        assert within.wait(PATIENCE)
         Template.objects.update(components=ours)  # waits for the import, or comes before it
     row = Template.objects.get()
     assert (row.components, row.imported) == (ours, [{"type": "BODY", "text": "Hi {{1}}"}])
@@ -231,5 +256,5 @@ class in_a_thread:
         self._thread.start()
 
     def __exit__(self, *_: object) -> None:
-        self._thread.join(20)
+        self._thread.join(PATIENCE)
         assert not self._errors, self._errors

@@ -3,7 +3,7 @@
 from django.template.loader import render_to_string
 
 from simulator.templates import default
-from templates_app.preview import bubble, formatted
+from templates_app.content.preview import bubble, formatted
 from tests.templates_app.test_components import BODY, CAROUSEL, FULL, IMAGE
 
 HOSTILE = '<script>alert("1")</script>'
@@ -68,6 +68,7 @@ def test_cards_have_their_own_values() -> None:
 
 
 def test_every_template_can_be_shown() -> None:
+    assert len(default()) > 10
     for template in default():
         html = render_to_string("templates_app/bubble.html", {"bubble": bubble(template["components"])})
         assert "wp-bubble" in html

@@ -1,13 +1,14 @@
 """Meta's and CleverTap's limits, each with the place it is told at."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from simulator.templates import default
-from templates_app.draft import Button, Card, Draft, Header, Words, write
-from templates_app.languages import LANGUAGES
-from templates_app.rules import Checked, check, label
+from templates_app.content.draft import Button, Card, Draft, Header, Words, write
+from templates_app.content.languages import LANGUAGES
+from templates_app.content.rules import Checked, check, label
 
 
 def checked(draft: Draft, **about: Any) -> Checked:
@@ -75,7 +76,66 @@ def test_what_is_allowed(draft: Draft) -> None:
     assert checked(draft).problems == {}
 
 
+def long_card(length: int) -> Draft:
+    return carousel(*[card(body=Words("x" * length))] * 2)
+
+
+def offered_code(length: int) -> Draft:
+    return offer(buttons=[Button("COPY_CODE", example="X" * length), url()])
+
+
+@pytest.mark.parametrize(
+    ("make", "most", "place"),
+    [
+        (lambda n: basic(body=Words("x" * n)), 1024, "body.text"),
+        (lambda n: basic(header=Header("TEXT", "x" * n)), 60, "header.text"),
+        (lambda n: basic(footer="x" * n), 60, "footer"),
+        (lambda n: basic(buttons=quick("x" * n)), 25, "buttons.0.text"),
+        (lambda n: basic(buttons=[url("https://x.example/" + "x" * (n - 18))]), 2000, "buttons.0.url"),
+        (lambda n: basic(buttons=[call("+1 4155550100" + "-" * (n - 13))]), 20, "buttons.0.phone"),
+        (lambda n: basic(buttons=[Button("COPY_CODE", example="X" * n)]), 20, "buttons.0.example"),
+        (lambda n: basic(buttons=quick(*map(str, range(n)))), 10, "buttons"),
+        (lambda n: basic(buttons=[url()] * n), 2, "buttons"),
+        (lambda n: basic(buttons=[call()] * n), 1, "buttons"),
+        (lambda n: basic(buttons=[CODE] * n), 1, "buttons"),
+        (lambda n: offer(offer="x" * n), 16, "offer"),
+        (lambda n: offer(body=Words("x" * n)), 600, "body.text"),
+        (offered_code, 15, "buttons.0.example"),
+        (long_card, 160, "cards.0.body.text"),
+        (lambda n: carousel(*[card()] * n), 10, "cards"),
+        (lambda n: carousel(*[card(buttons=quick(*map(str, range(n))))] * 2), 3, "cards.0.buttons"),
+    ],
+)
+def test_up_to_the_limit_and_no_further(make: Callable[[int], Draft], most: int, place: str) -> None:
+    for number in (most - 1, most):
+        assert not number or checked(make(number)).problems == {}
+    assert list(checked(make(most + 1)).problems)[:1] == [place]
+
+
+@pytest.mark.parametrize(
+    ("category", "least", "most"),
+    [("AUTHENTICATION", 30, 900), ("UTILITY", 30, 43_200), ("MARKETING", 43_200, 2_592_000)],
+)
+def test_lifetimes_at_their_limits(category: str, least: int, most: int) -> None:
+    for seconds in (least, least + 1, most - 1, most):
+        assert checked(basic(), category=category, ttl_seconds=seconds).problems == {}
+    for seconds in (least - 1, most + 1):
+        assert set(checked(basic(), category=category, ttl_seconds=seconds).problems) == {"ttl_seconds"}
+
+
+def test_names_and_quick_replies_at_their_limits() -> None:
+    for length in (511, 512):
+        assert checked(basic(), name="a" * length).problems == {}
+    for number, hinted in ((5, False), (6, False), (7, True)):
+        hints = checked(basic(buttons=quick(*map(str, range(number))))).hints
+        assert ("five quick replies" in hints["buttons"]) == hinted
+    for number, hinted in ((1, False), (2, False), (3, True)):
+        hints = checked(carousel(*[card(buttons=[url(), url(), call()][:number])] * 2)).hints
+        assert ("cards.0.buttons" in hints) == hinted
+
+
 def test_what_meta_approved_passes() -> None:
+    assert len(default()) > 10
     for template in default():
         found = check(
             template["components"],

@@ -81,8 +81,30 @@ def test_what_clevertap_cannot_send_is_left_out(provider: Provider) -> None:
 
 
 def test_another_providers_are_not_shown(provider: Provider) -> None:
-    add(make_provider(), "theirs")
+    other = make_provider()
+    add(other, "sale", "theirs", bsp_id="77")
     assert names(listed(provider)) == []
+    add(provider, "sale", bsp_id="77", category="UTILITY")
+    assert [(row["name"], row["category"]) for row in listed(provider).json()["data"]] == [
+        ("sale", "UTILITY")
+    ]
+    assert names(listed(other)) == ["sale", "theirs"]
+    login = logged_in(other)
+    assert Client().get(f"/v1/{provider.public_id}/templates", headers=login).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("query", "number"),
+    [("", 50), ("?limit=0", 1), ("?limit=1", 1), ("?limit=2", 2), ("?limit=499", 499), ("?limit=500", 500),
+     ("?limit=501", 500)],
+)  # fmt: skip
+def test_how_many_a_page_holds(provider: Provider, query: str, number: int) -> None:
+    Template.objects.bulk_create(
+        Template(provider=provider, name=f"t{n}", language="en", components=BODY) for n in range(502)
+    )
+    answer = listed(provider, query)
+    assert len(names(answer)) == number
+    assert "next" in answer.json()["paging"]
 
 
 @pytest.mark.parametrize("query", ['?limit=1&after={}"', "?limit=1&after='{}'", "?limit=1&after={}%22"])

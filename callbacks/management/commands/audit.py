@@ -4,9 +4,8 @@ from argparse import ArgumentParser
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from callbacks import audit
+from lib.commands import BaseCommand
 
 
 class Command(BaseCommand):

@@ -1,10 +1,7 @@
-import contextlib
-import fcntl
 import json
 import os
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -12,12 +9,15 @@ from typing import Any
 import msgspec
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
-from config import demo
+from config import demo, web
 from config.demo import Demo, Shown
 from config.management.commands import serve
+from config.only_one import only_one
 from config.processes import Processes, terminal_of_our_own
+from lib import schema
+from lib.commands import BaseCommand
 from providers.models import Provider
 
 HOST = "127.0.0.1"
@@ -28,7 +28,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--port", type=int, default=settings.PORT, help="The simulator takes the one after it."
+            "--port",
+            type=int,
+            default=settings.PORT,
+            help="The port of Waypost; the simulator uses the next one.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -37,14 +40,19 @@ class Command(BaseCommand):
         _start_again_with(PORT=str(port), PUBLIC_BASE_URL=base, ALLOW_PRIVATE_TARGETS="1")
         os.chdir(settings.BASE_DIR)
         with (
-            _only_one(settings.DATA_DIR / "demo.lock"),
+            only_one(port, "Give this one its own: make run PORT=… DATA_DIR=…") as killed,
             terminal_of_our_own(),
             Processes() as processes,
         ):
-            advice = f"Choose another pair: make run PORT={port + 10}"
-            serve.check_port(HOST, port, advice)
-            serve.check_port(HOST, port + 1, f"The simulator needs it. {advice}")
+            advice, patience = (
+                f"Choose another pair: make run PORT={port + 10}",
+                serve.FREED if killed else 0.0,
+            )
+            serve.check_port(HOST, port, advice, patience)
+            serve.check_port(HOST, port + 1, f"The simulator needs it. {advice}", patience)
             call_command("migrate", verbosity=0)
+            if words := schema.problem():
+                raise CommandError(words)
             made = _seed(simulator)
             self._start(processes, port)
             while not (processes.stopping or (_answers(port, "/readyz") and _answers(port + 1, "/"))):
@@ -59,7 +67,7 @@ class Command(BaseCommand):
         workers = serve.web_workers()
         serve.close_database()
         processes.start("worker", serve.worker_command())
-        processes.start("web", serve.web_command(HOST, port, workers))
+        processes.start("web", web.command(HOST, port, workers))
         # Last, so that it ends first: requests it holds on purpose must not keep the worker.
         simulator = ["-m", "simulator", "--port", str(port + 1)]
         simulator += ["--accounts", str(_file("simulator")), "--traffic", str(_file("traffic"))]
@@ -67,7 +75,7 @@ class Command(BaseCommand):
 
 
 def _file(name: str) -> Path:
-    """What the simulator is told."""
+    """A file of settings for the simulator."""
     return Path(settings.DATA_DIR) / f"{name}.json"
 
 
@@ -89,20 +97,6 @@ def _start_again_with(**wanted: str) -> None:
     if any(os.environ.get(name) != value for name, value in wanted.items()):
         sys.stdout.flush()
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | wanted)  # noqa: S606
-
-
-@contextlib.contextmanager
-def _only_one(lock: Path) -> Iterator[None]:
-    """Raises CommandError while another demo runs on the same data."""
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CommandError(
-                f"A demo is running on {lock.parent} already. Give this one its own: "
-                "make run PORT=… DATA_DIR=…"
-            ) from error
-        yield
 
 
 def _answers(port: int, path: str) -> bool:
@@ -132,10 +126,11 @@ Waypost runs, with a simulator in place of CleverTap and the BSPs.
               username {made.admin.username}  password {password}
   Simulator:  {simulator}/
 
-Campaigns run already: two that CleverTap posts, a message every other second, and two of our own.
+Campaigns run already: two that CleverTap posts, a message every other second, and two broadcasts. People
+write, too: some without a number, some to the second number of Meta's app; they edit, delete, react and stop.
 
-  Campaign:   {base}/admin/broadcasts/broadcast/{made.campaign}/change/
-  Its stats:  {base}/admin/stats/campaigns/one/?campaign=wp-{made.campaign}&range=24h
+  Broadcast:  {base}/admin/broadcasts/broadcast/{made.broadcast}/change/
+  Its stats:  {base}/admin/stats/campaigns/one/?campaign=wp-{made.broadcast}&range=24h
   All stats:  {base}/admin/stats/overview/?range=24h
   Contacts:   {base}/admin/audience/contact/
 

@@ -3,30 +3,23 @@ import os
 import socket
 import sys
 from argparse import ArgumentParser
-from pathlib import Path
+from contextlib import suppress
+from time import monotonic, sleep
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import connection
 
+from config import web
 from config.checks import missing_for_production
+from config.only_one import only_one
 from config.processes import Processes
+from lib import open_files, schema
+from lib.commands import BaseCommand
 
-THREADS = 64
-
-
-def web_command(host: str, port: int, workers: int) -> list[str]:
-    """Granian, with as many threads as group commit makes good use of."""
-    granian = str(Path(sys.executable).parent / "granian")
-    return [
-        granian, "--interface", "wsgi", "--host", host, "--port", str(port), "--workers", str(workers),
-        "--blocking-threads", str(THREADS), "--backlog", "4096", "--backpressure", "4096", "--http", "1",
-        "--respawn-failed-workers", "--workers-kill-timeout", "10", "--no-ws",
-        # Its warnings are about the number of threads, which is meant: they wait for one commit together.
-        "--log-level", "error", "config.wsgi:application",
-    ]  # fmt: skip
+FREED = 15.0  # seconds in which what a killed `serve` left behind lets go of its port
 
 
 def worker_command() -> list[str]:
@@ -51,8 +44,13 @@ def close_database() -> None:
         connection.close_pool()  # type: ignore[attr-defined]
 
 
-def check_port(host: str, port: int, advice: str) -> None:
-    """Raises CommandError when nobody could listen there."""
+def check_port(host: str, port: int, advice: str, patience: float = 0.0) -> None:
+    """Raises CommandError when nobody could listen there, not even after so many seconds."""
+    end = monotonic() + patience
+    while monotonic() < end:
+        with suppress(CommandError):
+            return check_port(host, port, advice)
+        sleep(0.1)
     family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -65,7 +63,7 @@ def check_port(host: str, port: int, advice: str) -> None:
 
 
 class Command(BaseCommand):
-    help = "Serves the web and works the queues, in one go."
+    help = "Serves the web and works the queues, in one command."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
@@ -76,14 +74,18 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         host, port = options["host"], options["port"]
-        check_port(host, port, "Choose another with --port or PORT.")
         os.chdir(settings.BASE_DIR)
         os.environ["PORT"] = str(port)
-        with Processes() as processes:
+        advice = "Stop it first, or give this one another DATA_DIR."
+        with only_one(port, advice) as killed, Processes() as processes:
+            check_port(host, port, "Choose another with --port or PORT.", FREED if killed else 0.0)
             call_command("migrate", verbosity=0)
+            if words := schema.problem():
+                raise CommandError(words)
             workers = options["workers"] or web_workers()
             close_database()
-            processes.start("web", web_command(host, port, workers))
+            open_files.allow(web.CONNECTIONS * 2)
+            processes.start("web", web.command(host, port, workers))
             processes.start("worker", worker_command())
             self.stdout.write(f"Waypost at http://{host}:{port}/admin/")
             if missing := missing_for_production():

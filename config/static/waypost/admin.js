@@ -2,7 +2,7 @@
 (() => {
   const copy = async (text) => {
     if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(text);
-    // Plain http: browsers keep the clipboard to the old command.
+    // On plain http, browsers allow only the old copy command.
     const area = document.createElement("textarea");
     area.value = text;
     document.body.append(area);
@@ -28,6 +28,22 @@
     form.submit();
   };
 
+  // Django's own widget says what its filters do in a label that no role allows.
+  window.addEventListener("load", () => {
+    setTimeout(() => {
+      for (const help of document.querySelectorAll(".help-tooltip[aria-label]"))
+        help.setAttribute("role", "img");
+    });
+  });
+
+  // The server writes times in the reader's zone, from the next page on.
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone) {
+    const lasting = "path=/admin/; max-age=31536000; samesite=lax";
+    // biome-ignore lint/suspicious/noDocumentCookie: the store for cookies needs a secure context
+    document.cookie = `zone=${zone}; ${lasting}${location.protocol === "https:" ? "; secure" : ""}`;
+  }
+
   document.addEventListener("click", async (event) => {
     const target = event.target.closest("[data-copy],[data-post],[data-add-row],[data-remove-row]");
     if (!target) return;
@@ -36,7 +52,7 @@
       await copy(document.getElementById(target.dataset.copy).textContent);
       const label = target.querySelector("span:last-child");
       const before = label.textContent;
-      label.textContent = "Copied";
+      label.textContent = label.matches(".material-symbols-outlined") ? "check" : "Copied";
       target.classList.add("wp-copied");
       setTimeout(() => {
         label.textContent = before;

@@ -1,25 +1,48 @@
 import json
-from argparse import ArgumentParser
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
-from providers import check, quirks, setup, support
+from accounts import trail
+from accounts.trail import What
+from lib.commands import BaseCommand
+from providers import (
+    connection_check,
+    description,
+    destinations,
+    lifecycle,
+    quirks,
+    support_table,
+    validation,
+)
 from providers.connectors import CONNECTORS
 from providers.models import Provider
 
 PERIODS = {label: value for value, label in Provider.Period.choices}
-EVERY = {word: every.value for every, word in setup.EVERY_WORDS.items()}
+EVERY = {word: every.value for every, word in description.EVERY_WORDS.items()}
 GIVEN_AS_STORED = (
     "endpoint", "delivery_url", "inbound_url", "max_concurrency", "import_endpoint", "import_limit",
-    "import_paging", "click_domain", "link_days", "unknown_templates", "stopped_templates",
+    "import_paging", "click_domain", "link_days", "unknown_templates", "stopped_templates", "cap_retries",
 )  # fmt: skip
+
+NOTED = {
+    "add": What.ADDED,
+    "set": What.CHANGED,
+    "pause": What.PAUSED,
+    "resume": What.RESUMED,
+    "archive": What.CHANGED,
+    "restore": What.CHANGED,
+    "credentials": What.CREDENTIALS,
+}  # of what it does; the rest only looks
 
 
 class Command(BaseCommand):
-    help = "Adds, changes, lists, checks, pauses and resumes providers."
+    help = "Adds, changes, lists, checks, pauses, resumes and archives providers."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
@@ -36,6 +59,8 @@ class Command(BaseCommand):
             ("check", "Send the validation payload and show request, response and time."),
             ("pause", "Stop sending; messages are still accepted and kept."),
             ("resume", "Send again."),
+            ("archive", "Take it out of use; its webhooks are still taken, and everything stays readable."),
+            ("restore", "Bring it back from the archive, paused."),
             ("credentials", "Generate new credentials for CleverTap; the former work for a week."),
         ):
             sub = actions.add_parser(action, help=text)
@@ -45,17 +70,24 @@ class Command(BaseCommand):
                 sub.add_argument("--reason", default="Paused from the command line.")
             if action == "credentials":
                 sub.add_argument("--header", action="append", default=[], metavar="NAME")
-        for action, text in (("list", "All providers."), ("connectors", "What each connector wants.")):
+        for action, text in (("list", "The providers in use."), ("connectors", "What each connector wants.")):
             sub = actions.add_parser(action, help=text)
             sub.add_argument("--json", action="store_true")
+            if action == "list":
+                sub.add_argument("--archived", action="store_true", help="Those in the archive instead.")
             if action == "connectors":
                 sub.add_argument("--table", action="store_true", help="What each supports, in Markdown.")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        before = Provider.objects.filter(nickname=options.get("nickname")).first() or Provider()
         try:
             result = getattr(self, "do_" + options["action"])(options)
         except ValidationError as error:
             raise CommandError("\n".join(_messages(error))) from error
+        if options["action"] in NOTED:
+            after = _get(options["nickname"])
+            changes = trail.differences(before, after)
+            trail.note(None, NOTED[options["action"]], after, text=options["action"], changes=changes)
         if isinstance(result, list | dict) and (options.get("json") or not isinstance(result, list)):
             self.stdout.write(json.dumps(result, indent=None if options.get("json") else 2))
         elif isinstance(result, list):
@@ -64,11 +96,13 @@ class Command(BaseCommand):
 
     def do_add(self, options: dict[str, Any]) -> dict[str, Any]:
         provider = Provider(
-            nickname=options["nickname"], connector=options["connector"], waba_number=options["waba_number"]
+            nickname=options["nickname"],
+            connector_slug=options["connector"],
+            waba_number=options["waba_number"],
         )
         _apply(provider, options)
-        login = setup.create(provider, unlimited=options["rate"] == "none")
-        return setup.describe(provider) | {"username": login.username, "password": login.password}
+        login = lifecycle.create(provider, unlimited=options["rate"] == "none")
+        return description.as_json(provider) | {"username": login.username, "password": login.password}
 
     def do_set(self, options: dict[str, Any]) -> dict[str, Any]:
         provider = _get(options["nickname"])
@@ -76,39 +110,55 @@ class Command(BaseCommand):
             provider.waba_number = options["waba_number"]
         _apply(provider, options)
         provider.full_clean()
-        setup.validate(provider)
+        validation.validate(provider)
+        destinations.check(provider, _credentials(options), _import_credentials(options))
         provider.save()
-        return setup.describe(provider)
+        return description.as_json(provider)
 
     def do_list(self, options: dict[str, Any]) -> list[dict[str, Any]]:
-        rows = [setup.describe(provider) for provider in Provider.objects.prefetch_related("callback_tokens")]
-        brief = ("nickname", "connector", "waba_number", "state", "messages_url")
-        return rows if options["json"] else [{key: row[key] for key in brief} for row in rows]
+        providers = Provider.objects.filter(archived_at__isnull=not options["archived"])
+        rows = [description.as_json(provider) for provider in providers.prefetch_related("callback_tokens")]
+        brief = ("nickname", "connector", "waba_number", "state", "messages_url", "unreadable")
+        return rows if options["json"] else [{key: row[key] or "" for key in brief} for row in rows]
 
     def do_check(self, options: dict[str, Any]) -> dict[str, Any]:
-        checked = asdict(check.check(_get(options["nickname"])))
+        checked = asdict(connection_check.check(_get(options["nickname"])))
         if not checked["ok"]:
             self.stdout.write(json.dumps(checked))
             raise CommandError(checked["verdict"])
         return checked
 
     def do_pause(self, options: dict[str, Any]) -> dict[str, Any]:
-        setup.pause(_get(options["nickname"]), options["reason"])
-        return setup.describe(_get(options["nickname"]))
+        lifecycle.pause(_get(options["nickname"]), options["reason"])
+        return description.as_json(_get(options["nickname"]))
 
     def do_resume(self, options: dict[str, Any]) -> dict[str, Any]:
-        setup.resume(_get(options["nickname"]))
-        return setup.describe(_get(options["nickname"]))
+        provider = _get(options["nickname"])
+        if provider.archived_at:
+            raise CommandError(f"{provider} is in the archive. Restore it first.")
+        lifecycle.resume(provider)
+        return description.as_json(_get(options["nickname"]))
+
+    def do_archive(self, options: dict[str, Any]) -> dict[str, Any]:
+        lifecycle.archive(_get(options["nickname"]))
+        return description.as_json(_get(options["nickname"]))
+
+    def do_restore(self, options: dict[str, Any]) -> dict[str, Any]:
+        provider = _get(options["nickname"])
+        if not provider.archived_at:
+            raise CommandError(f"{provider} is not in the archive.")
+        lifecycle.restore(provider)
+        return description.as_json(_get(options["nickname"]))
 
     def do_credentials(self, options: dict[str, Any]) -> dict[str, Any]:
-        login = setup.new_login(_get(options["nickname"]), tuple(options["header"]))
+        login = lifecycle.new_login(_get(options["nickname"]), tuple(options["header"]))
         if options["header"]:
             return {"headers": dict(login.headers)}
         return {"username": login.username, "password": login.password}
 
     def do_connectors(self, options: dict[str, Any]) -> list[dict[str, Any]] | None:
         if options["table"]:
-            self.stdout.write(support.markdown())
+            self.stdout.write(support_table.markdown())
             return None
         if not options["json"]:
             return [{"slug": c.slug, "label": c.label} for c in CONNECTORS.values()]
@@ -119,6 +169,7 @@ class Command(BaseCommand):
                 "takes_endpoint": connector.takes_endpoint,
                 "tried_live": connector.tried_live,
                 "webhook_setup": connector.webhook_setup,
+                "webhook_fields": dict(connector.webhook_fields),
                 "lacks": {feature.value: reason for feature, reason in connector.lacks.items()},
                 "credentials": [asdict(field) for field in connector.credentials],
                 "options": [asdict(field) for field in connector.options],
@@ -131,16 +182,47 @@ def _settings(parser: ArgumentParser) -> None:
     pairs = {"action": "append", "default": [], "metavar": "KEY=VALUE"}
     parser.add_argument("--endpoint")
     parser.add_argument("--credential", **pairs)  # type: ignore[arg-type]
+    _from_file(parser, "--credential-file", "KEY=PATH", "A secret from a file; - is standard input.")
     parser.add_argument("--option", **pairs)  # type: ignore[arg-type]
     parser.add_argument("--quirk", **pairs)  # type: ignore[arg-type]
     parser.add_argument("--delivery-url")
     parser.add_argument("--inbound-url")
+    parser.add_argument(
+        "--webhook-network", action="append", metavar="CIDR",
+        help="Where webhooks may come from, several times for more; an empty one lifts the restriction.",
+    )  # fmt: skip
     parser.add_argument("--max-concurrency", type=int)
     parser.add_argument("--rate", metavar="COUNT/PERIOD", help="For example 40/minute; none removes it.")
     parser.add_argument("--validity", type=int, metavar="SECONDS")
+    parser.add_argument(
+        "--cap-retries",
+        type=int,
+        metavar="0-2",
+        help="Retries after WhatsApp's marketing cap, at least a day apart.",
+    )
     parser.add_argument("--default", action="store_true", dest="is_default")
     _template_settings(parser)
     parser.add_argument("--json", action="store_true")
+
+
+def _from_file(parser: ArgumentParser, flag: str, pair: str, words: str) -> None:
+    """An option for secrets, which on the command line itself every user of the machine could read."""
+    parser.add_argument(flag, type=_named_content, action="append", default=[], metavar=pair, help=words)
+
+
+def _named_content(pair: str) -> tuple[str, str]:
+    name, separator, path = pair.partition("=")
+    if not separator or not name:
+        raise ArgumentTypeError(f"{pair}: write KEY=PATH")
+    return name, _content(path)
+
+
+def _content(path: str) -> str:
+    """What is in the file, without the line's end that editors and `echo` write."""
+    try:
+        return (sys.stdin.read() if path == "-" else Path(path).read_text()).rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        raise ArgumentTypeError(f"{path} cannot be read: {error}") from error
 
 
 def _template_settings(parser: ArgumentParser) -> None:
@@ -152,6 +234,13 @@ def _template_settings(parser: ArgumentParser) -> None:
         help="Presented to the endpoint; an empty value takes the header away.",
     )  # fmt: skip
     parser.add_argument("--import-basic", metavar="USER:PASSWORD", help="The same; empty takes it away.")
+    _from_file(parser, "--import-header-file", "NAME=PATH", "A header's value from a file, or - for input.")
+    parser.add_argument(
+        "--import-basic-file",
+        type=_content,
+        metavar="PATH",
+        help="USER:PASSWORD from a file, or -.",
+    )
     parser.add_argument("--import-every", choices=list(EVERY))
     parser.add_argument("--click-domain", metavar="HOST", help="Buttons on it are tagged as tracked.")
     parser.add_argument("--link-days", type=int, metavar="DAYS", help="How long short links of ours live.")
@@ -163,31 +252,38 @@ def _apply(provider: Provider, options: dict[str, Any]) -> None:
     for name in GIVEN_AS_STORED:
         if options[name] is not None:
             setattr(provider, name, options[name])
+    if options["webhook_network"] is not None:
+        provider.webhook_networks = "\n".join(filter(None, options["webhook_network"]))
     if options["import_every"]:
         provider.import_every = EVERY[options["import_every"]]
-    setup.set_import_credentials(provider, _import_credentials(options))
+    lifecycle.set_import_credentials(provider, _import_credentials(options))
     if options["validity"] is not None:
         provider.validity = type(provider.validity)(seconds=options["validity"])
     if options["is_default"]:
         provider.is_default = True
     if options["rate"]:
         provider.rate_count, provider.rate_period = _rate(options["rate"], provider)
-    setup.set_credentials(provider, _pairs(options["credential"], "--credential"))
+    lifecycle.set_credentials(provider, _credentials(options))
     provider.options = provider.options | _pairs(options["option"], "--option")
     for name, value in _pairs(options["quirk"], "--quirk").items():
         try:
-            provider.quirks = provider.quirks | {name: quirks.parse(name, value)}
+            provider.stored_quirks = provider.stored_quirks | {name: quirks.parse(name, value)}
         except ValueError as error:
             raise CommandError(f"--quirk {error}") from error
 
 
+def _credentials(options: dict[str, Any]) -> dict[str, str]:
+    return _pairs(options["credential"], "--credential") | dict(options["credential_file"])
+
+
 def _import_credentials(options: dict[str, Any]) -> dict[str, str]:
     """What to change of them, as `set_import_credentials` takes it."""
-    headers = _pairs(options["import_header"], "--import-header")
+    headers = _pairs(options["import_header"], "--import-header") | dict(options["import_header_file"])
     changes = {f"header:{name}": value for name, value in headers.items()}
-    if options["import_basic"] is not None:
-        username, colon, password = options["import_basic"].partition(":")
-        if options["import_basic"] and not (username and colon and password):
+    basic = options["import_basic"] if options["import_basic_file"] is None else options["import_basic_file"]
+    if basic is not None:
+        username, colon, password = basic.partition(":")
+        if basic and not (username and colon and password):
             raise CommandError("--import-basic: write USER:PASSWORD")
         changes |= {"username": username, "password": password}
     return changes

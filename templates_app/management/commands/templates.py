@@ -3,12 +3,15 @@ from argparse import ArgumentParser
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from accounts import trail
+from accounts.trail import What
+from lib.commands import BaseCommand
 from providers.models import Provider
-from templates_app import importer
+from templates_app.gate.validate import validate
+from templates_app.imports import runs
 from templates_app.models import ImportRun, Template
-from templates_app.validate import validate
 
 LISTED = ("name", "language", "category", "status", "bsp_id", "components")
 
@@ -31,6 +34,11 @@ class Command(BaseCommand):
             sub.add_argument("--json", action="store_true")
             if action == "import":
                 sub.add_argument("--allow-empty", action="store_true", help="Believe a list that is empty.")
+                sub.add_argument(
+                    "--allow-vanishing",
+                    action="store_true",
+                    help="Believe a list without many of the templates that it had before.",
+                )
 
     def handle(self, *args: Any, **options: Any) -> None:
         provider = Provider.objects.filter(nickname=options["nickname"]).first()
@@ -42,21 +50,24 @@ class Command(BaseCommand):
         elif options["action"] == "check":
             self._check(provider, options["name"], options["language"], options["json"])
         else:
-            self._import(provider, options["json"], options["allow_empty"])
+            allowed = {name: options[name] for name in ("allow_empty", "allow_vanishing")}
+            self._import(provider, options["json"], allowed)
 
-    def _import(self, provider: Provider, as_json: bool, allow_empty: bool) -> None:
+    def _import(self, provider: Provider, as_json: bool, allowed: dict[str, bool]) -> None:
         """Fails when nothing was applied: the exit status is 1 then."""
-        run = importer.run(provider, by="the command line", allow_empty=allow_empty)
-        report = importer.summary(run)
+        run = runs.import_now(provider, by="the command line", **allowed)
+        trail.note(None, What.STARTED, run, **allowed)
+        report = runs.summary(run)
         if run.finished_at is None:
             report["error"] = "Another import of this provider is under way. Try again when it has ended."
         if as_json:
             self.stdout.write(json.dumps(report))
         else:
-            for word in (*importer.COUNTED, "pages"):
+            for word in (*runs.COUNTED, "pages"):
                 self.stdout.write(f"{report[word]:6} {word}")
-            for one in report["details"].get("failed", ()):
-                self.stdout.write(f"failed: {one['template']}: {one['reason']}")
+            for word in ("unsupported", "failed"):
+                for one in report["details"].get(word, ()):
+                    self.stdout.write(f"{word}: {one['template']}: {one['reason']}")
         if run.state != ImportRun.State.DONE:
             raise CommandError(report["error"])
 

@@ -1,0 +1,25 @@
+"""Whether whoever is at the browser has proved it lately, by password, factor or provider."""
+
+import time
+
+from allauth.account.authentication import get_authentication_records
+from allauth.core.exceptions import ReauthenticationRequired
+from django.conf import settings
+from django.http import HttpRequest
+
+METHODS = ("password", "mfa", "socialaccount")
+
+
+def is_recent(request: HttpRequest) -> bool:
+    """Signing in is a proof. With PROOF_MINUTES=0 nobody is asked again."""
+    if not settings.PROOF_MINUTES:
+        return True
+    since = time.time() - settings.PROOF_MINUTES * 60
+    records = get_authentication_records(request, request.user)
+    return any(each["at"] > since for each in records if each["method"] in METHODS)
+
+
+def demand(request: HttpRequest) -> None:
+    """Before a step that needs one: leads to the page that asks, and back, where it is too old."""
+    if not is_recent(request):
+        raise ReauthenticationRequired

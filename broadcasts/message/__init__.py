@@ -1,0 +1,1 @@
+"""What each recipient gets: the texts of the slots, the variant, the message put together."""

@@ -1,0 +1,1 @@
+"""Who is meant: filters as conditions on contacts, uploaded lists, the form that builds a filter."""

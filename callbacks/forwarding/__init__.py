@@ -1,0 +1,1 @@
+"""Reports and inbound messages on their way to CleverTap."""

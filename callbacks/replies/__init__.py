@@ -1,0 +1,1 @@
+"""Inbound messages: stored, credited to the message they answer, answered automatically."""

@@ -1,0 +1,1 @@
+"""Callbacks of BSPs: verified, stored and answered; read afterwards."""

@@ -1,0 +1,1 @@
+"""CleverTap's requests: read, checked, committed, answered."""

@@ -1,0 +1,1 @@
+"""The only writer of messages: accepted, claimed, attempted, reported on; each counted as it happens."""

@@ -1,0 +1,1 @@
+"""Short links for tracked buttons, and what happens when somebody taps one."""

@@ -1,0 +1,18 @@
+"""Up to when a provider's messages are gone."""
+
+from django.db import models
+
+from providers.models import Provider
+
+
+class Horizon(models.Model):
+    """Messages of the provider that were accepted up to this moment may be gone. Counts stay."""
+
+    provider = models.OneToOneField(Provider, on_delete=models.CASCADE)
+    gone_to = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.provider_id}: {self.gone_to:%Y-%m-%d %H:%M}"

@@ -1,0 +1,10 @@
+"""What arguments of the command line may be."""
+
+from argparse import ArgumentTypeError
+
+
+def how_many(text: str) -> int:
+    """A number of rows, 0 or more. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise ArgumentTypeError(f"{text!r} is no number of rows")
+    return int(text)

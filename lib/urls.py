@@ -1,0 +1,18 @@
+"""Connection URLs as people write them."""
+
+import re
+from urllib.parse import quote
+
+_WITH_PASSWORD = re.compile(
+    r"([a-z0-9+]+://[^:/?#@]*:)"  # scheme and user
+    r"(.*)"  # the password, up to the last @
+    r"(@[^@/?#]*(?:[/?#][^@]*)?)",  # host, and what follows
+    re.DOTALL,
+)
+
+
+def with_quoted_password(url: str) -> str:
+    """The URL with a password that no parser takes for something else, such as `p@/:?#`. What is quoted
+    already stays so; a % of the password itself has to be written %25."""
+    found = _WITH_PASSWORD.fullmatch(url)
+    return f"{found[1]}{quote(found[2], safe='%')}{found[3]}" if found else url

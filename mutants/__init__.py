@@ -1,0 +1,1 @@
+"""Small faults put into the product, to see which of them no test notices."""

@@ -1,0 +1,1 @@
+"""What CleverTap's integration team does with a new partner, done with one provider and written down."""

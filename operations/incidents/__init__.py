@@ -1,0 +1,1 @@
+"""Opening and closing incidents, and what people do with them."""

@@ -1,0 +1,157 @@
+"""Requests to erase a person, what is held back from retention, and what retention did."""
+
+from collections.abc import Iterable
+
+from django.db import models
+from django.db.models import Q
+
+from lib import runs
+from providers.encrypted_fields import EncryptedJSONField
+from providers.models import Provider
+
+
+class Erasure(models.Model):
+    """One person's erasure: the request, the progress, and the receipt. Its row is the queue.
+
+    Who is erased is kept only until it is done, encrypted. After that what stands for the person says that it
+    was done.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open", "under way"
+        DONE = "done"
+        FAILED = "failed", "not finished"
+
+    person = models.CharField(max_length=15, help_text="What stands for the number: a keyed hash.")
+    others = models.TextField(
+        blank=True, editable=False, help_text="What stands for the other numbers and user ids, with spaces."
+    )
+    about = EncryptedJSONField(
+        default=dict, editable=False, help_text="The numbers, user ids and identities; until it is done."
+    )
+    state = models.CharField(max_length=6, choices=State.choices, default=State.OPEN)
+    by = models.CharField(max_length=150, blank=True, help_text="Who entered it.")
+    asked_by = models.CharField("asked for by", max_length=200, blank=True, help_text="As the request says.")
+    asked_at = models.DateTimeField()
+    deadline = models.DateTimeField()
+    again = models.BooleanField(default=False, help_text="After a backup was restored.")
+    next_step_at = models.DateTimeField(null=True, help_text="Empty: there is nothing to do.")
+    worker = models.CharField(max_length=32, blank=True)
+    rows_done_at = models.DateTimeField(null=True, help_text="When the person's own rows were gone.")
+    table = models.CharField(max_length=100, blank=True, help_text="Which table is looked through.")
+    after = models.BigIntegerField(default=0, help_text="Up to which of its rows.")
+    left = models.JSONField(default=list, help_text="Rows that something still works on.")
+    counts = models.JSONField(default=dict, help_text="How many rows of which table.")
+    finished_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        permissions = [("export_person", "Can look up and export everything about a person")]
+        constraints = [
+            models.UniqueConstraint(fields=["person"], condition=Q(state="open"), name="one_open_erasure"),
+            models.CheckConstraint(
+                condition=Q(state="open") | Q(next_step_at=None), name="a_closed_erasure_waits_for_nothing"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_step_at"], condition=Q(next_step_at__isnull=False), name="erasure_queue"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"erasure {self.pk} of {self.person}"
+
+    @classmethod
+    def of(cls, hashes: Iterable[str]) -> models.QuerySet["Erasure"]:
+        """Those of whoever any of these keyed hashes stands for."""
+        which = Q(pk__in=())
+        for each in hashes:
+            which |= Q(person=each) | Q(others__contains=each)
+        return cls.objects.filter(which)
+
+    @property
+    def hashes(self) -> list[str]:
+        """What stands for each of the person's numbers and user ids."""
+        return [self.person, *self.others.split()]
+
+
+class Hold(models.Model):
+    """What retention leaves alone: a provider's, a campaign's or a person's rows, until the hold is ended."""
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, null=True, blank=True)
+    campaign = models.CharField("campaign id", max_length=64, blank=True)
+    number = models.CharField("phone number", max_length=160, blank=True, help_text="Or a user id.")
+    reason = models.CharField(max_length=300)
+    by = models.CharField(max_length=150, blank=True, editable=False)
+    since = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(provider__isnull=False) | ~Q(campaign="") | ~Q(number=""),
+                name="a_hold_names_something",
+                violation_error_message="Name a provider, a campaign or a number.",
+            ),
+            models.CheckConstraint(condition=~Q(reason=""), name="a_hold_has_a_reason"),
+        ]
+
+    def __str__(self) -> str:
+        return f"hold {self.pk}: {self.reason}"
+
+
+class RetentionSetting(models.Model):
+    """A provider's own numbers of days. Where there is none, `privacy.retention.ages` has the setting."""
+
+    provider = models.OneToOneField(Provider, on_delete=models.CASCADE, related_name="retention")
+    webhooks = models.PositiveIntegerField(
+        "raw webhooks", null=True, blank=True, help_text="Days. Empty: as for the others; 0: for ever."
+    )
+    bodies = models.PositiveIntegerField(
+        "payloads, requests and answers", null=True, blank=True, help_text="What messages say."
+    )
+    numbers = models.PositiveIntegerField(
+        "phone numbers", null=True, blank=True, help_text="After that a keyed hash stands for each."
+    )
+    messages = models.PositiveIntegerField(
+        "whole messages", null=True, blank=True, help_text="With attempts and reports. Figures stay."
+    )
+
+    def __str__(self) -> str:
+        return f"retention of {self.provider}"
+
+
+class Cursor(models.Model):
+    """Up to which row a kind of data of a provider has been gone through."""
+
+    kind = models.CharField(max_length=60)
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False)
+    after = models.BigIntegerField(default=0)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["provider", "kind"], name="one_cursor_a_kind")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.provider_id} after {self.after}"
+
+
+class RetentionRun(runs.Run):
+    """One going through everything, and its report."""
+
+    held = models.JSONField(default=dict, help_text="How many were held.")
+    longest_ms = models.PositiveIntegerField(default=0, help_text="The longest that one step took.")
+
+    REPORT = ("held", "longest_ms")
+
+    class Meta(runs.Run.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["state"], condition=Q(state="open"), name="one_open_retention_run"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"retention run {self.pk}"

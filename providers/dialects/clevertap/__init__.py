@@ -1,0 +1,1 @@
+"""CleverTap's own format, as its Generic WhatsApp page documents it."""

@@ -1,0 +1,1 @@
+"""Exotel's format, as developer.exotel.com documents it under WhatsApp API."""

@@ -1,0 +1,1 @@
+"""The format of Gupshup's self-serve API, as docs.gupshup.io documents it."""

@@ -1,0 +1,1 @@
+"""Vonage's format, as developer.vonage.com documents it under Messages API."""

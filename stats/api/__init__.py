@@ -1,0 +1,1 @@
+"""The stats as JSON, its OpenAPI schema, and every table as a file."""

@@ -1,0 +1,1 @@
+"""How a provider's templates fare: their states, their errors, and what CleverTap really sends."""

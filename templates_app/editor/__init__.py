@@ -1,0 +1,1 @@
+"""Writing a template by hand, with its preview, and trying it out."""

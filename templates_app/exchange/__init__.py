@@ -1,0 +1,1 @@
+"""Templates out of and into files: CSV, XLSX and JSON."""
