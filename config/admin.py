@@ -24,8 +24,8 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from accounts import factors, trail
 from accounts.trail import What
 from broadcasts.pages.template_uses import TemplateUses
-from callbacks.models import Outlet, Reply
-from campaigns.models import Forward, Message, Status
+from callbacks.models import Outlet
+from campaigns.models import Message, Status
 from lib import phone_masking
 from lib.admin import (
     CappedCount,
@@ -94,15 +94,6 @@ class ProviderOverview(ProviderOperations, TemplateHealth, ProviderImports, Prov
         return providers.annotate(
             n_queued=CappedCount(queued), last_minute=Case(*minutes, output_field=DateTimeField())
         ).prefetch_related(failing)
-
-    def panel(self, provider: Provider) -> dict[str, Any]:
-        nameless = Reply.objects.filter(provider=provider, forward=Forward.NO_NUMBER)
-        return super().panel(provider) | {
-            "no_number": nameless.count(),
-            "no_number_url": list_url(
-                "callbacks_reply", provider=provider.pk, forward=Forward.NO_NUMBER.value
-            ),
-        }
 
     @column(description="queued")
     def queue(self, provider: Provider) -> SafeString:

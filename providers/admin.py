@@ -53,7 +53,6 @@ LISTED = (
     ("inbound messages", "callbacks_reply"),
     ("forwarding", "callbacks_outlet"),
 )
-ACCOUNT_EVENTS = 20  # the latest of what the BSP told of the account
 _TAKING_ENDPOINT = [connector.slug for connector in CONNECTORS.values() if connector.takes_endpoint]
 
 
@@ -226,7 +225,6 @@ class ProviderAdmin(ProviderButtons):
             "held": provider.hold_until is not None and provider.hold_until > now,
             "marketing_held": provider.marketing_held_until is not None
             and provider.marketing_held_until > now,
-            "account_events": provider.account_events.all()[:ACCOUNT_EVENTS],
             "previous": provider.previous_until if not _over(provider.previous_until or now) else None,
         }
 

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -58,9 +59,16 @@ class ProviderOperations(ProviderAdmin):
         )  # fmt: skip
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.resend_failed_view)
-        name = "providers_provider_resend_failed"
-        return [path("<path:object_id>/resend-failed/", view, name=name), *super().get_urls()]
+        wrap, name = self.admin_site.admin_view, "providers_provider"
+        return [
+            path("<path:object_id>/health/", wrap(self.health_view), name=f"{name}_health"),
+            path(
+                "<path:object_id>/resend-failed/",
+                wrap(self.resend_failed_view),
+                name=f"{name}_resend_failed",
+            ),
+            *super().get_urls(),
+        ]
 
     def render_change_form(
         self,
@@ -72,24 +80,33 @@ class ProviderOperations(ProviderAdmin):
         obj: Provider | None = None,
     ) -> Any:
         if obj is not None and obj.pk and change:
-            now, may = timezone.now(), request.user.has_perm
-            samples = list(CallSample.objects.filter(provider=obj).order_by("-pk"))
             alarm, arrivals = imports.alarm(obj.pk), kinds.arrivals(obj)
             context |= {
                 "import_alarm": alarm,
                 "arrivals": arrivals,
-                "ticks": set_up.ticks(obj, samples, arrivals, alarm),
-                "hears": set_up.hears(obj),
-                "state_badge": health.state(obj, now),
-                "refused_calls": health.refused_calls(samples),
+                "ticks": set_up.ticks(obj, _samples(obj), arrivals, alarm),
+                "state_badge": health.state(obj, timezone.now()),
             }
-            if may("operations.view_incident"):
-                context["incidents"] = health.incidents(obj, now)
-            if may("campaigns.view_stats") and may("campaigns.view_message"):
-                context["figures"] = health.hour(obj, now)
-            if may(MAY_RESEND):
-                context |= {"failed_meanwhile": _failed(obj), "resend_url": _resend_url(obj)}
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def health_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The part of the page with the provider's health."""
+        provider: Provider = self.row(request, object_id)
+        now, may = timezone.now(), request.user.has_perm
+        context: dict[str, Any] = {
+            "provider": provider,
+            "refused_calls": health.refused_calls(_samples(provider)),
+            "account_events": health.account_events(provider),
+        }
+        if may("operations.view_incident"):
+            context["incidents"] = health.incidents(provider, now)
+        if may("campaigns.view_stats") and may("campaigns.view_message"):
+            context["figures"] = health.hour(provider, now)
+        if may("callbacks.view_reply"):
+            context["no_number"], context["no_number_url"] = health.no_number(provider)
+        if may(MAY_RESEND):
+            context |= {"failed_meanwhile": _failed(provider), "resend_url": _resend_url(provider)}
+        return TemplateResponse(request, "operations/health.html", context)
 
     def resumed(self, request: HttpRequest, provider: Provider) -> None:
         failed = _failed(provider)
@@ -124,6 +141,11 @@ class ProviderOperations(ProviderAdmin):
             back=page_url("providers_provider", provider.pk),
             possible=bool(failed),
         )
+
+
+def _samples(provider: Provider) -> list[CallSample]:
+    """All of its calls, newest first."""
+    return list(CallSample.objects.filter(provider=provider).order_by("-pk"))
 
 
 def _failed(provider: Provider) -> int:

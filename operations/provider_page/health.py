@@ -5,14 +5,18 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from django.db.models import QuerySet
+
+from callbacks.models import Reply
+from campaigns.models import Forward
 from lib import display, phone_masking
-from lib.admin import Tone, badge
+from lib.admin import Tone, badge, list_url
 from operations import samples
 from operations.home import attention
 from operations.home.attention import Row
 from operations.home.figures import Figure, figures, last_hour
 from operations.models import Incident
-from providers.models import CallCount, CallSample, Provider
+from providers.models import AccountEvent, CallCount, CallSample, Provider
 from stats.query import breakdowns
 
 REFUSED = (
@@ -23,6 +27,7 @@ REFUSED = (
     CallCount.What.LATE,
     CallCount.What.UNHANDLED,
 )
+ACCOUNT_EVENTS = 20  # the latest of what the BSP told of the account
 
 
 class Call(NamedTuple):
@@ -54,6 +59,16 @@ def refused_calls(samples: Iterable[CallSample]) -> list[tuple[str, list[Call]]]
         text = phone_masking.text(sample.text)
         found[sample.what].append(Call(display.clock(sample.at)[:-4], sample.address, text))
     return [(what.label[0].upper() + what.label[1:], found[what]) for what in REFUSED if what in found]
+
+
+def no_number(provider: Provider) -> tuple[int, str]:
+    """How many inbound messages wait for the number of whoever wrote them, and their list."""
+    waiting = Reply.objects.filter(provider=provider, forward=Forward.NO_NUMBER)
+    return waiting.count(), list_url("callbacks_reply", provider=provider.pk, forward=Forward.NO_NUMBER.value)
+
+
+def account_events(provider: Provider) -> QuerySet[AccountEvent]:
+    return AccountEvent.objects.filter(provider=provider)[:ACCOUNT_EVENTS]
 
 
 def state(provider: Provider, now: datetime) -> str:

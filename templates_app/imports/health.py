@@ -19,7 +19,7 @@ from templates_app.gate import cache
 from templates_app.history import changes
 from templates_app.imports import runs
 from templates_app.imports.report import TONES
-from templates_app.models import ImportRun, SeenTemplate, Template, TemplateChange
+from templates_app.models import SeenTemplate, Template, TemplateChange
 
 WEEK = timedelta(days=7)
 RECENT = 20  # changes that are shown, of those of the week
@@ -38,14 +38,13 @@ class Number:
 
 def imports(provider: Provider) -> dict[str, Any]:
     """The last import, the last that succeeded, the next, and the alarm."""
-    last = runs.latest(provider.pk)
-    done = last is not None and last.state == ImportRun.State.DONE
+    last, last_done, alarm = runs.standing(provider.pk)
     return {
         "last": last,
         "last_tone": TONES[last.state] if last else "",
-        "last_done": last if done else runs.latest(provider.pk, state=ImportRun.State.DONE),
+        "last_done": last_done,
         "next_at": runs.next_at(provider, last),
-        "alarm": "" if done else runs.alarm(provider.pk),
+        "alarm": alarm,
     }
 
 

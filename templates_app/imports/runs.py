@@ -6,9 +6,10 @@ the oldest, and a run whose worker died is given up after a while without a sign
 
 import logging
 import threading
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from time import sleep, time
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max, QuerySet, Window
@@ -102,6 +103,25 @@ def latest(provider_id: int, **having: Any) -> ImportRun | None:
     return ImportRun.objects.filter(provider_id=provider_id, name="", **having).defer("report").first()
 
 
+class Standing(NamedTuple):
+    """How a provider's imports stand: the last, the last that succeeded, and the alarm or nothing."""
+
+    last: ImportRun | None
+    last_done: ImportRun | None
+    alarm: str
+
+
+def standing(provider_id: int) -> Standing:
+    """In one statement: the last runs in each state hold all of it."""
+    place = Window(RowNumber(), partition_by="state", order_by="-id")
+    runs = ImportRun.objects.filter(provider_id=provider_id, name="").annotate(place=place)
+    found = list(runs.filter(place__lte=FAILURES).order_by("-id").defer("report"))
+    ended = [run for run in found if run.state in (State.DONE, State.FAILED)]
+    return Standing(
+        next(iter(found), None), next((run for run in ended if run.state == State.DONE), None), _alarm(ended)
+    )
+
+
 def latest_of_each() -> dict[int, ImportRun]:
     """The youngest run of every provider's whole list, by the provider's id."""
     youngest = ImportRun.objects.filter(name="").order_by().values("provider").annotate(last=Max("pk"))
@@ -160,12 +180,16 @@ def alarms() -> dict[int, str]:
 def _alarms(runs: QuerySet[ImportRun]) -> dict[int, str]:
     place = Window(RowNumber(), partition_by="provider_id", order_by="-id")
     ended = runs.filter(name="", state__in=(State.DONE, State.FAILED)).annotate(place=place)
-    last = ended.filter(place__lte=FAILURES).order_by("id")
-    errors: dict[int, list[str]] = {}
-    for run in last.only("provider", "state", "error"):
-        if run.state == State.FAILED:
-            errors.setdefault(run.provider_id, []).append(run.error)
-    return {pk: mine[-1] for pk, mine in errors.items() if len(mine) == FAILURES}
+    last: dict[int, list[ImportRun]] = {}
+    for run in ended.filter(place__lte=FAILURES).order_by("-id").only("provider", "state", "error"):
+        last.setdefault(run.provider_id, []).append(run)
+    return {pk: error for pk, mine in last.items() if (error := _alarm(mine))}
+
+
+def _alarm(ended: Sequence[ImportRun]) -> str:
+    """The last error when the last so many have all failed. The newest comes first."""
+    failed = [run.error for run in ended[:FAILURES] if run.state == State.FAILED]
+    return failed[0] if len(failed) == FAILURES else ""
 
 
 def _take(run: ImportRun) -> None:

@@ -224,7 +224,7 @@ def test_messages_with_no_number_yet_are_counted_and_listed(operator: Client, bs
     waiting = inbound(bsp, sender="", user_id="ES.77aa88bb99", forward=Forward.NO_NUMBER)
     inbound(bsp)
     assert rows(operator, REPLIES, forward=str(Forward.NO_NUMBER.value)) == [waiting.pk]
-    page = text(operator.get(f"/admin/providers/provider/{bsp.pk}/change/"))
+    page = text(operator.get(f"/admin/providers/provider/{bsp.pk}/health/"))
     assert "Inbound messages with no number yet: 1" in page
 
 

@@ -75,6 +75,7 @@ def test_a_provider_is_added_and_its_login_shown_once(gateway: str, admin_page: 
 
 def test_a_connection_is_checked(gateway: str, interakt: Provider, admin_page: Page) -> None:
     admin_page.goto(f"{gateway}/admin/providers/provider/{interakt.pk}/change/")
+    expect(admin_page.get_by_text("Accepted a minute")).to_be_visible()  # its health comes after the page
     admin_page.get_by_role("link", name="Check connection").or_(
         admin_page.get_by_role("button", name="Check connection")
     ).first.click()

@@ -56,7 +56,9 @@ def address(provider: Provider, what: str = "change") -> str:
 
 
 def shown(client: Visitor, provider: Provider) -> str:
-    return str(client.get(address(provider)).content.decode())
+    """The page, with the part that it asks for once it is there."""
+    parts = (client.get(address(provider, what)) for what in ("change", "health"))
+    return "".join(part.content.decode() for part in parts)
 
 
 def counted(provider: Provider, metric: str, minutes: float = 1) -> None:
@@ -166,7 +168,7 @@ def test_its_health_has_its_incidents_and_figures(shop: Provider, admin_client: 
     assert "Failing" in page
     counted(shop, "ACCEPTED")
     counted(other, "ACCEPTED")
-    figures = {figure.name: figure for figure in admin_client.get(address(shop)).context["figures"]}
+    figures = {figure.name: figure for figure in admin_client.get(address(shop, "health")).context["figures"]}
     assert figures["accepted"].about == "1 in the last hour"
     assert admin_client.get(figures["accepted"].url).status_code == 200
 

@@ -154,6 +154,7 @@ def _people() -> Iterator[Page]:
 def _providers() -> Iterator[Page]:
     yield from rows("providers_provider", "provider", ALL, OPERATORS, OPERATORS, OPERATORS)
     yield admin("templates_app_health", ok=302)
+    yield admin("providers_provider_health", "provider")
     yield admin("providers_provider_template_health", "provider")
     yield admin("providers_provider_login", "provider", see=OPERATORS)
     yield admin("providers_provider_rotate", "provider", ":webhook", see=OPERATORS, do=OPERATORS)
