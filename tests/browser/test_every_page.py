@@ -1,7 +1,8 @@
 """What holds for every page: everybody can read and use it, and it keeps to its Content-Security-Policy.
 
-axe looks at each page by all of its rules, light and dark. The fixture `page` hears when a page asks for what
-its policy forbids, or for anything from elsewhere, in every test of this folder; here every page is opened.
+axe looks at each page that each role sees, light and dark and by all of its rules; at pages of one shape
+(shapes.py) once. The fixture `page` hears when a page asks for what its policy forbids, or for anything from
+elsewhere, in every test of this folder; here every page is opened.
 """
 
 import re
@@ -18,17 +19,17 @@ from playwright.sync_api import Page, expect
 
 from config import roles
 from tests.browser.conftest import aside
+from tests.browser.shapes import shapes
 from tests.roles import table
 from tests.roles import world as worlds
 from tests.roles.table import PAGES
-from tests.roles.test_pages import url
+from tests.roles.test_pages import address, text
 from tests.roles.world import TO, World
 
 pytestmark = pytest.mark.browser
 
 # A page for the superuser, with a body. What is asked for by scripts of other pages is not one.
 SHOWN = [page for page in PAGES if "s" in page.see and page.ok == 200 and page.name != "admin:login"]
-EACH = 20  # of the other roles' pages, which are the same but for buttons and masks, one in so many
 
 
 @pytest.fixture
@@ -55,47 +56,97 @@ def barriers(page: Page) -> list[str]:
     return found + [f"dark, {each}" for each in page.evaluate(LOOK, dark)]
 
 
-def opened(page: Page, gateway: str, world: World, shown: Iterable[table.Page]) -> int:
-    """Opens them. Returns how many were pages, and not files."""
+def asked(client: Client, world: World, shown: Iterable[table.Page]) -> dict[str, set[str]]:
+    """The shapes of these pages as somebody gets them."""
+    return aside(lambda: {each.label: shapes(_page(client, each, world)) for each in shown})
+
+
+def _page(client: Client, each: table.Page, world: World) -> str:
+    """Of what is only a part of a page, or a file, nothing."""
+    answer = client.get(address(each, world))
+    body = text(answer)
+    whole = "text/html" in answer.get("Content-Type", "") and "attachment" not in answer.get(
+        "Content-Disposition", ""
+    )
+    return body if whole and body.lstrip().startswith("<!DOCTYPE") else ""
+
+
+def opened(page: Page, gateway: str, world: World, shown: Iterable[table.Page], seen: set[str]) -> int:
+    """Opens them, and has axe look at those with a shape that was not `seen` yet. Returns how many were
+    pages, and not files."""
     count = 0
     found = {}
     for each in shown:
-        query = "&".join(f"{name}={value}" for name, value in each.query.items() if name != "ids")
-        answer = page.request.get(f"{gateway}{url(each, world)}?{query}")
+        where = f"{gateway}{address(each, world)}"
+        answer = page.request.get(where)
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "object-src 'none'" in answer.headers["content-security-policy"]
         attached = "attachment" in answer.headers.get("content-disposition", "")
         if "text/html" in answer.headers["content-type"] and not attached:
-            page.goto(f"{gateway}{url(each, world)}?{query}", wait_until="load")
+            page.goto(where, wait_until="load")
             count += 1
-            if answer.text().lstrip().startswith("<!DOCTYPE"):
+            html = answer.text()
+            if html.lstrip().startswith("<!DOCTYPE") and not shapes(html) <= seen:
+                seen |= shapes(html)
                 found[each.label] = barriers(page)
     assert {label: each for label, each in found.items() if each} == {}
     return count
 
 
+def signed_in(page: Page, gateway: str, user: User) -> Client:
+    """The same session in the browser and in a client of this process, which is quicker."""
+    client = Client()
+    client.force_login(user)
+    session = client.cookies[conf.SESSION_COOKIE_NAME].value
+    page.context.add_cookies([{"name": conf.SESSION_COOKIE_NAME, "value": session, "url": gateway}])
+    return client
+
+
 def test_every_page_is_for_everybody(admin_page: Page, gateway: str, world: World) -> None:
     admin_page.emulate_media(reduced_motion="reduce", color_scheme="light")
-    assert opened(admin_page, gateway, world, SHOWN) > 100
+    seen: set[str] = set()
+    assert opened(admin_page, gateway, world, SHOWN, seen) > 100
+    assert len(seen) > 100
 
 
 def test_so_are_those_that_other_people_see(page: Page, gateway: str, world: World) -> None:
+    """The superuser's pages are looked at above: here is what others see that has another shape."""
     page.emulate_media(reduced_motion="reduce", color_scheme="light")
     strangers = [each for each in PAGES if each.anonymous in (200, 401, 404)]
-    assert opened(page, gateway, world, strangers) >= 4
+    assert opened(page, gateway, world, strangers, set()) >= 4
+    root = signed_in(page, gateway, User.objects.create_superuser("owner"))
+    seen = set().union(*asked(root, world, SHOWN).values())
     for who in roles.ROLES:
         user = User.objects.create_user(who, is_staff=True)
         user.groups.add(Group.objects.get(name=who))
-        client = Client()
-        client.force_login(user)
-        session = client.cookies[conf.SESSION_COOKIE_NAME].value
-        page.context.add_cookies([{"name": conf.SESSION_COOKIE_NAME, "value": session, "url": gateway}])
+        client = signed_in(page, gateway, user)
         letter = table.LETTERS[who]
-        seen = [each for each in SHOWN if letter in each.see]
+        theirs = asked(client, world, [each for each in SHOWN if letter in each.see])
+        assert len(theirs) > 50
+        others = [each for each in SHOWN if not theirs.get(each.label, set()) <= seen]
         refused = [each for each in SHOWN if letter not in each.see and each.no == 403]
-        assert opened(page, gateway, world, [*seen[::EACH], refused[0]]) > 3
+        assert opened(page, gateway, world, [*others, refused[0]], seen) > 0
     page.goto(f"{gateway}/admin/no/such/page/")
     assert barriers(page) == []
+
+
+FRAME = '<body><nav><a class="on" href="/a">A</a><a href="/b">B</a></nav><main>{}</main></body>'
+
+
+def test_a_page_of_another_shape_is_looked_at() -> None:
+    one = shapes(FRAME.format('<h1 id="a">Ten</h1><a href="/x/1" class="button">Open</a>'))
+    same = FRAME.format('<h1 id="b">Two</h1><a href="/x/2" class="button">Close</a>')
+    assert shapes(same) == one
+    assert shapes(same.replace('<a href="/b">B</a>', "")) < one, "who has a shorter menu sees nothing new"
+    for change in (
+        ("Close", ""),  # a link without a name
+        ('class="button"', 'class="pale"'),
+        ("h1", "h2"),
+        ("</main>", "<button>More</button></main>"),
+        ('<a href="/b">', '<a href="/b" aria-label="">'),
+        ('<a href="/b">B', '<a href="/b">'),
+    ):
+        assert not shapes(same.replace(*change)) <= one, change
 
 
 def test_what_breaks_the_policy_is_heard(admin_page: Page, gateway: str) -> None:
