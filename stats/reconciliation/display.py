@@ -9,12 +9,15 @@ from zoneinfo import ZoneInfo
 from campaigns.models import Forward, Status
 from lib.admin import list_url
 from stats.pages import links
+from stats.query import count_sql
 from stats.query.figures import LABELS
 from stats.query.filters import NONE, Filters
 from stats.reconciliation import export_tables
 from stats.reconciliation.causes import Cause
 from stats.reconciliation.comparing import Cell, Row
-from stats.reconciliation.our_figures import ERRORS, midnight
+from stats.reconciliation.matching import Result
+from stats.reconciliation.our_figures import COLUMNS, ERRORS, Ours, midnight
+from stats.reconciliation.verdicts import Total
 
 _BEHIND = {"sent": "accepted", "delivered": "delivered", "viewed": "viewed"}
 
@@ -76,9 +79,7 @@ class Lines:
     def _messages_behind(self, row: Row, cell: Cell, about: Filters) -> str:
         if row.unseen or not cell.ours:
             return ""
-        if cell.figure == "errors":
-            return links.page("errors", about)
-        return links.messages_behind(about, _BEHIND[cell.figure])
+        return _list_of(cell.figure, about)
 
     def _parts(self, row: Row, cell: Cell, about: Filters) -> list[Part]:
         if cell.figure != "errors":
@@ -89,6 +90,39 @@ class Lines:
             for name, count in counts
             if count
         ]
+
+
+class ShownTotal(NamedTuple):
+    """A total, where our number leads, and where the difference does."""
+
+    total: Total
+    url: str
+    rows: str
+
+
+def totals(filters: Filters, result: Result, zones: Mapping[int, str]) -> list[ShownTotal]:
+    """Our numbers lead to their messages where the list has just as many. It has more where a campaign has no
+    line, and less where reports count their days by several zones: then the rows have the messages."""
+    rows = "#agreeing-rows" if all(row.agrees for row in result.rows) else "#differing"
+    keys = {zones.get(row.report, filters.zone.key) for row in result.rows}
+    if len(keys) != 1:
+        return [ShownTotal(total, rows, rows) for total in result.verdict.totals]
+    zone, days = ZoneInfo(keys.pop()), [row.day for row in result.rows]
+    between = filters.between(midnight(min(days), zone), midnight(max(days) + timedelta(days=1), zone))
+    about = replace(between, zone=zone, traffic="campaigns")
+    ((*sums,),) = count_sql.figures(about, columns=COLUMNS)
+    counted = Ours(*(each or 0 for each in sums))
+    return [
+        ShownTotal(total, _list_of(total.figure, about) if exact else rows, rows)
+        for total in result.verdict.totals
+        for exact in [counted.of(total.figure) == total.ours]
+    ]
+
+
+def _list_of(figure: str, about: Filters) -> str:
+    return (
+        links.page("errors", about) if figure == "errors" else links.messages_behind(about, _BEHIND[figure])
+    )
 
 
 _WHERE: dict[str, tuple[str, str, dict[str, Any]]] = {

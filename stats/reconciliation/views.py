@@ -52,10 +52,12 @@ def _page(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     titles = matching.titles(result.rows)
     differing = [row for row in result.rows if not row.agrees]
     agreeing = [row for row in result.rows if row.agrees]
-    lines = display.Lines(filters, providers, titles, _zones(result))
+    zones = _zones(result)
+    lines = display.Lines(filters, providers, titles, zones)
     query = filters.query()
     return {
         "verdict": result.verdict,
+        "totals": display.totals(filters, result, zones),
         "differing": [lines.row(row) for row in differing[:SHOWN]],
         "differing_more": max(len(differing) - SHOWN, 0),
         "agreeing": [lines.row(row) for row in agreeing[:SHOWN]],

@@ -13,8 +13,8 @@ _ELEMENT = re.compile(r"<\w[^<]*(?=<)")
 
 
 def shapes(html: str) -> set[str]:
-    """The shape of the page's content as a whole, and the elements of the menu and the header one by one: who has
-    fewer of them sees nothing new."""
+    """The shape of the page's content as a whole, and the elements of the menu and the header one by one: who
+    has fewer of them sees nothing new."""
     _, _, body = html.partition("<body")
     before, _, rest = body.partition("<main")
     content, _, after = rest.partition("</main>")

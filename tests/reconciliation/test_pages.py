@@ -101,6 +101,22 @@ def test_a_report_is_uploaded_and_compared(analyst: Client, traffic: None) -> No
     assert Report.objects.get().file.name == ""
 
 
+def test_totals_lead_to_their_messages(analyst: Client, traffic: None, shop: Provider) -> None:
+    shown = send(analyst, HEAD + "2026-03-17,c1,3,2,0,0\n2026-03-17,c2,0,0,0,0\n")
+    totals = {each.total.figure: each for each in shown.context["totals"]}
+    assert totals["delivered"].rows == "#differing"
+    assert 'id="differing"' in text(shown)
+    for figure in ("sent", "delivered"):
+        assert analyst.get(totals[figure].url).context["count"] == str(totals[figure].total.ours) == "3"
+    assert analyst.get(totals["errors"].url).status_code == 200
+    accepted(shop, NOON, campaign="", batch="")  # names no campaign, so it is not compared
+    fold()
+    again = analyst.get(PAGE, {"range": "all"})
+    totals = {each.total.figure: each for each in again.context["totals"]}
+    assert (totals["sent"].url, totals["delivered"].total.ours) == ("#differing", 3), "the list would have 4"
+    assert analyst.get(totals["delivered"].url).context["count"] == "3"
+
+
 def test_the_same_days_replace_and_never_double(analyst: Client, traffic: None) -> None:
     send(analyst, HEAD + "2026-03-16,c1,1,1,0,0\n2026-03-17,c1,9,9,0,0\n", "first.csv")
     send(analyst, HEAD + "2026-03-17,c1,3,3,0,0\n2026-03-18,c1,0,0,0,0\n", "second.csv")
