@@ -57,12 +57,23 @@ DOINGS = {
 }  # fmt: skip
 
 
+def _counter(name: str) -> Any:
+    """The column of a counter, each number of which leads to its people."""
+
+    @column(description=name, ordering=name)
+    def shown(page: Any, broadcast: Broadcast) -> SafeString:
+        return progress.people(broadcast, name)
+
+    return shown
+
+
 @admin.register(Broadcast)
 class BroadcastAdmin(BroadcastSteps, BroadcastTrials, ExportedAdmin):
     export_name = "broadcasts"
     export_permission = "campaigns.export_stats"
     list_display = (
-        "name", "state_badge", "kind", "provider", "recipients", "queued", "waiting", "excluded", "begun",
+        "name", "state_badge", "kind", "provider", "of_recipients", "of_queued", "of_waiting", "of_excluded",
+        "begun",
     )  # fmt: skip
     list_select_related = ("provider",)
     list_filter = (
@@ -88,6 +99,11 @@ class BroadcastAdmin(BroadcastSteps, BroadcastTrials, ExportedAdmin):
     @column(description="state")
     def state_badge(self, broadcast: Broadcast) -> SafeString:
         return progress.state_badge(broadcast)
+
+    of_recipients = _counter("recipients")
+    of_queued = _counter("queued")
+    of_waiting = _counter("waiting")
+    of_excluded = _counter("excluded")
 
     @column(description="began", empty_value="–")
     def begun(self, broadcast: Broadcast) -> SafeString | None:

@@ -13,7 +13,7 @@ from broadcasts.models import Broadcast, Recipient
 from broadcasts.run import clock, enrolment, release_limits, results
 from campaigns.models import Message
 from lib import phone_masking
-from lib.admin import Tone, badge, list_url, page_url
+from lib.admin import Tone, badge, link, list_url, page_url
 from lib.display import length
 from providers.models import Provider
 from stats.pages import links
@@ -104,6 +104,12 @@ def _counters(broadcast: Broadcast) -> list[dict[str, Any]]:
 
 def _rows_url(broadcast: Broadcast, **filters: str | int) -> str:
     return list_url("broadcasts_recipient", broadcast=broadcast.pk, **filters)
+
+
+def people(broadcast: Broadcast, counter: str) -> SafeString:
+    """A counter that leads to its people."""
+    of_state = {} if counter == "recipients" else {"state": Recipient.State[counter.upper()].value}
+    return link(_rows_url(broadcast, **of_state), f"{getattr(broadcast, counter):,}")
 
 
 def meaning(broadcast: Broadcast, now: datetime) -> str:

@@ -193,7 +193,8 @@ class BroadcastSteps(ModelAdmin):
 
     def _asked(self, request: HttpRequest, broadcast: Broadcast, now: datetime) -> HttpResponse:
         """Before the launch, with the number of messages in the button that starts them."""
-        begins = f"at {progress.local(broadcast, broadcast.starts_at)}" if broadcast.starts_at else "now"
+        begins = "at" if broadcast.starts_at else "now,"
+        begins = f"{begins} {progress.local(broadcast, broadcast.starts_at or now)}"
         text = [f"It starts {begins}, through {broadcast.provider}."]
         button = "Schedule" if broadcast.starts_at else "Launch"
         try:

@@ -154,6 +154,7 @@ def test_a_broadcast_is_written_and_launched(operator: Client, provider: Provide
 
     asked = post(operator, step(broadcast, "review"))
     assert "1 message, and 1 of 2 people left out." in asked
+    assert re.search(r"It starts now, 20\d\d-\d\d-\d\d \d\d:\d\d \(UTC\), through", asked)
     assert "Launch 1 message" in asked
     shown = post(operator, step(broadcast, "review"), confirmed="yes")
     assert "It begins in a moment." in shown
@@ -529,6 +530,19 @@ def test_its_buttons(operator: Client, provider: Provider, people: Any) -> None:
     post(operator, f"{url}/do/copy/")
     assert Broadcast.objects.count() == 2
     operator.post(f"{url}/do/nonsense/", status=404)
+
+
+def test_each_counter_of_the_list_leads_to_its_people(
+    operator: Client, provider: Provider, two: None
+) -> None:
+    broadcast = launched(make_broadcast(provider))
+    shown = page(operator, LIST)
+    for name in ("recipients", "waiting", "queued", "excluded"):
+        broadcast.refresh_from_db()
+        cell = re.search(rf'field-of_{name}.*?href="([^"]+)">([\d,]+)</a>', shown, re.DOTALL)
+        assert cell, name
+        people = operator.get(unescape(cell[1])).context["cl"].result_list
+        assert str(len(people)) == cell[2] == str(getattr(broadcast, name))
 
 
 def test_its_recipients(operator: Client, provider: Provider, two: None) -> None:

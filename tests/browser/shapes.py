@@ -1,6 +1,7 @@
 """What a page is to axe: its elements in their classes and roles, whatever they say and name.
 
-Two roles often see the same page but for names, numbers and the open entry of the menu. Each shape needs one look.
+Two roles often see the same page but for names, numbers and the open entry of the menu. Each shape needs one
+look.
 """
 
 import re
