@@ -9,6 +9,14 @@ test("an answer from the page asked for is taken", () => {
   assert.equal(answeredElsewhere({ finalRequestPath, responsePath: null }), false);
 });
 
+test("a page that asks for itself gets its own answer", () => {
+  const here = "http://127.0.0.1:8000/admin/providers/provider/add/";
+  const finalRequestPath = "?connector_slug=interakt";
+  const responsePath = "/admin/providers/provider/add/?connector_slug=interakt";
+  assert.equal(answeredElsewhere({ finalRequestPath, responsePath }, here), false);
+  assert.equal(answeredElsewhere({ finalRequestPath, responsePath: "/admin/login/" }, here), true);
+});
+
 test("an answer from the page for logging in is not", () => {
   const finalRequestPath = "/admin/stats/overview/?part=1";
   const responsePath = "/admin/login/?next=/admin/stats/overview/";

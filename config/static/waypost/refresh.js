@@ -18,7 +18,7 @@ for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
 }
 
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  if (!answeredElsewhere(detail.pathInfo)) return;
+  if (!answeredElsewhere(detail.pathInfo, window.location.href)) return;
   detail.shouldSwap = false;
   tell(detail.elt, "you are no longer signed in");
 });
