@@ -4,6 +4,7 @@
 #             JavaScript of the pages (only this needs Node, 20 or newer)
 # make mutants  puts small faults into the product and prints those that no test notices (hours; by hand)
 # make bench  measures, and puts the figures into docs/benchmarks.md (needs wrk, PostgreSQL and Redis)
+# make freeze VERSION=0.2.0  makes this tree a release: its migrations never change again (needs PostgreSQL)
 # make pin    writes the .lock files anew, after a change to the requirements; ARGS=--upgrade takes newer versions
 #
 # PORT=8010 DATA_DIR=/tmp/other make run    runs a second one beside the first
@@ -25,7 +26,7 @@ LOCKED := $(if $(shell command -v flock),flock requirements.txt)
 # Every process that a test starts would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check mutants bench pin install
+.PHONY: run test check mutants bench freeze pin install
 .DEFAULT_GOAL := run
 
 run: $(VENV)/installed
@@ -49,6 +50,9 @@ mutants: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m bench $(ARGS)
+
+freeze: $(VENV)/installed-dev
+	$(BIN)/python -m tests.upgrade.freeze $(VERSION)
 
 $(VENV)/installed: requirements.lock
 	@$(LOCKED) $(MAKE) --no-print-directory install FROM=$< STAMP=$@

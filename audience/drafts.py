@@ -1,7 +1,8 @@
 """A file of contacts before it is taken over: it is looked through, and an operator says what it holds.
 
 The look finds what the columns may be, and counts what the file would do to consent. A page does it only for
-a short file. A long one is looked through by a worker, and its row is the queue. A worker that dies leaves
+a short file. A long one is looked through by a worker, and its row is the queue; of a large one the page does
+not even count the rows. A worker that dies leaves
 nothing behind, and another begins anew.
 """
 
@@ -45,9 +46,14 @@ class Stopped(Exception):
 
 
 def draft(name: str, content: IO[bytes], by: str = "", encoding: str = "") -> Upload:
-    """Keeps the file and looks through it, or has a worker do that. Raises Unreadable."""
-    kept = _kept(name, content, by, encoding)
-    if kept.rows > AT_ONCE:
+    """Keeps the file and looks through it, or has a worker do that. Raises Unreadable.
+
+    Of a large file only the beginning is read here. Whether the rest can be read, and how many rows it has,
+    is for the worker to find out.
+    """
+    look = csv_files.glance if csv_files.is_long(content) else csv_files.inspect
+    kept = _kept(name, content, by, look(content, encoding, asks=True))
+    if not 0 < kept.rows <= AT_ONCE:
         kept.state = State.READING
         kept.save()
         wake(TASK)
@@ -61,7 +67,7 @@ def draft(name: str, content: IO[bytes], by: str = "", encoding: str = "") -> Up
 
 def draft_at_once(name: str, content: IO[bytes], by: str = "", encoding: str = "") -> Upload:
     """The same for a program that waits, and asks nobody about consent. Raises Unreadable."""
-    kept = _kept(name, content, by, encoding)
+    kept = _kept(name, content, by, csv_files.inspect(content, encoding, asks=True))
     _find_columns(kept, _ignore)
     kept.save()
     return kept
@@ -104,7 +110,7 @@ def look_through(upload: Upload) -> None:
     """Finds what is not known of a draft: a short one's now, a long one's by a worker."""
     if knows_numbers(upload) and not _counts_consent(upload):
         return
-    if upload.rows <= AT_ONCE:
+    if upload.rows <= AT_ONCE and upload.size <= csv_files.GLANCE:
         _look(upload)
         upload.save(update_fields=["mapping", "survey"])
         return
@@ -142,6 +148,8 @@ def work(upload: Upload, stop: threading.Event | None = None) -> bool:
     upload.refresh_from_db()
     try:
         tell = partial(_tell, upload, stop)
+        if not upload.rows:
+            _read_once(upload, tell)
         _find(upload, tell)
         _mine(upload).update(mapping=upload.mapping, survey=upload.survey)
         _count(upload, tell)
@@ -181,13 +189,11 @@ def _ignore(done: int) -> None:
     pass
 
 
-def _kept(name: str, content: IO[bytes], by: str, encoding: str) -> Upload:
-    """An upload that is not saved yet, with its file, which has been read once. Raises Unreadable."""
-    content.seek(0, 2)
-    size = content.tell()
+def _kept(name: str, content: IO[bytes], by: str, facts: csv_files.Facts) -> Upload:
+    """An upload that is not saved yet, with its file. Raises Unreadable."""
+    size = content.seek(0, 2)
     if size > MOST_BYTES:
         raise Unreadable(f"The file is larger than {MOST_BYTES // 10**6:,} MB. Split it.")
-    facts = csv_files.inspect(content, encoding, asks=True)
     content.seek(0)
     kept = Upload(
         name=PurePath(name).name.replace("\0", "")[:255],
@@ -200,6 +206,21 @@ def _kept(name: str, content: IO[bytes], by: str, encoding: str) -> Upload:
     )
     kept.file.save(f"{token(12)}.csv", File(content), save=False)
     return kept
+
+
+def _read_once(upload: Upload, tell: Tell) -> None:
+    """What only the whole file shows. The encoding that its beginning seemed to be in may be another one; one
+    that somebody named stays. Raises Unreadable."""
+    named = upload.encoding if upload.encoding in csv_files.ENCODINGS else ""
+    with upload.file.open("rb") as file:
+        facts = csv_files.inspect(
+            file.file, "" if named == "utf-8-sig" else named, asks=True, alive=partial(tell, 0)
+        )
+    upload.rows, upload.encoding = facts.rows, facts.encoding
+    upload.delimiter, upload.header = facts.delimiter, facts.header
+    told = {name: getattr(upload, name) for name in ("rows", "encoding", "delimiter", "header")}
+    if not _mine(upload).update(**told):
+        raise Lost
 
 
 def _look(upload: Upload) -> None:

@@ -37,7 +37,7 @@ def looking(draft: Upload) -> dict[str, Any]:
         "upload": draft,
         "rows": f"{draft.rows:,}",
         "done": f"{draft.done:,}",
-        "percent": 100 * draft.done // draft.rows,
+        "percent": 100 * draft.done // draft.rows if draft.rows else 0,
     }
 
 

@@ -71,7 +71,7 @@ class UploadAdmin(LogAdmin):
                 chosen = drafts.draft(
                     file.name, file.file, request.user.get_username(), form.cleaned_data["encoding"]
                 )
-                trail.note(request, What.ADDED, chosen, rows=chosen.rows)
+                trail.note(request, What.ADDED, chosen, rows=chosen.rows or "not counted yet")
                 return redirect(page_url("audience_upload", chosen.pk))
             except Unreadable as error:
                 form.add_error("file", str(error))

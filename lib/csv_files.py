@@ -29,7 +29,11 @@ ENCODINGS = {
 }
 MOST_COLUMNS = 300
 HEADER_WITHIN = 20  # rows; some exports have a title above the headings
+GLANCE = 1 << 20  # bytes: a file up to here is read whole while somebody waits for a page
+LONGEST_ROW = 2_000_000  # characters
 _READ = 1 << 20
+_CHUNK = 8192  # characters
+_ALIVE = 100_000  # lines, in less than a second
 
 
 class Unreadable(Exception):
@@ -37,7 +41,7 @@ class Unreadable(Exception):
 
 
 class Facts(msgspec.Struct):
-    """What is known of a file after one reading."""
+    """What is known of a file. Nobody has counted its rows where there are 0."""
 
     encoding: str
     delimiter: str
@@ -46,16 +50,57 @@ class Facts(msgspec.Struct):
 
 
 Worth = Callable[[Sequence[str]], int]
+Alive = Callable[[], None]  # called now and then; stops the reading by raising
 
 
-def inspect(file: IO[bytes], encoding: str = "", worth: Worth | None = None, *, asks: bool = False) -> Facts:
+def _ignore() -> None:
+    pass
+
+
+def is_long(file: IO[bytes]) -> bool:
+    """Whether it is more than a page should read while somebody waits."""
+    return file.seek(0, io.SEEK_END) > GLANCE
+
+
+def glance(file: IO[bytes], encoding: str = "", worth: Worth | None = None, *, asks: bool = False) -> Facts:
+    """What the beginning of the file shows. No more of it is read, so it takes as long for any file.
+
+    Its rows are not counted, and the rest may be in another encoding: `inspect` tells, in a worker.
+    """
+    file.seek(0)
+    head = io.BytesIO(file.read(GLANCE))
+    encoding = _encoding(head, encoding, asks, _ignore, to_its_end=False)
+    return _begun(head, encoding, worth)[0]
+
+
+def inspect(
+    file: IO[bytes],
+    encoding: str = "",
+    worth: Worth | None = None,
+    *,
+    asks: bool = False,
+    alive: Alive = _ignore,
+) -> Facts:
     """Reads the file from end to end, in one of ENCODINGS or the one it seems to be in. Raises Unreadable.
 
     `worth` tells how many headings of a row are known, for files that may have a title above them. With
     `asks` a file in UTF-8 with single letters in Windows-1252 is refused, and the message names the line:
     somebody must say that it is to be read so.
     """
-    encoding = _encoding(file, encoding, asks)
+    facts, lines = _begun(file, _encoding(file, encoding, asks, alive), worth)
+    for _ in lines:
+        facts.rows += 1
+        if facts.rows % _ALIVE == 0:
+            alive()
+    if not facts.rows:
+        raise Unreadable("The file has one row only, which is to name the columns. There are none below it.")
+    return facts
+
+
+def _begun(
+    file: IO[bytes], encoding: str, worth: Worth | None
+) -> tuple[Facts, Iterator[tuple[int, list[str]]]]:
+    """What the first row says, and the rows below it."""
     delimiter = _delimiter(file, encoding, worth)
     lines = _read(file, encoding, delimiter)
     header = [plain(name.replace("\0", "")) for name in next(lines, (0, []))[1]]
@@ -63,15 +108,15 @@ def inspect(file: IO[bytes], encoding: str = "", worth: Worth | None = None, *, 
         raise Unreadable("The file is empty. Its first row must name the columns.")
     if len(header) > MOST_COLUMNS:
         raise Unreadable(f"The first row names {len(header)} columns; at most {MOST_COLUMNS} are read.")
-    rows = sum(1 for _ in lines)
-    if not rows:
-        raise Unreadable("The file has one row only, which is to name the columns. There are none below it.")
-    return Facts(encoding, delimiter, header, rows)
+    return Facts(encoding, delimiter, header, 0), lines
 
 
-def rows(file: IO[bytes], encoding: str, delimiter: str, skip: int = 0) -> Iterator[tuple[int, list[str]]]:
-    """(line number, cells) of every row after the header that is not blank, without the first `skip`."""
-    return islice(_read(file, encoding, delimiter), 1 + skip, None)
+def rows(
+    file: IO[bytes], encoding: str, delimiter: str, skip: int = 0, most: int = 0
+) -> Iterator[tuple[int, list[str]]]:
+    """(line number, cells) of every row after the header that is not blank, without the first `skip`. Raises
+    Unreadable, also after `most` lines where so many are too many."""
+    return islice(_read(file, encoding, delimiter, most), 1 + skip, None)
 
 
 def plain(cell: str) -> str:
@@ -80,16 +125,20 @@ def plain(cell: str) -> str:
     return unharmed(text)
 
 
-def _encoding(file: IO[bytes], named: str, asks: bool) -> str:
+def _encoding(file: IO[bytes], named: str, asks: bool, alive: Alive, *, to_its_end: bool = True) -> str:
     """The encoding that was named. Else the one that the byte order mark, the null bytes or a trial decoding
-    show."""
+    show. What is no whole file may end within a letter."""
+
+    def decodes(encoding: str) -> bool:
+        return _decodes(file, encoding, alive, to_its_end)
+
     file.seek(0)
     head = file.read(4096)
     if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise Unreadable("This is a workbook or an archive, not a CSV file. Save it as CSV and choose that.")
-    if named and _decodes(file, named):
+    if named and decodes(named):
         return named
-    if named == "utf-8-sig" and (stray := _stray(file)):
+    if named == "utf-8-sig" and (stray := _stray(file, alive)):
         raise Unreadable(_to_read(stray))
     if named:
         raise Unreadable(f"The file is not in {ENCODINGS[named]}. Choose another encoding.")
@@ -103,13 +152,13 @@ def _encoding(file: IO[bytes], named: str, asks: bool) -> str:
         raise Unreadable("This is no text file: it holds null bytes. Save it as CSV in UTF-8.")
     else:
         found = "utf-8-sig"
-    if _decodes(file, found):
+    if decodes(found):
         return found
-    if found == "utf-8-sig" and (stray := _stray(file)):
+    if found == "utf-8-sig" and (stray := _stray(file, alive)):
         if not asks:
             return MIXED
         raise Unreadable(_to_read(stray))
-    if found == "utf-8-sig" and _decodes(file, "cp1252"):
+    if found == "utf-8-sig" and decodes("cp1252"):
         return "cp1252"
     raise Unreadable(
         "The file's encoding is neither UTF-8 nor UTF-16 nor Windows-1252. Choose the one it is in, "
@@ -134,12 +183,14 @@ def _codec(encoding: str) -> tuple[str, str]:
     return ("utf-8-sig", "single-letters") if encoding == MIXED else (encoding, "strict")
 
 
-def _stray(file: IO[bytes]) -> tuple[int, str] | None:
+def _stray(file: IO[bytes], alive: Alive) -> tuple[int, str] | None:
     """The first line that is not in UTF-8, and its text, when most lines with more than ASCII are."""
     file.seek(0)
     good = bad = 0
     first = (0, "")
     for number, line in enumerate(file, 1):
+        if number % _ALIVE == 0:
+            alive()
         if line.isascii():
             continue
         try:
@@ -160,14 +211,15 @@ def _to_read(stray: tuple[int, str]) -> str:
     )
 
 
-def _decodes(file: IO[bytes], encoding: str) -> bool:
+def _decodes(file: IO[bytes], encoding: str, alive: Alive, to_its_end: bool) -> bool:
     file.seek(0)
     codec, errors = _codec(encoding)
     decoder = codecs.getincrementaldecoder(codec)(errors)
     try:
         while chunk := file.read(_READ):
             decoder.decode(chunk)
-        decoder.decode(b"", final=True)
+            alive()
+        decoder.decode(b"", final=to_its_end)
     except UnicodeDecodeError:
         return False
     return True
@@ -197,19 +249,46 @@ def _delimiter(file: IO[bytes], encoding: str, worth: Worth | None) -> str:
     return max(counts, key=lambda delimiter: counts[delimiter])
 
 
-def _read(file: IO[bytes], encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+class _TooLong(Exception):
+    """A row that would fill the memory."""
+
+
+def _lines(wrapper: io.TextIOWrapper, room: list[int]) -> Iterator[str]:
+    """The lines, as long as the row that they belong to has room."""
+    rest = ""
+    while chunk := wrapper.read(_CHUNK):
+        room[0] -= len(chunk)
+        if room[0] < 0:
+            raise _TooLong
+        rest += chunk
+        # A carriage return at the very end may be half of a line break.
+        end = max(rest.rfind("\n"), rest.rfind("\r", 0, -1)) + 1
+        yield from io.StringIO(rest[:end], newline="")
+        rest = rest[end:]
+    yield from io.StringIO(rest, newline="")
+
+
+def _read(file: IO[bytes], encoding: str, delimiter: str, most: int = 0) -> Iterator[tuple[int, list[str]]]:
     """(line number, cells) of every row that is not blank, the header first. Raises Unreadable."""
     file.seek(0)
     codec, errors = _codec(encoding)
     wrapper = io.TextIOWrapper(file, codec, errors, newline="")
     line = 1
+    room = [LONGEST_ROW]
     try:
-        reader = csv.reader(wrapper, delimiter=delimiter, strict=True)
+        reader = csv.reader(_lines(wrapper, room), delimiter=delimiter, strict=True)
         for cells in reader:
+            room[0] = LONGEST_ROW
             # The line where the row begins: one with quoted line breaks ends further on.
             if any(map(str.strip, cells)) and not (line == 1 and cells[0][:4].lower() == "sep="):
                 yield line, cells
             line = reader.line_num + 1
+            if most and line > most + 2:  # the header, and the next one
+                raise Unreadable(f"The file has more than {most:,} lines. Split it.")
+    except _TooLong as error:
+        raise Unreadable(
+            f"The row that begins in line {line} is longer than {LONGEST_ROW:,} characters."
+        ) from error
     except csv.Error as error:
         raise Unreadable(
             f"From line {line} on the file cannot be read: a quotation mark there is never closed, or not "

@@ -202,14 +202,21 @@ def alive(env: Mapping[str, str]) -> dict[int, str]:
 
 
 @contextlib.contextmanager
-def running(argv: Sequence[str], env: Mapping[str, str], name: str = "") -> Iterator[Running]:
+def running(
+    argv: Sequence[str], env: Mapping[str, str], name: str = "", project: Path = ROOT
+) -> Iterator[Running]:
     """Starts `python <argv>` in the project. Nothing that it started outlives the block."""
     log = Path(env["DATA_DIR"]) / f"{name or secrets.token_hex(4)}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     others = set(alive(env))
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, *argv], cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            [sys.executable, *argv],
+            cwd=project,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
         )
     try:
         yield Running(process, log, env)
@@ -237,11 +244,11 @@ def many_files(wanted: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def manage(env: Mapping[str, str], *argv: str) -> str:
+def manage(env: Mapping[str, str], *argv: str, project: Path = ROOT) -> str:
     """Runs `manage.py <argv>` to its end and returns what it printed."""
     done = subprocess.run(
         [sys.executable, "manage.py", *argv],
-        cwd=ROOT,
+        cwd=project,
         env=env,
         capture_output=True,
         text=True,

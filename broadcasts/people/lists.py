@@ -13,11 +13,12 @@ from lib.display import counted
 
 CHUNK = 5000
 MOST_BYTES = 100_000_000
+MOST_ROWS = 1_000_000  # the page that takes the list waits for so many
 _SHOWN = 5  # of those who are no contacts
 
 
 class Source(NamedTuple):
-    """A file that can be read from end to end, and the column that says who is meant."""
+    """A file that seems to be readable, and the column that says who is meant."""
 
     file: IO[bytes]
     name: str
@@ -46,11 +47,11 @@ class Taken(NamedTuple):
 
 
 def inspect(file: IO[bytes], name: str, size: int) -> Source:
-    """Raises Unreadable. One person a row: in the column called Identity, else in that of the phone
-    numbers, else in the first."""
+    """Looks at the beginning of the file. Raises Unreadable. One person a row: in the column called Identity,
+    else in that of the phone numbers, else in the first."""
     if size > MOST_BYTES:
         raise Unreadable(f"The file is larger than {MOST_BYTES // 1_000_000} MB.")
-    facts = csv_files.inspect(file)
+    facts = csv_files.glance(file) if csv_files.is_long(file) else csv_files.inspect(file)
     columns = [column.to for column in csv_reading.by_names(facts.header, ())]
     by = "phone" if "identity" not in columns and "phone" in columns else "identity"
     return Source(file, name, facts, columns.index(by) if by in columns else 0, by)
@@ -65,7 +66,7 @@ def take(broadcast: Broadcast, source: Source) -> Taken:
     _named(broadcast, "", 0)
     Listed.objects.filter(broadcast=broadcast).delete()
     facts, column = source.facts, source.column
-    rows = csv_files.rows(source.file, facts.encoding, facts.delimiter)
+    rows = csv_files.rows(source.file, facts.encoding, facts.delimiter, most=MOST_ROWS)
     values = (plain(cells[column]) for _, cells in rows if column < len(cells))
     heading = facts.header[column : column + 1]
     contacts = len(_add(broadcast, source.by, heading)[0])  # a heading, or somebody like the others

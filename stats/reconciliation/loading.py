@@ -43,10 +43,10 @@ def start(report: Report) -> bool:
     anew = {"done": 0, "error": "", "cancel": False, "started_at": None, "finished_at": None}
     if not startable.update(state=State.QUEUED, **anew):
         return False
-    if report.rows > AT_ONCE:
-        wake(TASK)
-    else:
+    if 0 < report.rows <= AT_ONCE:
         work(report)
+    else:
+        wake(TASK)
     report.refresh_from_db()
     return True
 
@@ -103,6 +103,8 @@ def work(report: Report, stop: threading.Event | None = None) -> bool:
 def _load(report: Report, stop: threading.Event | None) -> None:
     """Raises Stopped, Lost, Unreadable, OSError."""
     tell = partial(_tell, report, stop)
+    if not report.rows:
+        storage.count(report, partial(tell, 0))
     read = storage.read_report(report, tell)
     with transaction.atomic():
         tell(report.rows)  # locks the row: from here on it is too late to cancel

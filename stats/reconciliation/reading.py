@@ -10,7 +10,7 @@ from itertools import islice
 from typing import IO, NamedTuple
 
 from lib import csv_files
-from lib.csv_files import Unreadable
+from lib.csv_files import Alive, Unreadable
 from stats.reconciliation import cells, columns
 from stats.reconciliation.cells import Bad
 from stats.reconciliation.columns import FIGURES, INTERNAL, PARTS, Mapped
@@ -28,7 +28,7 @@ Tell = Callable[[int], None]  # called now and then with the count of rows read;
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What kind of file it is, and what its headings say."""
+    """What kind of file it is, and what its headings say. Nobody has counted its rows where there are 0."""
 
     encoding: str
     delimiter: str
@@ -80,10 +80,29 @@ class Reading:
     problems: list[tuple[int, str]] = field(default_factory=list)
 
 
-def inspect(file: IO[bytes]) -> Facts:
+def glance(file: IO[bytes]) -> Facts:
+    """Looks through the file once; of a large one only at its beginning. Raises Unreadable."""
+    if not csv_files.is_long(file):
+        return inspect(file)
+    _check_kind(file)
+    return _headings(file, csv_files.glance(file, worth=_worth))
+
+
+def inspect(file: IO[bytes], alive: Alive = lambda: None) -> Facts:
     """Looks through the file once. Raises Unreadable."""
-    file.seek(0, 2)
-    if file.tell() > MOST_BYTES:
+    _check_kind(file)
+    facts = csv_files.inspect(file, worth=_worth, alive=alive)
+    if facts.rows > MOST_ROWS:
+        raise Unreadable(f"The file has {facts.rows:,} rows; {MOST_ROWS:,} are read. Export fewer days.")
+    return _headings(file, facts)
+
+
+def _worth(row: Sequence[str]) -> int:
+    return len(columns.guess(row))
+
+
+def _check_kind(file: IO[bytes]) -> None:
+    if file.seek(0, 2) > MOST_BYTES:
         raise Unreadable(f"The file is larger than {MOST_BYTES // 10**6} MB. Export fewer days at a time.")
     file.seek(0)
     head = file.read(2048).lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").replace(b"\0", b"").lower()
@@ -94,17 +113,20 @@ def inspect(file: IO[bytes]) -> Facts:
         )
     if head.startswith((b"{", b"[")):
         raise Unreadable("This is JSON, not CSV. Download the campaign report, which is a CSV file.")
-    facts = csv_files.inspect(file, worth=lambda row: len(columns.guess(row)))
-    if facts.rows > MOST_ROWS:
-        raise Unreadable(f"The file has {facts.rows:,} rows; {MOST_ROWS:,} are read. Export fewer days.")
+
+
+def _headings(file: IO[bytes], facts: csv_files.Facts) -> Facts:
+    """With the row among the first that names most of what we know."""
     first = islice(csv_files.rows(file, facts.encoding, facts.delimiter, -1), csv_files.HEADER_WITHIN)
     candidates = [[cell.strip() for cell in row] for _, row in first]
     known = [len(columns.guess(header)) for header in candidates]
     row = known.index(max(known))
-    if facts.rows <= row:
+    if 0 < facts.rows <= row:
         raise Unreadable("The file has headings and no rows. Choose other days or campaigns in CleverTap.")
     header = candidates[row]
-    return Facts(facts.encoding, facts.delimiter, row, header, columns.guess(header), facts.rows - row)
+    return Facts(
+        facts.encoding, facts.delimiter, row, header, columns.guess(header), max(facts.rows - row, 0)
+    )
 
 
 def sample(file: IO[bytes], facts: Facts, rows: int) -> list[list[str]]:

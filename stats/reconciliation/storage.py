@@ -14,6 +14,7 @@ from django.db.models import Count, QuerySet
 
 from lib import phone, sql
 from lib.crypto import token
+from lib.csv_files import Alive
 from providers.models import Provider
 from stats.models import Report, ReportLine
 from stats.reconciliation import reading
@@ -51,7 +52,7 @@ class Owned:
 
 def draft(name: str, content: IO[bytes], **about: Any) -> Report:
     """Keeps the file with what its headings say. Raises Unreadable."""
-    facts = reading.inspect(content)
+    facts = reading.glance(content)
     content.seek(0)
     report = Report(
         name=PurePath(name).name.replace("\0", "")[:255],
@@ -66,6 +67,15 @@ def draft(name: str, content: IO[bytes], **about: Any) -> Report:
     report.file.save(f"{token(12)}.csv", File(content), save=False)
     report.save()
     return report
+
+
+def count(report: Report, alive: Alive) -> None:
+    """The rows of a large file, which is read to its end for the first time, and its encoding, which its
+    beginning need not show. Raises Unreadable, OSError, and what `alive` raises."""
+    with report.file.open("rb") as file:
+        facts = reading.inspect(file.file, alive)
+    report.rows, report.encoding = facts.rows, facts.encoding
+    report.save(update_fields=["rows", "encoding"])
 
 
 def facts_of(report: Report) -> Facts:

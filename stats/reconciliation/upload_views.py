@@ -34,7 +34,7 @@ def upload(request: HttpRequest) -> HttpResponse:
         except Unreadable as error:
             form.add_error("file", str(error))
         else:
-            trail.note(request, What.ADDED, report, file=report.name, rows=report.rows)
+            trail.note(request, What.ADDED, report, file=report.name, rows=report.rows or "not counted yet")
             if columns.problems(report.mapping, report.day is not None):
                 return redirect("reconciliation:columns", report.pk)
             return _begin(request, report)
