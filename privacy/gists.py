@@ -1,9 +1,9 @@
 """Which stretches of the large tables may name somebody, so that nobody has to read the others.
 
 Upkeep reads each stretch of rows once, when it is some time old, and keeps a Bloom filter of its grams. What a
-row of a message says of whom it is for is left out: those rows are found by an index, and `own_rows` looks through them.
-A text that comes into a row later is the BSP's about the same person. What has no gist is looked through, as
-all is on SQLite.
+row of a message says of whom it is for is left out: those rows are found by an index, and `own_rows` looks
+through them. A text that comes into a row later is the BSP's about the same person. What has no gist is looked
+through, as all is on SQLite.
 """
 
 import threading

@@ -3,6 +3,7 @@ number."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
@@ -56,11 +57,16 @@ def _texts(who: Person) -> dict[str, int]:
     counted = {}
     written = Message.objects.filter(person__in=map(pseudonyms.of, who.names))
     for model in (Message, *removing.OF_MESSAGES):
-        rows = written if model is Message else model._base_manager.filter(message__in=written)
+        rows: QuerySet[Any] = written if model is Message else _of(model, written)
         found = mentions.naming(rows, who.needles)
         if taken := mentions.take_out(model, found, who.needles, who.stands_for):
             counted[register.altered(model._meta.label)] = taken
     return counted
+
+
+def _of(model: Any, written: QuerySet[Message]) -> QuerySet[Any]:
+    rows: QuerySet[Any] = model._base_manager.filter(message__in=written)
+    return rows
 
 
 def _carriers(written: list[int]) -> list[int]:
