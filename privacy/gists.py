@@ -53,6 +53,7 @@ TABLES = {
     "campaigns.Message": Table("accepted_at", ("to",)),
     "campaigns.Pricing": Table("received_at", _OF_MESSAGE),
     "campaigns.Refusal": Table("received_at", rows=1000),
+    "campaigns.StatDetail": Table("at", rows=20_000),
 }
 
 
