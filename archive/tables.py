@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -43,16 +44,16 @@ def read(dataset: Dataset, after: int, upto: int, now: datetime) -> list[Part]:
     pieces = list(_pieces(dataset, after, upto, now))
     if not pieces:
         return []
-    table = pa.concat_tables(pieces)
-    keys = table.select(["_day", "_provider"]).group_by(["_day", "_provider"]).aggregate([]).to_pylist()
-    parts = []
-    for key in sorted(keys, key=lambda each: (each["_day"], each["_provider"])):
-        wanted = pc.and_(pc.equal(table["_day"], key["_day"]), pc.equal(table["_provider"], key["_provider"]))
-        rows = table.filter(wanted).drop_columns(["_day", "_provider"]).cast(schema(dataset))
-        day = datetime.fromtimestamp(key["_day"] * 86400, UTC).date()
-        parts.append(
-            Part(day, nicknames[key["_provider"]], rows.replace_schema_metadata(schema(dataset).metadata))
-        )
+    # The sort is stable. Each part is a slice then, however many there are.
+    table = pa.concat_tables(pieces).sort_by([("_day", "ascending"), ("_provider", "ascending")])
+    days, providers = (table[name].to_pylist() for name in ("_day", "_provider"))
+    table = table.drop_columns(["_day", "_provider"]).cast(schema(dataset))
+    parts, begin = [], 0
+    for (day, provider), rows in groupby(zip(days, providers, strict=True)):
+        number = sum(1 for _ in rows)
+        found = table.slice(begin, number).replace_schema_metadata(schema(dataset).metadata)
+        parts.append(Part(datetime.fromtimestamp(day * 86400, UTC).date(), nicknames[provider], found))
+        begin += number
     return parts
 
 

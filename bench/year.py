@@ -54,6 +54,9 @@ def _upkeep(env: dict[str, str]) -> list[tuple[str, str]]:
         env, "--nickname", "bench", "--connector", "generic", "--waba-number", "15550001111",
         "--endpoint", "http://127.0.0.1:9/messages",
     )  # fmt: skip
+    read = inside(env, "make_gists")
+    yield "upkeep has read everything once, for erasures", f"{read['seconds']:.0f} s"
+    yield "what it keeps of that", f"{read['bytes'] / MESSAGES:.0f} bytes a message"
     erased = inside(env, "erase_somebody")
     yield "a person's own rows are gone", f"{erased['own_rows']:.1f} s"
     yield "the person is in no other row either", f"{erased['seconds']:.1f} s"

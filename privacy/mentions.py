@@ -1,6 +1,6 @@
-"""Looking through whole tables for somebody, a stretch of rows at a time, by the order of their keys."""
+"""Looking through tables for somebody, a stretch of rows at a time, by the order of their keys; not through
+stretches whose gist says that nobody of that name is in them."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
@@ -14,7 +14,7 @@ from accounts import trail
 from accounts.models import Entry
 from campaigns.ledger import anonymising
 from campaigns.models import Message
-from privacy import register
+from privacy import gists, register
 from privacy.needles import Needles
 
 FIRST = 500  # rows of a stretch; as many as are gone through in SECONDS from then on
@@ -61,8 +61,11 @@ class Steps:
 
 def look(model: type[models.Model], needles: Needles, after: int, step: int) -> Stretch:
     """Which of the next rows, so many of them, name the person."""
+    after, upto = gists.ahead(model, needles.grams, after)
     rows = model._base_manager.filter(pk__gt=after).order_by("pk")
-    last = rows.values_list("pk", flat=True)[step - 1 : step].first()
+    if upto is not None:
+        rows = rows.filter(pk__lte=upto)
+    last = rows.values_list("pk", flat=True)[step - 1 : step].first() or upto
     if last is not None:
         rows = rows.filter(pk__lte=last)
     found = naming(rows, needles)
@@ -80,14 +83,8 @@ def naming(rows: models.QuerySet[Any], needles: Needles) -> list[int]:
     return [
         pk
         for pk, *values in rows.values_list("pk", *names)
-        if any(needles.found(_text(value)) for value in values)
+        if any(needles.found(register.text(value)) for value in values)
     ]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bytes | memoryview):
-        return bytes(value).decode("latin-1")
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _open(model: type[models.Model], keys: Sequence[int]) -> set[int]:

@@ -138,6 +138,23 @@ class Cursor(models.Model):
         return f"{self.kind} of {self.provider_id} after {self.after}"
 
 
+class Gist(models.Model):
+    """A stretch of a table: what its rows say of people whom they are not about, as a Bloom filter of keyed
+    hashes. See `privacy.gists`."""
+
+    table = models.CharField(max_length=60)
+    after = models.BigIntegerField(help_text="The stretch begins after this row.")
+    upto = models.BigIntegerField()
+    grams = models.BinaryField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["table", "upto"], name="one_gist_a_stretch")]
+
+    def __str__(self) -> str:
+        return f"gist of {self.table} up to {self.upto}"
+
+
 class RetentionRun(runs.Run):
     """One going through everything, and its report."""
 

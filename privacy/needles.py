@@ -2,16 +2,18 @@
 
 A number is found with its country code and, where it is long enough, without: in one piece, with spaces,
 dashes, brackets, escapes of JSON or of URLs between its digits, and in base64 inside WhatsApp's message ids.
-In doubt too much is found. PostgreSQL looks with a looser pattern first, which costs it a tenth.
+In doubt too much is found. PostgreSQL looks with a looser pattern first, which costs it a tenth, and not at
+all where `grams` say that there is nothing.
 """
 
-import base64
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from lib import phone
 from lib.user_ids import is_user_id
+from privacy import grams
+from privacy.grams import Grams
 
 LEAST_NATIONAL = 9  # digits of a number that is looked for without its country code
 LEAST_TOKEN = 8  # characters of an identity that is looked for in texts; shorter ones are everybody's
@@ -19,14 +21,17 @@ LEAST_TOKEN = 8  # characters of an identity that is looked for in texts; shorte
 _SECONDS = re.compile(r"1[5-9]\d{8}")  # since 1970
 _JOINTS = r"(?:[^0-9A-Za-z]|\\u[0-9a-fA-F]{4}|\\[nrt]|%[0-9A-Fa-f]{2})*"
 _JOINT = _JOINTS.removesuffix("*") + "{0,6}"
+_BEFORE = r"(?:(?<!\d)|(?<=%[0-9A-Fa-f]{2}))"
 _IN_BASE64 = r"[A-Za-z0-9_+/=.-]{0,200}"
 
 
 class Needles(NamedTuple):
-    """What to look for: `loose` finds the rows that may name the person, `wider` what is replaced in them."""
+    """What to look for: `grams` find the stretches of rows that may name the person, `loose` the rows, and
+    `wider` what is replaced in them."""
 
     loose: str
     wider: "re.Pattern[str]"
+    grams: Grams | None
 
     def found(self, text: str) -> bool:
         return self.wider.search(text) is not None
@@ -51,13 +56,14 @@ def needles(names: Sequence[str], identities: Iterable[str] = (), least: int = L
     tokens += [each for each in identities if len(each) >= least]
     if not numbers and not tokens:
         raise ValueError("nothing to look for")
-    coded = [each for number in numbers for each in _base64(number)]
+    coded = [each for number in numbers for each in grams.coded(number)]
     loose = [_JOINTS.join(_shortest(number)) for number in numbers]
     exact = [_IN_BASE64 + each + _IN_BASE64 for each in coded]
     exact += [each for number in numbers for each in _number(number)]
     return Needles(
         "|".join([*loose, *coded, *map(re.escape, tokens)]),
         re.compile("|".join([*exact, *map(_token, tokens)])),
+        grams.of_person(numbers, tokens),
     )
 
 
@@ -69,11 +75,11 @@ def _shortest(digits: str) -> str:
 
 def _number(digits: str) -> Iterator[str]:
     parts = phone.split(digits)
-    yield rf"(?<!\d)(?:(?:\+|00){_JOINT})?{_joined(digits)}(?!\d)"
+    yield rf"{_BEFORE}(?:(?:\+|00){_JOINT})?{_joined(digits)}(?!\d)"
     if parts and len(parts[1]) >= LEAST_NATIONAL:
         # A German 176… is also a second of this decade, of which campaign ids and times are made.
         zero = "0" if _SECONDS.fullmatch(parts[1]) else "0?"
-        yield rf"(?<!\d){zero}{_joined(parts[1])}(?!\d)"
+        yield rf"{_BEFORE}{zero}{_joined(parts[1])}(?!\d)"
 
 
 def _joined(digits: str) -> str:
@@ -82,11 +88,3 @@ def _joined(digits: str) -> str:
 
 def _token(text: str) -> str:
     return rf"(?<![A-Za-z0-9.]){re.escape(text)}(?![A-Za-z0-9])"
-
-
-def _base64(digits: str) -> Iterator[str]:
-    """The part of the base64 of any bytes with the digits among them that depends on the digits alone: one
-    for each place where they may begin."""
-    for before in range(3):
-        coded = base64.b64encode(b"\0" * before + digits.encode()).decode()
-        yield coded[-(-before * 8 // 6) : (before + len(digits)) * 8 // 6]

@@ -3,6 +3,7 @@ number."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
@@ -11,12 +12,12 @@ from django.utils import timezone
 from audience.models import Contact, OptChange, PhoneChoice, Subscription
 from broadcasts.models import Recipient
 from callbacks.models import ForwardCall, Media, Reply
-from campaigns.ledger import anonymising, ledger
+from campaigns.ledger import anonymising, ledger, removing
 from campaigns.models import Event, Message, Status
 from identities import pseudonyms
 from identities.models import Alias
 from identities.models import Person as Known
-from privacy import finding, register, stops
+from privacy import finding, mentions, register, stops
 from privacy.finding import AT_ONCE, Person
 
 
@@ -32,7 +33,7 @@ def take_out(who: Person) -> tuple[dict[str, int], bool]:
         _hide_recipients(Recipient.objects.filter(message__in=ended))
         anonymising.anonymise(ended)
         return {register.altered(Message._meta.label): len(ended)}, True
-    if counted := _replies(who):
+    if counted := _replies(who) or _texts(who):
         return counted, True
     return _profile(who, now), False
 
@@ -48,6 +49,24 @@ def among(model: type[Model], keys: Sequence[int], who: Person) -> set[int]:
     if model not in _THEIRS or not keys:
         return set()
     return set(finding.rows(who)[model].filter(pk__in=keys).values_list("pk", flat=True))
+
+
+def _texts(who: Person) -> dict[str, int]:
+    """What else names the person in rows of messages that are without their number by now. Nobody looks there
+    again: see `privacy.gists`."""
+    counted = {}
+    written = Message.objects.filter(person__in=map(pseudonyms.of, who.names))
+    for model in (Message, *removing.OF_MESSAGES):
+        rows: QuerySet[Any] = written if model is Message else _of(model, written)
+        found = mentions.naming(rows, who.needles)
+        if taken := mentions.take_out(model, found, who.needles, who.stands_for):
+            counted[register.altered(model._meta.label)] = taken
+    return counted
+
+
+def _of(model: Any, written: QuerySet[Message]) -> QuerySet[Any]:
+    rows: QuerySet[Any] = model._base_manager.filter(message__in=written)
+    return rows
 
 
 def _carriers(written: list[int]) -> list[int]:

@@ -4,6 +4,7 @@
 and so does a column in which a number outlives an erasure.
 """
 
+import json
 from collections.abc import Iterator
 
 from django.apps import apps
@@ -104,9 +105,9 @@ NOBODYS: dict[str, str] = {
             "campaigns.Once", "campaigns.StatPoint",
             "contenttypes.ContentType", "identities.PseudonymKey", "operations.Expiry", "operations.Process",
             "operations.Sign", "operations.TimingCount", "operations.WaitSample", "privacy.Cursor",
-            "privacy.RetentionRun", "providers.CallCount", "providers.Lease",
+            "privacy.Gist", "privacy.RetentionRun", "providers.CallCount", "providers.Lease",
         ),
-        "the gateway's own notes: numbers, times, and references to other rows",
+        "the gateway's own notes: numbers, times, keyed hashes, and references to other rows",
     ),
 }  # fmt: skip
 
@@ -156,3 +157,10 @@ def columns(model: type[models.Model]) -> list[models.Field]:  # type: ignore[ty
         and not each.primary_key
         and each.name not in KEPT.get(model._meta.label, ())
     ]
+
+
+def text(value: object) -> str:
+    """What a column says, as it is looked through."""
+    if isinstance(value, bytes | memoryview):
+        return bytes(value).decode("latin-1")
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

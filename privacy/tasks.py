@@ -4,11 +4,11 @@ from celery import shared_task
 from django.utils import timezone
 
 from lib.wakeup import stopping
-from privacy import erasing
+from privacy import erasing, gists
 from privacy.models import RetentionRun
 from privacy.retention import run
 
-SECONDS = 30.0  # of each minute, until the day's run has ended
+SECONDS = 30.0  # of each minute, until the day's run has ended; a third of it for gists
 
 
 @shared_task(name=erasing.TASK)
@@ -20,3 +20,4 @@ def erase() -> None:
 def upkeep() -> None:
     if mine := RetentionRun.begin(timezone.now(), run.EVERY):
         run.work(mine, SECONDS, stopping)
+    gists.make(timezone.now(), SECONDS / 3, stopping)

@@ -42,6 +42,9 @@ from templates_app.imports import renewal
 # How long a report, or once an answer, waits for its message. It may come before we have recorded the BSP's
 # answer.
 WAITS = [timedelta(seconds=seconds) for seconds in (1, 2, 5, 15, 60, 300, 900, 3600)]
+# How often it has waited when old messages are looked through too: a second later, after a while in case one
+# was sent again, and at last.
+OLDER = {1, 4, len(WAITS)}
 
 State = Webhook.State
 
@@ -111,7 +114,13 @@ def _sorted(directory: Directory, reads: Sequence[Read]) -> list[Delivery]:
 def _record_reports(deliveries: Sequence[Delivery]) -> None:
     """Records the delivery reports for all providers together."""
     told = [
-        Told(one.provider.pk, update, one.provider.quirks.forward_sent, read.webhook.received_at)
+        Told(
+            one.provider.pk,
+            update,
+            one.provider.quirks.forward_sent,
+            read.webhook.received_at,
+            older=read.webhook.attempts in OLDER,
+        )
         for one in deliveries
         for read, update in one.updates
     ]

@@ -98,13 +98,14 @@ class Tried:
 
 
 class Told(NamedTuple):
-    """What a BSP tells of one of a provider's messages, whether CleverTap wants to hear of `sent`, and when
-    the webhook came; None: now."""
+    """What a BSP tells of one of a provider's messages, whether CleverTap wants to hear of `sent`, when the
+    webhook came, None: now; and whether its message is also looked for among old ones."""
 
     provider_id: int
     update: StatusUpdate
     forward_sent: bool = True
     came_at: datetime | None = None
+    older: bool = True
 
 
 class MessageRow(NamedTuple):

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -62,6 +62,8 @@ def match(told: Sequence[Told]) -> dict[int, Reference]:
             by_bsp[provider_id, update.bsp_id].append(position)
         if not found and (update.msg_id or update.reference):
             by_msg[provider_id, update.msg_id or update.reference].append(position)
+    older = {position for position, each in enumerate(told) if each.older}
+    old_bsp, old_msg = ({key for key in by if older.intersection(by[key])} for by in (by_bsp, by_msg))
     matched: dict[int, Reference] = {}
     referred = Message.objects.filter(id__in=by_id) if by_id else Message.objects.none()
     found_at = list(referred.values_list("id", "bsp_id", "provider_id"))
@@ -73,10 +75,10 @@ def match(told: Sequence[Told]) -> dict[int, Reference]:
             # Where the BSP's id is a reference of ours, it is the same for every attempt (Outbound.once).
             kept = told[position].update.bsp_id == bsp_id and parse_reference(bsp_id) is not None
             matched[position] = Reference(message_id, 0 if kept else ours[position].attempt)
-    for key, (message_id, _) in _found(by_bsp, "bsp_id"):
+    for key, (message_id, _) in _found(by_bsp, old_bsp, "bsp_id"):
         matched |= dict.fromkeys(by_bsp[key], Reference(message_id))
     named: dict[tuple[int, str], dict[int, str]] = defaultdict(dict)  # msgId → message → number
-    for key, (message_id, to) in sorted(_found(by_msg, "msg_id", untracked=False)):
+    for key, (message_id, to) in sorted(_found(by_msg, old_msg, "msg_id", untracked=False)):
         named[key][message_id] = to
     for key, numbers in named.items():
         for position in by_msg[key]:
@@ -120,10 +122,11 @@ def _related(pairs: set[tuple[int, int]]) -> set[tuple[int, int]]:
 
 
 def _found(
-    wanted: Collection[tuple[int, str]], column: str, **having: Any
+    wanted: Collection[tuple[int, str]], older: Set[tuple[int, str]], column: str, **having: Any
 ) -> list[tuple[tuple[int, str], tuple[int, str]]]:
     """Messages of these providers with these values: (provider, value), (message, number). Nearly all are of
-    the last days, so what else there is, is looked through only for those that are not."""
+    the last days, so what else there is, is looked through only for those `older` ones that are not: it costs a
+    look into every part."""
     found: list[tuple[tuple[int, str], tuple[int, str]]] = []
     left, recent = set(wanted), months.since(timezone.now() - RECENT)
     for within in ({"id__gte": recent}, {"id__lt": recent}) if recent else ({},):
@@ -136,7 +139,7 @@ def _found(
             found += [
                 ((pk, value), (message, to)) for pk, value, message, to in all_of if (pk, value) in left
             ]
-            left -= {key for key, _ in found}
+            left = (left & older) - {key for key, _ in found}
     return found
 
 

@@ -7,12 +7,18 @@ from unittest.mock import patch
 
 import pytest
 from django.db import OperationalError, connection
-from django.db.models import Max
+from django.db.models import F, Max
 
 from callbacks import audit
-from campaigns.ledger import months, once
+from callbacks.models import Webhook
+from callbacks.webhooks import recording
+from callbacks.webhooks.deliveries import Read
+from callbacks.webhooks.routing import Directory
+from campaigns.ledger import matching, months, once
+from campaigns.ledger.entries import Told
 from campaigns.models import Attempt, Event, Message, Month, Once
 from lib.postgres import parts
+from providers.messages import StatusUpdate
 from providers.models import Provider
 from stats.query import messages_behind
 from stats.query.filters import parse
@@ -182,6 +188,24 @@ def test_settling_reads_only_the_parts_of_its_messages(provider: Provider) -> No
         reported(message, "delivered")
     assert len(statements) >= 3
     assert all(set(_read(each)) == {"m2"} for each in statements)
+
+
+def test_a_report_on_an_old_message_finds_it_when_it_is_read_again(provider: Provider) -> None:
+    for at in (MAY, JUNE):
+        months.turn(at)
+        if at == MAY:
+            message = accepted(provider, MAY)
+            submitted(message, bsp_id="of the BSP")
+    Month.objects.update(moved_at=F("began_at"))
+    update = StatusUpdate("delivered", bsp_id="of the BSP", msg_id=message.msg_id)
+    assert matching.match([Told(provider.pk, update, older=False)]) == {}
+    assert matching.match([Told(provider.pk, update)]) == {0: matching.Reference(message.pk)}
+    row = webhook(provider, state=Webhook.State.READING)
+    for attempts, outcome in ((0, "unmatched"), (1, "recorded")):
+        row.attempts = attempts
+        read = Read(row, items=[update])
+        recording.take_in(Directory(), [read])
+        assert read.found == {f"{outcome} delivered": 1}
 
 
 def test_ids_never_go_back(provider: Provider) -> None:
