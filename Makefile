@@ -16,7 +16,8 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11 python; d
 	$$each -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$each && break; done)
 PYTHONS := >=3.11,<3.14
-# uv is quicker than pip, and fetches a Python where there is none. UV= leaves it out.
+# uv is quicker than pip, and fetches a Python where there is none. UV= leaves it out. Neither compiles what it
+# installs: Python does so with each module that it imports, and those are few.
 UV ?= $(shell command -v uv)
 VENV := .venv
 BIN := $(VENV)/bin
@@ -75,7 +76,7 @@ install:
 	@test -x $(BIN)/$(if $(UV),python,pip) || { echo "Creating $(VENV) …"; \
 		$(if $(UV),$(UV) venv --quiet --allow-existing --python '$(or $(PYTHON),$(PYTHONS))',$(PYTHON) -m venv) $(VENV); }
 	@echo "Installing $(FROM) …"
-	@$(if $(UV),$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python,$(BIN)/pip install --quiet \
+	@$(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/pip install --quiet --no-compile \
 		--disable-pip-version-check) --require-hashes -r $(FROM) $(if $(UV),|| { echo "uv cannot; now pip tries."; \
 		$(MAKE) --no-print-directory install UV= FROM=$(FROM) STAMP=$(STAMP); })
 	@touch $(STAMP)
