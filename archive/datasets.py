@@ -48,7 +48,7 @@ def _plain(type_: str, *names: str) -> tuple[Column, ...]:
 
 
 def _words(name: str, choices: type[models.IntegerChoices]) -> Column:
-    cases = " ".join(f"WHEN {each.value} THEN '{each.name.lower()}'" for each in choices)
+    cases = " ".join(f"WHEN {each.value} THEN '{each.label.lower()}'" for each in choices)
     return Column(name, "string", f'CASE t."{name}" {cases} END')
 
 

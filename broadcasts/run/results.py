@@ -1,4 +1,4 @@
-"""How a broadcast's messages fare, by the counts that stats read."""
+"""The figures of a broadcast's messages, from the counts that stats read."""
 
 from django.utils import timezone
 

@@ -43,7 +43,7 @@ class Event(models.Model):
     class Kind(models.IntegerChoices):
         SENT = 1
         DELIVERED = 2
-        READ = 3
+        READ = 3, "Viewed"
         FAILED = 4
         CLICKED = 5
         REPLIED = 6

@@ -129,7 +129,7 @@ def discard(request: HttpRequest, pk: int) -> HttpResponse:
         raise PermissionDenied
     trail.note(request, What.DELETED, report, file=report.name)
     storage.discard(report)
-    messages.success(request, f"{report.name} is withdrawn; its figures no longer count.")
+    messages.success(request, f"{report.name} is removed. Its figures no longer count.")
     return redirect("reconciliation:page")
 
 

@@ -197,7 +197,7 @@ def test_check_connection_shows_request_answer_and_verdict(
     [
         (HttpResponse(401, {}, b"{}"), "The BSP refused the credentials"),
         (HttpResponse(503, {}, b"{}"), "The BSP had an error of its own"),
-        (HttpResponse(429, {}, b"{}"), "takes no more requests for now"),
+        (HttpResponse(429, {}, b"{}"), "accepts no more requests for now"),
         (HttpResponse(200, {}, b"<html>"), "could not be understood"),
         (NotSent("connection refused"), "Is the address right"),
     ],

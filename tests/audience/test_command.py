@@ -90,5 +90,5 @@ def test_a_country_is_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", [("audience", "list"), ("inbound", "list"), ("incidents", "list")])
 def test_a_limit_is_a_number_of_rows(command: tuple[str, str]) -> None:
-    with pytest.raises(CommandError, match="'-1' is no number of rows"):
+    with pytest.raises(CommandError, match="'-1' is not a number of rows"):
         call_command(*command, "--limit=-1")

@@ -146,7 +146,7 @@ def test_a_test_is_sent_and_watched(
     page.goto(f"{gateway}/admin/templates_app/template/{template.pk}/change/")
     page.get_by_role("link", name="Validate with provider").first.click()
     page.get_by_role("button", name="Validate with provider").click()
-    expect(page.locator("body")).to_contain_text("The BSP took the message")
+    expect(page.locator("body")).to_contain_text("The BSP accepted the message")
     expect(page.locator("body")).to_contain_text(re.compile(r"\d+ ms"))
     shoot(page, "template-validate")
 

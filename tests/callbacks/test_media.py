@@ -140,8 +140,8 @@ def test_a_forged_or_old_url_leads_nowhere(meta: Provider) -> None:
         ((200, {"Content-Type": "text/html"}, b"<script>alert(1)</script>"), "text/html"),
         ((200, {"Content-Type": "image/svg+xml"}, b"<svg/>"), "image/svg+xml"),
         ((404, {}, b"gone"), "HTTP 404"),
-        ((302, {"Location": "http://["}, b""), "no web address"),
-        ((302, {"Location": "file:///etc/passwd"}, b""), "no web address"),
+        ((302, {"Location": "http://["}, b""), "not a web address"),
+        ((302, {"Location": "file:///etc/passwd"}, b""), "not a web address"),
         ((200, {"Content-Type": "image/png"}, bytes(2000)), "larger than 1000 bytes"),
         (
             (200, {"Content-Type": "image/png", "Content-Encoding": "gzip"}, gzip.compress(bytes(200_000))),
@@ -519,7 +519,7 @@ def test_a_provider_that_changed_its_connector_says_why(meta: Provider) -> None:
     row.refresh_from_db()
     assert (row.state, row.error) == (
         Media.State.FAILED,
-        "the provider was set up anew and cannot fetch it any more",
+        "the provider's connector was changed and cannot fetch it any more",
     )
     assert fetched(row).status_code == 410
 

@@ -1,4 +1,4 @@
-"""Who is told that a callback came in, and of what it set off: the worker would find it, but later."""
+"""Who is told that a callback came in, and of what it started: the worker would find it, but later."""
 
 from typing import Any
 

@@ -405,7 +405,7 @@ def test_lists_sort_by_every_column_page_and_search(analyst: Client, monkeypatch
         assert sorted(row[0] for row in table(shown, name)) == found, searched
         heads = re.findall(r'<th scope="col".*?</th>', shown, re.S)
         assert all("?" in head and "order=" in head for head in heads), heads
-    assert "Nothing has this in its name." in part(analyst, "campaigns/?q=_")
+    assert "No name contains this text." in part(analyst, "campaigns/?q=_")
     heads = re.findall(r'<th scope="col"[^>]*><a href="([^"]+)"', part(analyst, "campaigns/?range=all"))
     assert len(heads) == 22
     for link in heads:

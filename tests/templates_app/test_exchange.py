@@ -317,7 +317,7 @@ def test_one_created_meanwhile_is_told(
     previewed = upload(operator, "t.json", as_json(entry(), entry(name="other")))
     monkeypatch.setattr(TemplateResource, "get_instance", lambda *args: None)
     Template.objects.create(provider=shop, name="late", language="en", components=BODY)
-    assert "created by somebody else meanwhile" in text(apply(operator, previewed))
+    assert "Somebody else has created a template" in text(apply(operator, previewed))
     assert Template.objects.count() == 1
 
 
@@ -334,17 +334,17 @@ def test_one_created_meanwhile_is_told(
         ("t.csv", b"provider,name,language\nShop,sp\xe4t,en", "not in UTF-8: line 2 holds the byte 0xe4"),
         ("t.csv", as_csv(entry()).decode().encode("utf-16"), "not in UTF-8: line 1 holds the byte 0xff"),
         ("t.csv", as_csv(entry()).decode().encode("utf-16-le"), "it holds null bytes"),
-        ("t.csv", b'provider,name,language\nShop,"late"x,en', "Line 2 is no CSV"),
+        ("t.csv", b'provider,name,language\nShop,"late"x,en', "Line 2 is not CSV"),
         ("t.csv", b"provider,name,language\nShop,late,en,more", "Row 2 has 4 cells, the heading 3."),
         ("t.csv", b"provider,name\nShop,late", "The column language is missing. A file may have the columns"),
         ("t.csv", b"nickname|x\nShop|late", "The columns provider, name and language are missing."),
         ("t.csv", as_csv(entry(categry="x")), "There is no column “categry”."),
         ("t.csv", b"provider,name,language,name\nShop,late,en,late", "The column name is there twice."),
-        ("t.xlsx", b"PK no", "This is no XLSX workbook."),
-        ("t.xlsx", as_csv(entry()), "This is no XLSX workbook."),
-        ("t.json", b'[{"provider": "Shop",]', "This is no JSON: "),
-        ("t.json", b'[{"provider": NaN}]', "NaN is no number of JSON"),
-        ("t.json", b"[" * 100_000, "This is no JSON that can be read"),
+        ("t.xlsx", b"PK no", "This is not an XLSX workbook."),
+        ("t.xlsx", as_csv(entry()), "This is not an XLSX workbook."),
+        ("t.json", b'[{"provider": "Shop",]', "This is not JSON: "),
+        ("t.json", b'[{"provider": NaN}]', "NaN is not a number of JSON"),
+        ("t.json", b"[" * 100_000, "This is not JSON that can be read"),
         ("t.json", b'{"data": []}', "Expected a list of templates"),
     ],
 )  # fmt: skip
@@ -360,24 +360,24 @@ def test_a_file_that_is_no_table(
         (entry(provider="Acme"), "provider: There is no provider “Acme”. Providers: Shop."),
         (entry(provider="", language=None), "provider: Empty. Fill it in."),
         (entry(name=["x"]), "name: Expected a text."),
-        (entry(name="a\0b"), "name: Holds a null character."),
+        (entry(name="a\0b"), "name: A null character is not allowed here."),
         (entry(name="Late!"), "name: Meta allows only the letters a to z"),
         (entry(language="english"), "language: english is not one of Meta's language codes"),
         (entry(category="promo"), "category: “PROMO” is not one of MARKETING, UTILITY, AUTHENTICATION."),
         (entry(status=""), "status: Empty. Fill it in."),
         (entry(parameter_format=7), "parameter_format: “7” is not one of POSITIONAL, NAMED."),
-        (entry(ttl_seconds="1 h"), "ttl_seconds: “1 h” is no whole number of seconds."),
-        (entry(ttl_seconds=10**20), "is no whole number of seconds."),
+        (entry(ttl_seconds="1 h"), "ttl_seconds: “1 h” is not a whole number of seconds."),
+        (entry(ttl_seconds=10**20), "is not a whole number of seconds."),
         (entry(ttl_seconds=5), "ttl_seconds: For utility Meta allows"),
         (entry(tracked={"x": 1}), "tracked: Expected a list of buttons"),
-        (entry(tracked=["button.0"]), "tracked: “button.0” is no URL button with a variable."),
+        (entry(tracked=["button.0"]), "tracked: “button.0” is not a URL button with a variable."),
         (entry(components=""), "components: Empty."),
         (entry(extra=["optimization_spec"]), "extra: Expected an object of further keys"),
         (entry(extra="{"), "extra: Broken JSON at character"),
         (entry(extra={"note": "a\0b"}), "extra: Holds characters"),
         (entry(components='[{"type": "BODY",}]'), "components: Broken JSON at character"),
         (entry(components="[" * 100_000), "components: JSON that is nested too deeply."),
-        (entry(components='[{"type": "BODY", "text": NaN}]'), "components: NaN is no number of JSON."),
+        (entry(components='[{"type": "BODY", "text": NaN}]'), "components: NaN is not a number of JSON."),
         (entry(components={"type": "BODY"}), "components: Expected Meta's list of components"),
         (entry(components=[]), "components: Expected Meta's list of components"),
         (entry(components=[{"text": "x"}]), "components: Component 1 has no “type”."),

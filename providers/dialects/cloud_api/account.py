@@ -1,4 +1,4 @@
-"""What Meta's webhooks tell of the account itself: restrictions, bans, quality, limits, throughput.
+"""What Meta's webhooks report about the account itself: restrictions, bans, quality, limits, throughput.
 
 Source: Meta, "Webhooks > account_update, account_alerts, account_review_update, business_capability_update,
 phone_number_name_update, phone_number_quality_update".

@@ -112,7 +112,7 @@ def _report(item: dict[str, Any]) -> StatusUpdate | Unhandled:
     if group not in GROUPS:
         return unhandled(text(item, "status", "groupName") or "report", bsp_id)
     if text(item, "status", "id") == DUPLICATE:
-        # It names the message that Infobip took before, and that one has not failed.
+        # It names the message that Infobip accepted before, and that one has not failed.
         return unhandled("duplicate_message_id", bsp_id)
     time_key = "doneAt" if epoch(item, "doneAt") else "sentAt"
     update = _update(GROUPS[group], item, time_key).of(identity(text(item, "to")))

@@ -50,7 +50,7 @@ def fields(body: bytes) -> list[tuple[str, str]]:
 
 
 def webhook_items(body: bytes, query: Fields) -> list[WebhookItem]:
-    """Everything in the callback. Raises Malformed when it is none."""
+    """Everything in the callback. Raises Malformed if it is not one."""
     form = dict(fields(body))
     # Our number is in `To` of what people write, and in `From` of reports.
     ours = "From" if text(form, "MessageStatus") else "To"
