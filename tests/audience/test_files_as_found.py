@@ -1,4 +1,4 @@
-"""Files as people's programs write them, each with what must become of it."""
+"""Files as people's programs write them, each with the expected result."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime

@@ -1,4 +1,5 @@
-"""What a BSP tells of the account: kept as a timeline, acted on, and never taken for another's."""
+"""What a BSP reports about the account: stored as a timeline, acted on, and never mixed up with another
+account."""
 
 import json
 import time

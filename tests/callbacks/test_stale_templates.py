@@ -1,4 +1,5 @@
-"""A template that was edited at the BSP: imported anew, and meanwhile nothing is refused on what is old."""
+"""A template that was edited at the BSP is imported again, and meanwhile no message is refused because of the
+old content."""
 
 import json
 from datetime import timedelta

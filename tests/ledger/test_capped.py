@@ -1,4 +1,4 @@
-"""Messages that met WhatsApp's cap on marketing: given up, or tried again where the provider says so."""
+"""Messages that met WhatsApp's cap on marketing: failed, or retried if the provider's settings say so."""
 
 from collections import Counter
 from collections.abc import Iterator

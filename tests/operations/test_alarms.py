@@ -1,4 +1,5 @@
-"""Who is told of an incident, when, how often, and what becomes of an alarm that is not taken."""
+"""Which alarms are sent about an incident, when and how often, and what happens if a channel does not accept
+one."""
 
 import hashlib
 import hmac
@@ -263,8 +264,14 @@ def test_private_addresses_are_refused(settings: Any) -> None:
         ),
         ("syslog://", "syslog:// is not supported"),
         ("workflow://example.com/one/two?template=http://127.0.0.1:9/", "Remove template from"),
-        ("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/?Template=/etc/passwd", "Remove template from"),
-        ("https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ?template=/x", "Take"),
+        (
+            "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/?Template=/etc/passwd",
+            "Remove template from",
+        ),
+        (
+            "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ?template=/x",
+            "Remove",
+        ),
         ("mailto://u:p@example.com?pgp=encrypt&pgppub=/etc/passwd", "Remove pgp, pgppub from"),
         ("slack://T1JJ3T3L2", "Something is missing"),
     ],

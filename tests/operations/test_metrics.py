@@ -1,4 +1,4 @@
-"""What Prometheus is told, who may ask, and that dashboard and alert rules ask for what there is."""
+"""What Prometheus gets, who may ask, and that the dashboard and the alert rules use existing metrics."""
 
 import asyncio
 import json

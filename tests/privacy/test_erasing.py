@@ -1,4 +1,4 @@
-"""What goes with a person, what stays, and what is waited for."""
+"""Erasing a person: what is deleted, what stays, and what it waits for."""
 
 import io
 import json
@@ -494,7 +494,7 @@ def test_rows_that_name_others_too_come_with_a_warning(
     to, small = tmp_path / "asha.zip", tmp_path / "small.zip"
     command("export", NUMBER, "--to", str(to), "--everywhere")
     assert "names other people too" in capsys.readouterr().err
-    assert b"They are of others too" in zipfile.ZipFile(to).read("elsewhere/README.txt")
+    assert b"They belong to others too" in zipfile.ZipFile(to).read("elsewhere/README.txt")
     command("export", NUMBER, "--to", str(small))
     assert "elsewhere/README.txt" not in zipfile.ZipFile(small).namelist()
 

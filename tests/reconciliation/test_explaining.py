@@ -146,7 +146,8 @@ def test_sides_that_agree(shop: Provider) -> None:
 
 
 def test_reports_that_cleverTap_did_not_get(shop: Provider) -> None:
-    """Waiting, refused and given up, each told apart; what no cause is found for stays unexplained."""
+    """Waiting, refused, and no longer retried are separate causes; a difference without a cause stays
+    unexplained."""
     for state, error in (
         (Forward.PENDING, ""),
         (Forward.PARKED, "HTTP 400: unknown msgId"),
