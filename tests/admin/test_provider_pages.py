@@ -247,11 +247,11 @@ def test_the_history_opens(operator: Client, bsp: Provider) -> None:
 
 
 def test_the_page_shows_what_the_bsp_told_of_the_account(operator: Client, bsp: Provider) -> None:
-    assert "What the BSP told of this account" not in text(operator.get(url(bsp, "change")))
+    assert "What the BSP reported about this account" not in text(operator.get(url(bsp, "change")))
     bsp.account_events.create(
         happened_at=timezone.now(), kind="ACCOUNT_RESTRICTION", text="For spam", effect="paused the provider"
     )
     shown = text(operator.get(url(bsp, "change")))
-    assert "What the BSP told of this account" in shown
+    assert "What the BSP reported about this account" in shown
     assert "ACCOUNT_RESTRICTION</strong>: For spam" in shown
     assert "Waypost paused the provider." in shown

@@ -83,7 +83,7 @@ def test_a_country_is_one(tmp_path: Path) -> None:
     run("account", "add", "SHOP-2", "--country", "in")
     assert run("account", "list")[0]["country"] == "IN"
     for arguments in (["account", "add", "SHOP-3"], ["upload", str(tmp_path / "users.csv")]):
-        with pytest.raises(CommandError, match="Nowhere is no country"):
+        with pytest.raises(CommandError, match="Nowhere is not a country"):
             run(*arguments, "--country", "Nowhere")
     assert len(run("account", "list")) == 1
 

@@ -252,9 +252,9 @@ def test_who_was_sent_a_message_that_failed_was_sent_none(provider: Provider) ->
 @pytest.mark.parametrize(
     ("value", "place", "words"),
     [
-        ([1], "", "cannot be read"),
+        ([1], "", "not understood"),
         ({"groups": [{}]}, "groups.0", "no condition"),
-        ({"groups": [{"conditions": [{"kind": "x"}]}]}, "groups.0.conditions.0", "cannot be read"),
+        ({"groups": [{"conditions": [{"kind": "x"}]}]}, "groups.0.conditions.0", "not understood"),
         (attribute("is"), "groups.0.conditions.0", "no value"),
         (attribute("is", "x", name=""), "groups.0.conditions.0", "Choose a property"),
         (attribute("at_least", "many"), "groups.0.conditions.0", "“many” is not a number"),
@@ -265,7 +265,7 @@ def test_who_was_sent_a_message_that_failed_was_sent_none(provider: Provider) ->
         (attribute("before", "0206-03-31"), "groups.0.conditions.0", "is not a date"),
         (attribute("last_days", "0"), "groups.0.conditions.0", "1 to 3650"),
         (attribute("is", "a\0b"), "groups.0.conditions.0", "null character"),
-        (one(kind="field", name="attributes", op="is", values=["x"]), "groups.0.conditions.0", "no field"),
+        (one(kind="field", name="attributes", op="is", values=["x"]), "groups.0.conditions.0", "not a field"),
         (
             one(kind="field", name="name", op="at_least", values=["5"]),
             "groups.0.conditions.0",

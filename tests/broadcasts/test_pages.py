@@ -386,9 +386,9 @@ def test_a_list_that_cannot_be_read_leaves_the_one_before(
         assert words in shown
         assert "Uploaded: p.csv, 2 contacts, 2 unknown." in shown
     assert listed() == {"bo", "mira"}
-    assert "no contact of ours" in page(operator, f"{LIST}{broadcast.pk}/estimate/")
+    assert "On the list, but not a contact" in page(operator, f"{LIST}{broadcast.pk}/estimate/")
     post(operator, step(broadcast, "who"), who="everybody", filter="")
-    assert "no contact of ours" not in page(operator, f"{LIST}{broadcast.pk}/estimate/")
+    assert "On the list, but not a contact" not in page(operator, f"{LIST}{broadcast.pk}/estimate/")
 
 
 @pytest.mark.parametrize(("more", "fits"), [(-1, True), (0, True), (1, False)])
@@ -522,7 +522,7 @@ def test_its_buttons(operator: Client, provider: Provider, people: Any) -> None:
     assert "state had changed meanwhile" in post(operator, f"{url}/do/pause/")
     assert "every 1s" in post(operator, f"{url}/do/resume/")
     asked = post(operator, f"{url}/do/cancel/")
-    assert "for good" in asked
+    assert "never get the message" in asked
     assert "Cancel broadcast" in asked
     assert sums(broadcast)["waiting"] == 3
     assert "Cancelled by mira." in post(operator, f"{url}/do/cancel/", confirmed="yes")

@@ -411,7 +411,7 @@ def test_a_doubtful_one_says_that_it_may_come_twice(
     endpoint.delay = 0.2
     report(sent_message(at_endpoint), "sent")
     forward.drain(at_endpoint.pk)
-    assert "a repeat is possible: no answer within 0.05 s" in Event.objects.get().forward_error
+    assert "CleverTap may get it twice: no answer within 0.05 s" in Event.objects.get().forward_error
     assert states() == {"pending": 1}
 
 

@@ -477,7 +477,7 @@ def test_one_slow_file_holds_up_no_other(meta: Provider, monkeypatch: pytest.Mon
 def test_a_slow_bsp_ties_up_few_threads_of_the_web(meta: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     row = arrives(meta)
     monkeypatch.setattr(views, "_WAIT", 0.01)
-    for gate, words in (("_fetching", "being fetched"), ("_waiting", "Too many")):
+    for gate, words in (("_fetching", "is fetching the file"), ("_waiting", "Too many")):
         taken = BoundedSemaphore(1)
         with taken, monkeypatch.context() as patch:
             patch.setattr(views, gate, taken)

@@ -391,7 +391,7 @@ def test_errors_and_clicks_sort_by_their_headings(analyst: Client) -> None:
         assert len(set(cells)) > 1
         assert 'type="hidden" name="order"' in shown, "other filters leave it as it is"
     assert table(get(analyst, "errors/?range=all&order=kind"), "errors")[0][0] == "Not sent"
-    assert "cannot order by phone" in unescape(get(analyst, "overview/?order=-phone", 400))
+    assert "cannot be sorted by phone" in unescape(get(analyst, "overview/?order=-phone", 400))
 
 
 @pytest.mark.usefixtures("months")
@@ -498,7 +498,7 @@ def test_pages_and_files_call_columns_the_same(analyst: Client, table: str) -> N
         ("overview/?campaign=%00", "null character"),
         ("overview/?by=year", "Expected one of minute"),
         ("overview/?range=90d&by=minute", "Minutes are kept for"),
-        ("campaigns/?order=phone", "cannot order by phone"),
+        ("campaigns/?order=phone", "cannot be sorted by phone"),
         ("campaigns/?offset=-1", "Expected a whole number"),
         (f"campaigns/?offset={'9' * 5000}", "Expected a whole number"),
         ("campaigns/?q=%00", "null character"),
@@ -516,7 +516,7 @@ def test_what_makes_no_sense_is_said_beside_the_field(
 ) -> None:
     shown = get(analyst, path, 400)
     assert words in unescape(shown)
-    assert "There are no figures, because a filter in the page’s address" in shown
+    assert "There are no figures, because a filter in the page’s URL" in shown
     assert re.search(r"<li>[A-Z][\w ]+: [A-Z]", shown)
     for name in re.findall(r'aria-describedby="e-(\w+)"', shown):
         assert f'id="f-{name}"' in shown
