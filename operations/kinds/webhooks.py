@@ -163,7 +163,7 @@ KINDS = (
         Severity.CRITICAL,
         _in_state(State.QUARANTINED, "could not be parsed"),
         in_list(
-            "Read one, and replay them after the fix", "callbacks_webhook", state=State.QUARANTINED.value
+            "Open one, and use Read again after the fix", "callbacks_webhook", state=State.QUARANTINED.value
         ),
         listed(_LIST, state=State.QUARANTINED.value),
     ),

@@ -144,7 +144,7 @@ def test_from_a_segment_to_the_last_message(
     page.get_by_label("Variant").select_option(label="B: spring_sale")
     page.get_by_label("With the values of").select_option(label="p002")
     page.get_by_role("button", name="Send test").click()
-    expect(page.get_by_text("Read", exact=True).first).to_be_visible()
+    expect(page.get_by_text("Viewed", exact=True).first).to_be_visible()
     (tested,) = simulator.requests
     assert tested.to == "14155550100"
     assert "Person 2" in str(tested.body)

@@ -178,7 +178,7 @@ def test_what_calls_us_wrongly(
         changed.setattr(ingest, "_parse", Mock(side_effect=Malformed("status: no such word")))
         send(gateway, forged)
         admin_page.goto(f"{gateway}/")
-        appears(admin_page, told, unreadable, "forged", "Read one, and replay them after the fix")
+        appears(admin_page, told, unreadable, "forged", "Open one, and use Read again after the fix")
         until(lambda: not simulator.pending)
     a_quarter_of_an_hour_later()
     for title in (signature, login):
