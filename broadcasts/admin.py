@@ -53,8 +53,12 @@ ACTIONS = {
 
 # What the trail calls them
 DOINGS = {
-    "pause": "paused", "resume": "resumed", "end": "stopped", "cancel": "stopped", "withdraw": "stopped",
-}  # fmt: skip
+    "pause": "paused",
+    "resume": "resumed",
+    "end": "stopped",
+    "cancel": "stopped",
+    "withdraw": "stopped",
+}
 
 
 @admin.register(Broadcast)

@@ -72,8 +72,11 @@ class ProviderOverview(ProviderOperations, TemplateHealth, ProviderImports, Prov
     actions = (*ProviderAdmin.actions, "import_selected")
     without_proof = (
         *ProviderOperations.without_proof,
-        "import_templates", "import_selected", "template_health", "templates_app_health",
-    )  # fmt: skip
+        "import_templates",
+        "import_selected",
+        "template_health",
+        "templates_app_health",
+    )
     actions_detail = (*ProviderOperations.actions_detail, "import_templates", "template_health")
     list_display = (
         "nickname", "waba_number", "state_badge", "connector_label", "rate", "queue", "last_accepted", "held",

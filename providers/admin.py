@@ -18,7 +18,7 @@ from django.db.models import (
     QuerySet,
     Subquery,
     prefetch_related_objects,
-)  # fmt: skip
+)
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect

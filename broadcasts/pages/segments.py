@@ -26,9 +26,11 @@ else:
 
 # People who may write filters: a count by a narrow filter says something about a single person.
 MAY_COUNT = (
-    "broadcasts.add_segment", "broadcasts.change_segment",
-    "broadcasts.add_broadcast", "broadcasts.change_broadcast",
-)  # fmt: skip
+    "broadcasts.add_segment",
+    "broadcasts.change_segment",
+    "broadcasts.add_broadcast",
+    "broadcasts.change_broadcast",
+)
 
 
 class SegmentForm(_Form):

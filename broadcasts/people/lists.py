@@ -98,9 +98,12 @@ def _add(broadcast: Broadcast, by: str, values: list[str]) -> tuple[list[int], l
     rows = sql.found(Contact, ("id", by), list(keys), by=by)
     known = {key for _, key in rows}
     added = sql.insert(
-        Listed, ("broadcast_id", "contact_id"), [(broadcast.pk, pk) for pk, _ in rows],
-        ignore_conflicts=True, returning=("contact_id",),
-    )  # fmt: skip
+        Listed,
+        ("broadcast_id", "contact_id"),
+        [(broadcast.pk, pk) for pk, _ in rows],
+        ignore_conflicts=True,
+        returning=("contact_id",),
+    )
     strangers = [value for value in dict.fromkeys(values) if known.isdisjoint(numbers[value])]
     return [pk for (pk,) in added], strangers
 

@@ -118,8 +118,9 @@ def _accepted(message: Message) -> Step:
     )
     # CleverTap's own tests, and messages that began here.
     title = "Accepted" if message.untracked or not message.reported else "Accepted from CleverTap"
-    return Step(message.accepted_at, 0, title, "warning" if late else "success",
-                "late accept" if late else "", facts)  # fmt: skip
+    return Step(
+        message.accepted_at, 0, title, "warning" if late else "success", "late accept" if late else "", facts
+    )
 
 
 _OUTCOMES: dict[str, tuple[str, Tone]] = {

@@ -62,11 +62,14 @@ def codes(kit: Kit) -> Iterator[Row]:
         if failed is not None and failed.code != code:
             flaw = f"The code reported to CleverTap is {failed.code}."
         yield judged(
-            section, str(code.value), flaw, "The failure was reported to CleverTap with its "
-                                            "code.", request=shown(payload),
+            section,
+            str(code.value),
+            flaw,
+            "The failure was reported to CleverTap with its code.",
+            request=shown(payload),
             answer=f"reported as failed, {failed.code}" if failed else answers[code].shown,
             milliseconds=failed.milliseconds if failed else None,
-        )  # fmt: skip
+        )
 
 
 def _not_played(kit: Kit) -> str:

@@ -30,10 +30,14 @@ def burst(kit: Kit) -> Iterator[Row]:
     kept = _kept(kit, sent) if stored else {}
     own = f" By Waypost's own clock the slowest took {max(kept.values())} ms." if kept else ""
     yield judged(
-        "Load", name, _burst_flaw(kit, answers, budget, own + busy), _figures(answers) + own,
+        "Load",
+        name,
+        _burst_flaw(kit, answers, budget, own + busy),
+        _figures(answers) + own,
         request=f"{count:,} {what}, such as {shown(sent[0])}",
-        answer=_figures(answers), milliseconds=max((each.milliseconds for each in answers), default=0),
-    )  # fmt: skip
+        answer=_figures(answers),
+        milliseconds=max((each.milliseconds for each in answers), default=0),
+    )
     if stored:
         taken = [str(p["msgId"]) for p, answer in zip(sent, answers, strict=True) if answer.json == SUCCESS]
         lost = len(set(taken) - kept.keys())
@@ -100,10 +104,14 @@ def template_import(kit: Kit) -> Iterator[Row]:
         if not flaw and len(set(names)) != len(names):
             flaw = "A template was listed twice."
         yield judged(
-            section, f"pages of {limit}", flaw, f"{len(names)} templates on {pages} pages, each once.",
-            request=f"GET {kit.templates_url}?limit={limit}", answer=last.shown,
+            section,
+            f"pages of {limit}",
+            flaw,
+            f"{len(names)} templates on {pages} pages, each once.",
+            request=f"GET {kit.templates_url}?limit={limit}",
+            answer=last.shown,
             milliseconds=last.milliseconds,
-        )  # fmt: skip
+        )
 
 
 def _pages(kit: Kit, limit: int) -> tuple[list[tuple[str, str]], int, Answered, str]:

@@ -113,12 +113,16 @@ def _message_of(kit: Kit, template: Template, media: Mapping[str, str]) -> dict[
     of_ours, of_theirs = (
         kit.message(
             payloads.template(
-                kit.provider.waba_number, template.name, template.language, template.components, files,
+                kit.provider.waba_number,
+                template.name,
+                template.language,
+                template.components,
+                files,
                 round(time() * 1000),
             )
         )
         for files in (media, {})
-    )  # fmt: skip
+    )
     if access is None:  # in the archive, where everything is refused
         return of_ours
     try:

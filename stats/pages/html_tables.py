@@ -199,9 +199,13 @@ def _about(row: Row, dimension: Dimension, own: Filters) -> dict[str, Cell]:
 
 # The reports behind a figure, which a BSP may send or not.
 _REPORTED = {
-    "sent": Feature.SENT, "delivered": Feature.DELIVERED, "delivery_rate": Feature.DELIVERED,
-    "viewed": Feature.READ, "view_rate": Feature.READ, "undelivered": Feature.FAILED,
-}  # fmt: skip
+    "sent": Feature.SENT,
+    "delivered": Feature.DELIVERED,
+    "delivery_rate": Feature.DELIVERED,
+    "viewed": Feature.READ,
+    "view_rate": Feature.READ,
+    "undelivered": Feature.FAILED,
+}
 
 
 def _untold(group: Group) -> dict[str, Cell]:

@@ -139,9 +139,13 @@ def overview(request: HttpRequest, filters: Filters) -> dict[str, Any]:
 
 
 @stats_view(
-    "stats/figures.html", "Conversations", "conversations", more=("by", "order"),
-    without=("campaign", "variant", "template", "traffic"), fixed={"traffic": "conversations"},
-)  # fmt: skip
+    "stats/figures.html",
+    "Conversations",
+    "conversations",
+    more=("by", "order"),
+    without=("campaign", "variant", "template", "traffic"),
+    fixed={"traffic": "conversations"},
+)
 def conversations(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     lead = "Freeform messages, without a campaign and a template: answers of agents and chat programs."
     return _figures(request, filters, "conversations") | {

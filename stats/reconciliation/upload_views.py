@@ -141,10 +141,14 @@ def _about(form: AboutForm) -> dict[str, Any]:
 def _headings() -> list[tuple[str, str]]:
     """The documented heading of each, for the page that asks for the file."""
     return [
-        ("Day", "Run Date"), ("Campaign", "Campaign ID, or Campaign Name"), ("Sent", "Total Sent (events)"),
-        ("Delivered", "Total Delivered (Events)"), ("Viewed", "Total Viewed (events)"), ("Errors", "Errors"),
+        ("Day", "Run Date"),
+        ("Campaign", "Campaign ID, or Campaign Name"),
+        ("Sent", "Total Sent (events)"),
+        ("Delivered", "Total Delivered (Events)"),
+        ("Viewed", "Total Viewed (events)"),
+        ("Errors", "Errors"),
         ("Provider", "Provider Name, or WABA number"),
-    ]  # fmt: skip
+    ]
 
 
 def _may_upload(request: HttpRequest) -> None:

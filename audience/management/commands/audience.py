@@ -34,9 +34,12 @@ class Command(BaseCommand):
         take = actions.add_parser("upload", help="Import a CSV file of contacts now.")
         take.add_argument("file", type=Path, help="The CSV file.")
         take.add_argument(
-            "--map", action="append", default=[], metavar="COLUMN=FIELD",
+            "--map",
+            action="append",
+            default=[],
+            metavar="COLUMN=FIELD",
             help=f"What a column is, if its name does not say so: {', '.join(TARGETS)} or attribute:NAME.",
-        )  # fmt: skip
+        )
         take.add_argument(
             "--country",
             default="",
@@ -45,10 +48,13 @@ class Command(BaseCommand):
             help="The country of numbers without a country code, such as IN; + if they only lack the +.",
         )
         take.add_argument(
-            "--type", action="append", default=[], metavar="COLUMN=TYPE",
+            "--type",
+            action="append",
+            default=[],
+            metavar="COLUMN=TYPE",
             help=f"A column's type: {', '.join(csv_values.TYPES)}. A date has its format: date:dmy, "
-                 "moment:mdy, date:excel.",
-        )  # fmt: skip
+            "moment:mdy, date:excel.",
+        )
         take.add_argument(
             "--encoding", default="", choices=ENCODINGS, help="The file's encoding. Default: detected"
         )

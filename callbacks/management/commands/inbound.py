@@ -30,9 +30,12 @@ class Command(BaseCommand):
             "--provider", default="", metavar="NICKNAME", help="Only inbound messages of this provider."
         )
         shown.add_argument(
-            "--from", default="", dest="sender", metavar="WHO",
+            "--from",
+            default="",
+            dest="sender",
+            metavar="WHO",
             help="Only messages of this person: a number with its country code, a user id or a username.",
-        )  # fmt: skip
+        )
         shown.add_argument("--limit", type=how_many, default=LISTED, help="How many to list.")
         with_json(shown)
 

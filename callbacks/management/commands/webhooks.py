@@ -24,9 +24,11 @@ class Command(BaseCommand):
             "--provider", default="", metavar="NICKNAME", help="Only webhooks of this provider."
         )
         again.add_argument(
-            "--found", default="unhandled", metavar="TEXT",
+            "--found",
+            default="unhandled",
+            metavar="TEXT",
             help="Only webhooks whose summary contains this text, such as “unhandled no_phone_number”.",
-        )  # fmt: skip
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         webhooks = Webhook.objects.filter(summary__contains=options["found"])

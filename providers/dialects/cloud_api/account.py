@@ -85,13 +85,15 @@ def _event_words(value: object) -> str:
         for one in objects(value, "restriction_info")
     )
     ban = at(value, "ban_info")
-    return _listed((
-        *restrictions,
-        text(value, "violation_info", "violation_type"),
-        text(ban, "waba_ban_state"),
-        text(ban, "waba_ban_date"),
-        _reason(at(value, "disconnection_info"), "reason"),
-    ))  # fmt: skip
+    return _listed(
+        (
+            *restrictions,
+            text(value, "violation_info", "violation_type"),
+            text(ban, "waba_ban_state"),
+            text(ban, "waba_ban_date"),
+            _reason(at(value, "disconnection_info"), "reason"),
+        )
+    )
 
 
 def _until(restriction: object) -> str:

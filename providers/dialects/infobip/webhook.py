@@ -31,9 +31,13 @@ from providers.messages import (
 
 CLICKED = "CLICKED"
 MEDIA: dict[str, ReplyKind] = {
-    "IMAGE": "image", "VIDEO": "video", "DOCUMENT": "document", "AUDIO": "audio", "VOICE": "audio",
+    "IMAGE": "image",
+    "VIDEO": "video",
+    "DOCUMENT": "document",
+    "AUDIO": "audio",
+    "VOICE": "audio",
     "STICKER": "sticker",
-}  # fmt: skip
+}
 CHOICES = ("INTERACTIVE_BUTTON_REPLY", "INTERACTIVE_LIST_REPLY")
 MESSAGES = frozenset({
     "TEXT", "LOCATION", "BUTTON", "CONTACT", "ORDER", "REACTION", "INTERACTIVE_FLOW_REPLY", "UNSUPPORTED",

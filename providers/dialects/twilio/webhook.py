@@ -34,11 +34,19 @@ from providers.outcomes import EXCERPT
 REFERENCE = "ref"  # our own parameter in the query of StatusCallback
 
 STATUSES: dict[str, StatusKind] = {
-    "sent": "sent", "delivered": "delivered", "read": "read", "failed": "failed", "undelivered": "failed",
-}  # fmt: skip
+    "sent": "sent",
+    "delivered": "delivered",
+    "read": "read",
+    "failed": "failed",
+    "undelivered": "failed",
+}
 _MEDIA: dict[str, ReplyKind] = {
-    "image": "image", "video": "video", "audio": "audio", "document": "document", "sticker": "sticker",
-}  # fmt: skip
+    "image": "image",
+    "video": "video",
+    "audio": "audio",
+    "document": "document",
+    "sticker": "sticker",
+}
 TYPES = frozenset(_MEDIA) | {"text", "location", "button", "interactive"}
 
 Fields = Mapping[str, str]

@@ -206,9 +206,11 @@ def _settings(parser: ArgumentParser) -> None:
     parser.add_argument("--delivery-url", help="CleverTap's Delivery Report Callback URL.")
     parser.add_argument("--inbound-url", help="CleverTap's Inbound Message Callback URL.")
     parser.add_argument(
-        "--webhook-network", action="append", metavar="CIDR",
+        "--webhook-network",
+        action="append",
+        metavar="CIDR",
         help="A network that webhooks may come from; may be given several times. Empty: from anywhere.",
-    )  # fmt: skip
+    )
     parser.add_argument("--max-concurrency", type=int, help="How many requests to the BSP at once.")
     parser.add_argument(
         "--rate", metavar="COUNT/PERIOD", help="The rate limit, such as 40/minute; `none` removes it."
@@ -260,9 +262,12 @@ def _template_settings(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--import-paging", choices=Provider.Paging.values, help="How the list has its pages.")
     parser.add_argument(
-        "--import-header", action="append", default=[], metavar="NAME=VALUE",
+        "--import-header",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
         help="A header to send to the import endpoint; an empty value removes it.",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--import-basic", metavar="USER:PASSWORD", help="The login for the import endpoint; empty removes it."
     )

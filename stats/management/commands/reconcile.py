@@ -53,9 +53,12 @@ class Command(BaseCommand):
             "--partly", action="store_true", help="The report leaves out some campaigns of its days."
         )
         parser.add_argument(
-            "--column", metavar="WHAT=HEADING", action="append", default=[],
+            "--column",
+            metavar="WHAT=HEADING",
+            action="append",
+            default=[],
             help=f"What a column with an unknown heading is; WHAT is one of {', '.join(columns.TARGETS)}.",
-        )  # fmt: skip
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["tz"] not in available_timezones():
