@@ -123,7 +123,7 @@ class SubscriptionAdmin(ExportedAdmin, ByPhoneAdmin):
         count = subscribing.retry(list(queryset.values_list("pk", flat=True)[:10_000]), timezone.now())
         if count:
             trail.note(request, What.RESENT, "opt-outs for CleverTap", rows=count)
-            self.message_user(request, f"{count:,} are told again.", messages.SUCCESS)
+            self.message_user(request, f"{count:,} are sent again.", messages.SUCCESS)
         else:
             words = "Nothing to send again: it was sent, or the person has changed the choice since."
             self.message_user(request, words, messages.WARNING)

@@ -38,7 +38,7 @@ def erase_somebody() -> dict:
 
 
 def retain(months: str) -> dict:
-    """The oldest month by itself, then a run that has a day of bodies to empty and another month to drop."""
+    """The oldest month alone, then a run that has a day of bodies to empty and another month to drop."""
     rows = Message.objects.filter(pk__lt=parts.ROOM).count()
     began = time.monotonic()
     removing.drop(Message, 0)

@@ -145,7 +145,7 @@ class Referral(models.Model):
 
 
 class Media(models.Model):
-    """The media of an inbound message that CleverTap cannot fetch from the BSP by itself."""
+    """The media of an inbound message, if CleverTap itself cannot fetch it from the BSP."""
 
     class State(models.IntegerChoices):
         PENDING = 0, "to be fetched"

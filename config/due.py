@@ -44,7 +44,7 @@ class Waiting(NamedTuple):
 # In the place of which a look says which parts of a table have waiting rows.
 _IN_WORK = "/* in work: {} */".format
 
-# Each kind by itself, since the index has the kind before the time.
+# Each kind separately, since the index has the kind before the time.
 _QUEUED = f"""SELECT MIN(next_attempt_at) FROM campaigns_message
     WHERE provider_id = p.id AND status = {Status.QUEUED}{_IN_WORK("id")}"""
 _SENDS = f"""(SELECT MIN(first.at) FROM (

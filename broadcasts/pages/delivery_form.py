@@ -1,4 +1,5 @@
-"""The delivery step: when a broadcast goes out, how fast, to whom not, and when it stops by itself."""
+"""The delivery step: when a broadcast goes out, how fast, whom it leaves out, and when it pauses
+automatically."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any

@@ -223,7 +223,7 @@ def _identity(reply: Inbound, webhook: Webhook) -> str:
     them apart.
     """
     if reply.bsp_id and reply.kind == "history":
-        return f"history:{reply.bsp_id}"[:255]  # the same message may still come by itself
+        return f"history:{reply.bsp_id}"[:255]  # the message may still come outside of the history
     if reply.bsp_id:
         return reply.bsp_id[:255]
     when = b"" if reply.timestamp else str(webhook.pk).encode()

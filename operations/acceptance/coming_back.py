@@ -14,7 +14,7 @@ from operations.acceptance.simulated import Refused
 from providers.features import Feature
 from providers.messages import ReportCode
 
-_KEPT = "a failure for the account's sake is not reported: the message is kept, and goes out again."
+_KEPT = "an error of the account is not reported: Waypost keeps the message and sends it later."
 _NOTHING_PLAIN = "the BSP can send neither a text nor a template of this provider that has no media."
 _REAL = "a real BSP and real people cannot be told to do it. The simulator can: run the kit on the demo."
 

@@ -201,7 +201,7 @@ def _import(run: ImportRun) -> None:
     finally:
         run.finished_at = timezone.now()
         ended = {name: getattr(run, name) for name in ENDED}
-        # One that was given up stays so, and with its provider it may be gone.
+        # A failed run stays failed, and may have been deleted with its provider.
         if ImportRun.objects.filter(pk=run.pk, state=State.RUNNING).update(**ended):
             words = (run.pk, run.provider.nickname, run.state, run.error)
             logger.info("Template import %d of %s ended: %s %s", *words)
@@ -240,7 +240,7 @@ def _fetch_all(run: ImportRun, listed: Listed) -> None:
 
 
 def _note_progress(run: ImportRun) -> None:
-    """Writes the progress. Raises _Cancelled for a run that was cancelled, given up, or deleted."""
+    """Writes the progress. Raises _Cancelled for a run that was cancelled, has failed, or was deleted."""
     mine = ImportRun.objects.filter(pk=run.pk, state=State.RUNNING, cancel=False)
     if not mine.update(pages=run.pages, templates=run.templates, seen_at=timezone.now()):
         raise _Cancelled

@@ -46,7 +46,7 @@ MESSAGES = frozenset({
 
 
 def webhook_items(payload: dict[str, Any]) -> list[WebhookItem]:
-    """Everything in a webhook. A click, and whatever we do not know, is an item by itself."""
+    """Everything in a webhook. A click, and anything unknown, is one item."""
     return [addressed(_item(one), _receiver(one)) for one in objects(payload, "results") or [payload]]
 
 
