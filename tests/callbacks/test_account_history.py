@@ -134,7 +134,7 @@ def test_a_new_messaging_limit_is_kept(provider: Provider) -> None:
     assert provider.account_events.get().text == "messaging limit 2000"
 
 
-# Reports of messages that failed for the account's sake
+# Reports of messages that failed because of the account
 
 
 def report(
