@@ -1,7 +1,7 @@
 """What every API for machines starts from: who asks, whether they may, and how often.
 
 A caller presents `Authorization: Bearer` with a token, or has the admin's session. Passwords by Basic are
-taken only with API_PASSWORDS. A token does what one of its scopes and its owner's permissions both allow.
+accepted only with API_PASSWORDS. A token does what one of its scopes and its owner's permissions both allow.
 """
 
 import logging
@@ -46,7 +46,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
 
 
 def _count_wrong(request: HttpRequest) -> None:
-    """A token that is none counts for its address, and leaves the line that fail2ban reads."""
+    """Counts an unknown token for its address, and logs the line that fail2ban reads."""
     logger.warning("Failed sign-in from %s as a token", addresses.caller(request.META), extra=EVERY_TIME)
     if not ratelimit.consume(
         request,
@@ -88,12 +88,12 @@ def prove(request: Request) -> None:
 
 
 class PasswordAuthentication(authentication.BasicAuthentication):
-    """Tries are counted with those of the sign-in page, before anything is hashed. A password alone is no
-    way round a second factor."""
+    """Tries are counted with those of the sign-in page, before anything is hashed. A password alone cannot
+    replace a second factor."""
 
     def authenticate_credentials(self, userid: str, password: str, request: Any = None) -> tuple[User, None]:
         plain: HttpRequest = request._request
-        if "\0" in userid:  # which PostgreSQL takes in no text
+        if "\0" in userid:  # which PostgreSQL refuses in texts
             raise AuthenticationFailed("The name or the password is wrong.")
         try:
             user = get_adapter(plain).authenticate(plain, username=userid, password=password)
@@ -105,7 +105,8 @@ class PasswordAuthentication(authentication.BasicAuthentication):
             raise AuthenticationFailed("This user may not sign in: it is not staff.")
         if factors.has_one(user) or factors.are_required_of(user):
             raise AuthenticationFailed(
-                "A password alone does not do for a user with a second factor, or who must have one. Make a "
+                "A password alone is not enough for a user with a second factor, or who must have "
+                "one. Make a "
                 "token under My account, and call with Authorization: Bearer."
             )
         return user, None
@@ -139,7 +140,8 @@ class TokenThrottle(throttling.SimpleRateThrottle):
 
 
 class Guarded(APIView):
-    """A view that says which scope and which permissions it needs, and what to tell whoever lacks them."""
+    """A view that says which scope and which permissions it needs, and what to answer callers without
+    them."""
 
     scope: str
     permissions: tuple[str, ...]

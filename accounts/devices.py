@@ -1,7 +1,7 @@
 """The browsers that people have signed in with, each known by a cookie.
 
-A sign-in with another one is told by mail. Tries with a known one are counted by themselves, so that whoever
-guesses locks nobody out.
+A sign-in with a new browser is reported by mail. Tries with a known browser are counted separately, so that
+an attacker who guesses locks nobody out.
 """
 
 from hashlib import sha256
@@ -16,12 +16,12 @@ from accounts.models import Entry
 from lib import addresses, crypto
 
 _SECONDS = 400 * 86400  # browsers keep no cookie for longer
-_TEXT = """Somebody signed in to Waypost as {name}, from a browser that was not used for it before.
+_TEXT = """Somebody signed in to Waypost as {name}, from a browser that this account had not used before.
 
 Browser: {browser}
 Address: {address}
 
-If it was not you: change your password, and sign out the session at {url}.
+If it was not you, change your password and end that session at {url}.
 """
 
 
@@ -30,7 +30,7 @@ def browser(request: HttpRequest) -> str:
 
 
 def known(request: HttpRequest, name: str) -> str:
-    """What stands for the browser, where `name` has signed in with it before; else nothing."""
+    """The id of the browser, if `name` has signed in with it before; otherwise empty."""
     try:
         return _signer(name).unsign(request.COOKIES.get(_cookie(name), ""), max_age=_SECONDS)
     except BadSignature:
@@ -55,7 +55,7 @@ def _signer(name: str) -> TimestampSigner:
 
 
 def tell(request: HttpRequest, user: User) -> None:
-    """Before the sign-in is in the trail. The first one of all is nothing new."""
+    """Call it before the sign-in is in the trail. The first sign-in of a user is not reported."""
     if not settings.EMAIL_HOST or not user.email:
         return
     earlier = Entry.objects.filter(who=user.get_username(), what=Entry.What.SIGNED_IN)
@@ -67,4 +67,4 @@ def tell(request: HttpRequest, user: User) -> None:
         address=addresses.caller(request.META),
         url=f"{settings.PUBLIC_BASE_URL}/admin/account/",
     )
-    send_mail("A sign-in from a new device", text, None, [user.email], fail_silently=True)
+    send_mail("A sign-in from a new browser", text, None, [user.email], fail_silently=True)

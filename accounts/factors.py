@@ -9,7 +9,7 @@ from lib.crypto import KeyRing, Undecryptable
 
 EVERYBODY = ("1", "true", "yes")
 _SECRETS = ("secret", "seed")  # of an authenticator app, of recovery codes
-REAL = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)  # recovery codes alone are none
+REAL = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)  # recovery codes alone are not a factor
 
 
 def are_required_of(user: User) -> bool:
@@ -31,13 +31,13 @@ def lacking(user: User) -> bool:
 
 
 def reset(user: User) -> int:
-    """Takes all factors of a person away. Returns how many there were."""
+    """Removes all factors of a person. Returns how many there were."""
     removed: int = Authenticator.objects.filter(user=user).delete()[0]
     return removed
 
 
 def unreadable() -> list[tuple[int, User]]:
-    """The factors that no key of ours opens, and whose they are."""
+    """The factors that none of our keys can decrypt, and whose they are."""
     return [
         (row.pk, row.user)
         for row in Authenticator.objects.select_related("user").order_by("pk")
@@ -46,7 +46,8 @@ def unreadable() -> list[tuple[int, User]]:
 
 
 def encrypt_anew(newest: KeyRing, ring: KeyRing) -> tuple[int, list[str]]:
-    """Stores their secrets with the newest key. Returns how many, and whose no key opens."""
+    """Stores their secrets with the newest key. Returns how many, and the users whose factors no key can
+    decrypt."""
     done, lost = 0, []
     for row in Authenticator.objects.select_related("user").order_by("pk"):
         found = {name: row.data[name] for name in _SECRETS if name in row.data}

@@ -31,14 +31,16 @@ class OwnPasswordForm(AdminOwnPasswordChangeForm):  # type: ignore[misc]
 class TokenForm(forms.Form):
     """A new token, with the scopes that the person's roles allow."""
 
-    name = forms.CharField(max_length=64, widget=UnfoldAdminTextInputWidget, help_text="What it is for.")
+    name = forms.CharField(
+        max_length=64, widget=UnfoldAdminTextInputWidget, help_text="What the token is for."
+    )
     scopes = forms.MultipleChoiceField(widget=UnfoldAdminCheckboxSelectMultipleWidget)
     days = forms.IntegerField(
         min_value=1,
         max_value=tokens.MOST_DAYS,
         initial=tokens.DAYS,
         widget=UnfoldAdminIntegerFieldWidget,
-        help_text=f"How long it lasts, at most {tokens.MOST_DAYS}.",
+        help_text=f"The days that the token lasts, at most {tokens.MOST_DAYS}.",
     )
 
     def __init__(self, owner: User, *args: Any, **values: Any) -> None:

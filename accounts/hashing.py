@@ -1,5 +1,6 @@
 """Hashing a password takes a third of a second of a processor. Meanwhile it holds no database connection, and
-few are hashed at once: sign-ins, wrong ones too, leave both to what CleverTap posts."""
+few are hashed at once. So sign-ins, also wrong ones, leave processors and connections to CleverTap's
+messages."""
 
 import threading
 

@@ -1,4 +1,5 @@
-"""What people's pages pass: looks at whole numbers are noted, used sessions last, factors are asked for."""
+"""Middleware of people's pages: notes looks at whole numbers, prolongs sessions in use, asks for second
+factors."""
 
 import time
 from collections.abc import Callable
@@ -30,13 +31,13 @@ class LooksMiddleware:
 
 
 class SessionMiddleware:
-    """Prolongs a session that is used, and leads who lacks a second factor to where one is set up."""
+    """Prolongs a session in use, and leads users without a second factor to the page that sets one up."""
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        # Who has no cookie has no session: so what CleverTap fetches does not vary by one.
+        # Without a cookie there is no session: so CleverTap's answers do not vary by one.
         if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
             if factors.lacking(request.user) and not _sets_one_up(request):
                 return redirect("mfa_index")
@@ -47,7 +48,7 @@ class SessionMiddleware:
 
 
 def _refreshes_itself(request: HttpRequest) -> bool:
-    """Whether a page fetches a part of it anew, which needs nobody before it."""
+    """Whether a page only refreshes a part of itself, which happens without the user."""
     return "part" in request.GET or request.path.endswith("/progress/")
 
 

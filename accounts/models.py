@@ -11,12 +11,12 @@ class Token(models.Model):
     """Lets a program in, for some scopes and at most as far as its owner may go. Only a digest is kept."""
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="tokens")
-    name = models.CharField(max_length=64, blank=True, help_text="What it is for.")
-    scopes = models.CharField(max_length=200, help_text="With spaces between.")
+    name = models.CharField(max_length=64, blank=True, help_text="What the token is for.")
+    scopes = models.CharField(max_length=200, help_text="Separated by spaces.")
     digest = models.CharField(max_length=64, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField("expires")
-    last_used_at = models.DateTimeField("last used", null=True, help_text="To the minute.")
+    last_used_at = models.DateTimeField("last used", null=True, help_text="Rounded to the minute.")
     revoked_at = models.DateTimeField("revoked", null=True)
 
     class Meta:
@@ -81,12 +81,14 @@ class Entry(models.Model):
         REVOKED = "revoked", "revoked a token"
 
     at = models.DateTimeField(db_index=True)  # finds what is too old to be kept
-    who_id = models.BigIntegerField(null=True, help_text="The user's number; none at the command line.")
+    who_id = models.BigIntegerField(null=True, help_text="The user's number; empty for the command line.")
     who = models.CharField(max_length=150, blank=True)
-    by = models.CharField(max_length=100, blank=True, help_text="Another way than a browser.")
+    by = models.CharField(max_length=100, blank=True, help_text="How it was done, if not in a browser.")
     address = models.CharField(max_length=45, blank=True)
     what = models.CharField(max_length=16, choices=What.choices)
-    kind = models.CharField("about", max_length=64, blank=True, help_text="A model, as providers.provider.")
+    kind = models.CharField(
+        "about", max_length=64, blank=True, help_text="A model, such as providers.provider."
+    )
     key = models.CharField(max_length=64, blank=True)
     name = models.CharField(max_length=200, blank=True)
     details = models.JSONField(default=dict)

@@ -16,13 +16,14 @@ from accounts.trail import What
 
 class Organization(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
-        return True  # whoever has a group that is ours gets a user
+        return True  # people with one of our groups get a user
 
     def is_auto_signup_allowed(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
         return True
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Refuses who has none of our groups; else the groups here become those of the provider."""
+        """Refuses people without any of our groups. Otherwise the user's groups are set as the provider
+        says."""
         names = groups_of(sociallogin.account.extra_data)
         if not names or (sociallogin.is_existing and not sociallogin.user.is_active):
             raise ImmediateHttpResponse(_refused(request))
@@ -38,7 +39,7 @@ class Organization(DefaultSocialAccountAdapter):  # type: ignore[misc]
 
 
 def groups_of(told: dict[str, Any]) -> set[str]:
-    """Our groups for those that the provider told, in the answer about the user or in the identity token."""
+    """Our groups for the provider's groups, from the answer about the user or from the identity token."""
     claim = settings.OIDC_GROUPS_CLAIM
     theirs: set[str] = set()
     for part in (told.get("userinfo"), told.get("id_token"), told):

@@ -1,4 +1,4 @@
-"""The page of one's own: sessions, second factors, and the tokens by which one's programs call the APIs."""
+"""“My account”: a user's sessions, second factors, and tokens for programs."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -37,7 +37,7 @@ def signed_in(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 
 
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """The library's page. Somebody who is known and may not enter would be led here for ever."""
+    """The library's page. A signed-in user who may not enter the admin would be redirected here for ever."""
     if request.user.is_authenticated and not admin.site.has_permission(request):
         raise PermissionDenied
     return cast(HttpResponse, login(request))

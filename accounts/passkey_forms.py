@@ -1,5 +1,5 @@
-"""The library's forms for passkeys, one of which stands before the sign-in. What they get is JSON of others,
-and the library finds out only by an error that it is no passkey."""
+"""The library's forms for passkeys, one of which stands before the sign-in. They get JSON from outside, and
+the library raises an error if it is not a passkey."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A password that a program guesses soon is refused.
+"""Refuses passwords that a program would guess soon.
 
 zxcvbn knows 30,000 breached passwords, names and words, and how people alter them: P@ssw0rd2026, keys in a
 row, dates, repetitions. Django's own list has only what stands in it.
@@ -18,8 +18,8 @@ class GuessablePasswordValidator:
         about = [getattr(user, name, "") for name in ("username", "first_name", "last_name", "email")]
         found = zxcvbn(password[:_LONGEST], ["waypost", *filter(None, about)])
         if found["guesses"] < LEAST_GUESSES:
-            why = found["feedback"]["warning"] or "It is made of words or patterns that are tried first."
-            raise ValidationError(f"This password is guessed too soon. {why}", code="guessable")
+            why = found["feedback"]["warning"] or "It consists of words or patterns that attackers try first."
+            raise ValidationError(f"This password is too easy to guess. {why}", code="guessable")
 
     def get_help_text(self) -> str:
-        return "Your password must not be one that is guessed soon: several unrelated words are good."
+        return "Your password must be hard to guess: several unrelated words are good."

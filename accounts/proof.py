@@ -1,4 +1,4 @@
-"""Whether whoever is at the browser has proved it lately, by password, factor or provider."""
+"""Whether the user has recently proved who they are, by password, factor or OpenID Connect provider."""
 
 import time
 
@@ -20,6 +20,7 @@ def is_recent(request: HttpRequest) -> bool:
 
 
 def demand(request: HttpRequest) -> None:
-    """Before a step that needs one: leads to the page that asks, and back, where it is too old."""
+    """Before a step that needs a proof: if the last one is too old, leads to the page that asks for it, and
+    back."""
     if not is_recent(request):
         raise ReauthenticationRequired

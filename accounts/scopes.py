@@ -20,7 +20,7 @@ CHOICES = [(scope.name, f"{scope.name}: {scope.text}") for scope in SCOPES]
 
 
 class UnknownScope(ValueError):
-    """A scope that there is not. The text names those that there are."""
+    """A scope that does not exist. The text names the existing ones."""
 
 
 def normal(names: Iterable[str]) -> str:
@@ -29,6 +29,6 @@ def normal(names: Iterable[str]) -> str:
     unknown = sorted(wanted - PERMISSIONS.keys())
     if unknown or not wanted:
         raise UnknownScope(
-            f"{', '.join(unknown) or 'Nothing'} is no scope. There are {', '.join(PERMISSIONS)}."
+            f"{', '.join(unknown) or 'Nothing'} is not a scope. There are {', '.join(PERMISSIONS)}."
         )
     return " ".join(name for name in PERMISSIONS if name in wanted)

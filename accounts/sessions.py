@@ -1,4 +1,4 @@
-"""Sessions lie in the database, and hold what was posted and waits for a proof: BSPs' credentials, too.
+"""Sessions are in the database. They hold posted forms that wait for a proof, also with BSPs' credentials.
 
 They are encrypted by SECRET_KEY, which signs them, so that people can sign in where the key of the stored
 secrets is lost, and enter these again.

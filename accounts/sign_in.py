@@ -28,9 +28,12 @@ class Accounts(DefaultAccountAdapter):  # type: ignore[misc]
         return addresses.caller(request.META) or "::"  # a Unix socket has none, and sessions want one
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Before anything is hashed: whether passwords are taken, and whether this is one try too many."""
+        """Before anything is hashed: refuses if passwords are switched off, or if there were too many
+        tries."""
         if not settings.PASSWORD_SIGN_IN:
-            raise ValidationError("Passwords are not taken here. Sign in with your organization.")
+            raise ValidationError(
+                "Signing in with a password is switched off. Sign in with your organization."
+            )
         self._login_failed_rl_usage = tries.count(request, str(credentials.get("username", "")))
         if not self._login_failed_rl_usage:
             self.authentication_failed(request, **credentials)

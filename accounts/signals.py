@@ -1,7 +1,7 @@
 """Sign-ins and second factors, for the trail.
 
-Signals, and nowhere else: many ways lead in and out (the form, a second factor, OpenID Connect, a command of
-Django's), and the library changes factors by itself. These signals are the one place that all of them pass.
+Only here signals are used: there are many ways to sign in and out (the form, a second factor, OpenID Connect,
+a command of Django's), and the library changes factors itself. Only these signals cover all of them.
 """
 
 from typing import Any

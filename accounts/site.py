@@ -27,7 +27,8 @@ else:
 
 
 class Site(AdminSite):
-    """`lib.admin` tells it what was done: `lib` knows no app, so it cannot write entries itself."""
+    """`lib.admin` reports to it what was done: `lib` may not import apps, so it cannot write entries
+    itself."""
 
     def note(self, request: HttpRequest, what: str, about: Model | str = "", **details: Any) -> None:
         trail.note(request, Entry.What(what), about, **details)

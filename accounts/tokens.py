@@ -11,7 +11,7 @@ from accounts import scopes
 from accounts.models import Token
 from lib import crypto
 
-PREFIX = "wpt_"  # so that people, and scanners of repositories, know it for what it is
+PREFIX = "wpt_"  # so that people, and scanners of repositories, recognise it
 DAYS, MOST_DAYS = 90, 366
 _USED_EVERY = timedelta(minutes=1)
 
@@ -34,7 +34,7 @@ def add(owner: User, wanted: Iterable[str], now: datetime, *, name: str = "", da
     if not 1 <= days <= MOST_DAYS:
         raise NoToken(f"A token lasts from 1 to {MOST_DAYS} days.")
     if not (owner.is_active and owner.is_staff):
-        raise NoToken(f"{owner} may not sign in, so a token of theirs would open nothing.")
+        raise NoToken(f"{owner} may not sign in, so a token of this user could not be used.")
     lacking = [scope for scope in normal.split() if not owner.has_perm(scopes.PERMISSIONS[scope])]
     if lacking:
         raise NoToken(f"The roles of {owner} do not allow {', '.join(lacking)}.")

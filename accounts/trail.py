@@ -25,7 +25,9 @@ What = Entry.What
 _lines = logging.getLogger("waypost.trail")
 
 LONGEST = 300  # characters of a value that are kept
-LOOKS_AGAIN = timedelta(minutes=10)  # pages refresh themselves; looking on is not noted again
+LOOKS_AGAIN = timedelta(
+    minutes=10
+)  # seconds; pages refresh themselves, and further looks are not noted again
 _LONGEST = {"who": 150, "by": 100, "address": 45, "kind": 64, "key": 64, "name": 200}  # as the columns are
 
 
@@ -42,7 +44,7 @@ def note(request: HttpRequest | None, what: What, about: Model | str = "", **det
     else:
         entry.name = about[:200]
     entry.save(force_insert=True)
-    # Only what was really done is told.
+    # Only what was really done is noted.
     transaction.on_commit(lambda: _lines.info(line(entry)))
 
 
@@ -167,8 +169,8 @@ def forget(now: datetime, days: int) -> int:
 
 
 def leave_out(keys: Iterable[int], without: Callable[[Any], Any]) -> int:
-    """Takes a person out of entries. The trigger lets nobody change one, so each goes, and comes back without
-    what names the person, and with a note that this was done. In the caller's transaction."""
+    """Removes a person from entries. The trigger forbids changes, so each entry is deleted and added again
+    without the person, with a note about this. In the caller's transaction."""
     entries = list(Entry.objects.filter(pk__in=list(keys)))
     Entry.objects.filter(pk__in=[entry.pk for entry in entries]).delete()
     for entry in entries:

@@ -9,10 +9,11 @@ from accounts import devices
 
 
 def count(request: HttpRequest, name: str) -> RateLimitUsage | None:
-    """Counts one, which the answer can take back; None where it is one too many.
+    """Counts a try; the result can take it back. None if there were too many.
 
     By address, and by name and address together. By the name alone only a high number counts: anybody could
-    use up a low one. A browser that the person has signed in with counts by itself, so it gets in.
+    use up a low one. Tries with a browser that the person has used before are counted separately, so the
+    person can still sign in.
     """
     if device := devices.known(request, name):
         each = [rate for rate in settings.SIGN_IN_LIMIT.split(",") if rate.strip().endswith("/key")]

@@ -1,4 +1,4 @@
-"""Forgets what is over: sessions, tries that no longer count, tokens that open nothing."""
+"""Deletes what has expired: sessions, tries that no longer count, tokens that no longer work."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta

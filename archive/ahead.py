@@ -1,4 +1,4 @@
-"""What is not written yet, and so is not to be taken away. Without pyarrow: everybody may ask."""
+"""What is not archived yet and so must not be deleted. Works without pyarrow, so that everybody may ask."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -46,7 +46,8 @@ def _after(dataset: Dataset) -> int:
 
 
 def erase(people: Iterable[str], at: datetime) -> None:
-    """Readers leave out what is older of these, which are keyed hashes. The next run writes the list."""
+    """Notes keyed hashes of erased people: readers leave out older rows of theirs. The next run writes the
+    list."""
     for person in people:
         Erased.objects.update_or_create(person=person, defaults={"at": at})
 

@@ -1,8 +1,8 @@
 """Writing a batch: a range of ids of one data set, as a file for each day and provider, and the manifest.
 
-What is to be written is noted first, then come the files, the manifest, and the note that it is done. Their
-names come from the note. So whoever dies in between, wherever it is, is followed by one who writes the same
-files once more, and no row is in two.
+First it notes what it will write, then it writes the files, the manifest, and the note that the batch is
+done. The names come from the first note. So if a worker dies anywhere in between, the next one writes the
+same files again, and no row is in two files.
 """
 
 import hashlib
@@ -59,7 +59,7 @@ class Manifest(msgspec.Struct):
 
 
 class Head(NamedTuple):
-    """Up to which id the rows of a data set can be written now."""
+    """The last id up to which a data set can be written now."""
 
     dataset: Dataset
     upto: int
@@ -70,8 +70,8 @@ def life() -> str:
 
 
 def cursor(dataset: Dataset, now: datetime, target: Target) -> Cursor:
-    """Where to go on. After a restore that is behind what the lost hours wrote: their ids are never given
-    again (`backups.leave_a_gap` of the restore)."""
+    """Where to continue. After a restore, that is after the ids of the lost hours, which are never used again
+    (`backups.leave_a_gap` of the restore)."""
     found, _ = Cursor.objects.get_or_create(dataset=dataset.name)
     if found.life != life():
         lives = set(Installation.objects.values_list("nonce", flat=True))
@@ -143,7 +143,7 @@ def _parquet(rows: pa.Table) -> pa.Buffer:
 
 
 def _tidy(target: Target, dataset: Dataset, name: str, written: set[str]) -> None:
-    """Files of the one who died, of rows that were deleted since."""
+    """Deletes files of a worker that died, if their rows were deleted since."""
     for path, _ in list(target.names(dataset.name)):
         if path.endswith(f"/{name}.parquet") and path not in written:
             target.delete(path)
@@ -157,15 +157,16 @@ def manifests(target: Target, dataset: str = "") -> Iterator[Manifest]:
 
 
 def heads() -> list[Head]:
-    """The last id of each table, with a smaller one of none still to come: see `settled`."""
+    """The last id of each table below which no more rows can appear: see `settled`."""
     return [
         Head(each, each.model._base_manager.aggregate(last=Max("pk"))["last"] or 0) for each in datasets.ALL
     ]
 
 
 def settled(before: datetime) -> bool:
-    """Whether every transaction that may have taken a smaller id before this moment has ended. On SQLite one
-    writes at a time. One that has written nothing has no id of its own yet, but may be about to."""
+    """Whether every transaction that may have taken a smaller id before this moment has ended. On SQLite
+    there is one writer at a time. A transaction that has written nothing has no id yet, but may soon get
+    one."""
     if connection.vendor != "postgresql":
         return True
     with connection.cursor() as cursor:

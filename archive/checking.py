@@ -1,4 +1,4 @@
-"""Reads an archive: what is in it, and whether it is what the manifest says."""
+"""Reads an archive: what is in it, and whether it agrees with the manifests."""
 
 import hashlib
 from collections import defaultdict
@@ -32,7 +32,7 @@ def listed(target: Target) -> list[dict[str, Any]]:
 
 
 def problems(target: Target) -> Iterator[str]:
-    """Everything in which the files are not what the manifest says, each as a sentence."""
+    """Every difference between the files and the manifests, as a sentence."""
     named: dict[str, dict[str, Manifest]] = defaultdict(dict)
     for manifest in batches.manifests(target):
         for file in manifest.files:
@@ -43,7 +43,7 @@ def problems(target: Target) -> Iterator[str]:
     for path, _ in target.names(""):
         dataset = path.partition("/")[0]
         if path.endswith(".parquet") and "/" in path and path not in named[dataset]:
-            yield f"{path} is in no manifest: a batch that is not finished, or a stranger's."
+            yield f"{path} is in no manifest: its batch is not finished, or the file is not Waypost's."
 
 
 def _wrong(target: Target, file: File) -> Iterator[str]:
@@ -53,7 +53,7 @@ def _wrong(target: Target, file: File) -> Iterator[str]:
         yield str(error)
         return
     if hashlib.sha256(content).hexdigest() != file.sha256:
-        yield f"{file.path} is not what was written: its SHA-256 is another."
+        yield f"{file.path} was changed after it was written: its SHA-256 differs."
     elif (rows := pq.read_metadata(pa.BufferReader(content)).num_rows) != file.rows:
         yield f"{file.path} has {rows} rows, and the manifest says {file.rows}."
 

@@ -48,7 +48,7 @@ def _plain(type_: str, *names: str) -> tuple[Column, ...]:
 
 
 def _words(name: str, choices: type[models.IntegerChoices]) -> Column:
-    cases = " ".join(f"WHEN {each.value} THEN '{each.name.lower()}'" for each in choices)
+    cases = " ".join(f"WHEN {each.value} THEN '{each.label.lower()}'" for each in choices)
     return Column(name, "string", f'CASE t."{name}" {cases} END')
 
 
@@ -150,7 +150,7 @@ def read(dataset: Dataset) -> str:
 
 def _time(column: str) -> str:
     if connection.vendor == "postgresql":
-        # Exact to the microsecond until the year 2255; EXTRACT, which is exact for ever, takes longer than all
-        # the rest of the statement.
+        # Exact to the microsecond until the year 2255. EXTRACT, which is always exact, takes longer than the
+        # rest of the statement.
         return f"(date_part('epoch', {column}) * 1000000)::bigint"
     return f"({column} || '')"

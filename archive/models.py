@@ -1,4 +1,4 @@
-"""Up to which row everything is written, each going through it, and who is to be left out by readers."""
+"""How far each data set is written, the runs, and the people whom readers must leave out."""
 
 from django.db import models
 from django.db.models import Q
@@ -8,7 +8,7 @@ from lib import runs
 
 class Cursor(models.Model):
     """How far a data set is written. `upto` is the end of a batch that is begun: until it is in the manifest,
-    whoever goes on writes the same rows into files of the same names."""
+    the next worker writes the same rows into files of the same names."""
 
     dataset = models.CharField(max_length=20, unique=True)
     life = models.CharField(max_length=12, blank=True, help_text="Of the database, as it was last written.")
@@ -25,11 +25,11 @@ class Cursor(models.Model):
 
 
 class Run(runs.Run):
-    """One going through all data sets: what it wrote, or why it could not."""
+    """One run through all data sets: what it wrote, or why it could not."""
 
     files = models.IntegerField(default=0)
     bytes = models.BigIntegerField(default=0)
-    corrections = models.IntegerField(default=0, help_text="Files of days that were complete before.")
+    corrections = models.IntegerField(default=0, help_text="New files for days that were complete before.")
     error = models.CharField(max_length=500, blank=True)
 
     REPORT = ("files", "bytes", "corrections", "error")
@@ -45,8 +45,8 @@ class Run(runs.Run):
 
 
 class Erased(models.Model):
-    """What stands for a number or user id of somebody who was erased. Files are not changed for it: whoever
-    reads them leaves out what is older."""
+    """The keyed hash of a number or user id of an erased person. Files stay unchanged: their readers leave
+    out older rows of this person."""
 
     person = models.CharField(max_length=15, unique=True)
     at = models.DateTimeField()

@@ -90,10 +90,13 @@ def _table(dataset: Dataset, rows: Sequence[Sequence[Any]], now: datetime) -> pa
     day = made[dataset.day].cast(pa.int64()) if dataset.day else _repeated(now, len(rows))
     arrays = [made[each.name] for each in dataset.columns]
     return pa.table(
-        [*arrays, pc.floor(pc.divide(day.cast(pa.float64()), _MICROSECONDS_OF_A_DAY)).cast(pa.int64()),
-         pa.array(providers, pa.int64())],
+        [
+            *arrays,
+            pc.floor(pc.divide(day.cast(pa.float64()), _MICROSECONDS_OF_A_DAY)).cast(pa.int64()),
+            pa.array(providers, pa.int64()),
+        ],
         names=[*(each.name for each in dataset.columns), "_day", "_provider"],
-    )  # fmt: skip
+    )
 
 
 def _repeated(now: datetime, count: int) -> pa.Array:

@@ -28,7 +28,7 @@ class Target:
         self._files: Any = _bucket() if self.is_bucket else fs.LocalFileSystem()
 
     def write(self, path: str, content: pa.Buffer | bytes) -> None:
-        """What is there under this name is replaced."""
+        """Replaces what has this name."""
         try:
             if self.is_bucket:
                 # The object appears when all of it has arrived.
@@ -50,7 +50,7 @@ class Target:
         try:
             return bool(self._files.get_file_info(f"{self.root}/{path}").is_file)
         except OSError as error:
-            raise Unreachable(f"{path} cannot be looked for: {error}") from error
+            raise Unreachable(f"{path} could not be checked for: {error}") from error
 
     def names(self, folder: str) -> Iterator[tuple[str, int]]:
         """The files below a folder with their bytes, in order. None where there is no folder."""
@@ -103,6 +103,6 @@ def _write(path: Path, content: pa.Buffer | bytes) -> None:
     draft.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)  # the name too is to survive a power cut
+        os.fsync(folder)  # the name must survive a power cut, too
     finally:
         os.close(folder)

@@ -1,7 +1,7 @@
-"""Going through all data sets: every fifteen minutes, in the background, one worker at a time.
+"""Archives all data sets: every fifteen minutes, in the background, one worker at a time.
 
-A run goes on where the last batch ended, whichever worker died. `privacy.retention` takes away only what is
-written (`archive.ahead`).
+A run continues after the last batch, even if a worker died. `privacy.retention` deletes only what is archived
+(`archive.ahead`).
 """
 
 import threading
@@ -27,7 +27,7 @@ State = Run.State
 
 
 def work(run: Run, seconds: float | None = None, stop: threading.Event | None = None) -> bool:
-    """Goes on for so long, or to its end. Returns whether it ended; the run says why it did not."""
+    """Works for this long, or until the end. Returns whether it ended; the run says why it did not."""
     until = None if seconds is None else monotonic() + seconds
     run.error = ""
     try:
@@ -51,7 +51,7 @@ def work(run: Run, seconds: float | None = None, stop: threading.Event | None = 
 
 
 def _steps(run: Run) -> Iterator[Manifest | None]:
-    """Each batch; None where there was none."""
+    """Each batch, or None for a data set without new rows."""
     now = timezone.now()
     heads = batches.heads()
     _settle(now)
@@ -68,7 +68,9 @@ def _settle(now: datetime) -> None:
     until = monotonic() + SETTLING
     while not batches.settled(now):
         if monotonic() > until:
-            raise Unreachable("Some transaction has been open for long; what it writes would be left out.")
+            raise Unreachable(
+                "A transaction has been open for a long time, and the archive would miss what it writes."
+            )
         sleep(0.1)
 
 

@@ -16,7 +16,7 @@ class NoAccount(ValueError):
 def check(account_id: str, country: str = "") -> None:
     """Raises NoAccount."""
     if country and not phone.is_country(country):
-        raise NoAccount(f"{country} is no country. Write its ISO code, as IN.")
+        raise NoAccount(f"{country} is not a country. Write its ISO code, such as IN.")
     if not _ID.fullmatch(account_id):
         raise NoAccount("An account id is 1 to 64 letters, digits, points, hyphens and underscores.")
     if UploadAccount.objects.filter(account_id=account_id).exists():

@@ -49,10 +49,16 @@ _TONES: dict[str, Tone] = {
     OptChange.To.RESUME: "info",
 }
 _ASKED = {
-    OptChange.To.IN: ("Opt in", "WhatsApp messages may be sent to it from now on."),
-    OptChange.To.OUT: ("Opt out", "No campaign will be sent to it. A later upload may opt it in again."),
-    OptChange.To.STOP: ("Do not disturb", "No campaign will be sent to it, whatever a later upload says."),
-    OptChange.To.RESUME: ("May be disturbed", "Campaigns may reach it again, if it is opted in."),
+    OptChange.To.IN: ("Opt in", "From now on WhatsApp messages may be sent to this contact."),
+    OptChange.To.OUT: (
+        "Opt out",
+        "No broadcast is sent to this contact. A later upload may opt it in again.",
+    ),
+    OptChange.To.STOP: (
+        "Do not disturb",
+        "No broadcast is sent to this contact, whatever a later upload says.",
+    ),
+    OptChange.To.RESUME: ("May be disturbed", "Broadcasts may reach this contact again, if it is opted in."),
 }
 
 
@@ -60,7 +66,9 @@ def reach_badge(contact: Contact) -> SafeString:
     if contact.dnd:
         return badge("Do not disturb", "danger", "MSG-dndWhatsApp is true.")
     if contact.stopped:
-        return badge("Stopped in WhatsApp", "danger", "WhatsApp itself refuses marketing messages to it.")
+        return badge(
+            "Stopped in WhatsApp", "danger", "WhatsApp itself refuses marketing messages to this contact."
+        )
     if not contact.opted_in:
         return badge("Not opted in", "warning", "MSG-whatsapp is not true.")
     return badge("Reachable", "success") if contact.phone else badge("No phone", "warning")
@@ -200,7 +208,9 @@ class ContactAdmin(ExportedAdmin, LogAdmin):
                 trail.note(request, What.CHANGED, contact, text=f"{to.label}: {reason}")
                 self.message_user(request, f"{contact}: {to.label}.", messages.SUCCESS)
             else:
-                self.message_user(request, "Nothing to change: it has that state already.", messages.INFO)
+                self.message_user(
+                    request, "Nothing to change: the contact has that state already.", messages.INFO
+                )
             return redirect(back)
         return confirm(
             self, request, title=f"{label}: {contact}", text=[text], button=label, back=back, form=form

@@ -1,7 +1,7 @@
 """POST /1/upload: profiles and events in CleverTap's format, up to 1,000 records a call.
 
-Answers have CleverTap's shape: `status` (success, partial, fail), `processed`, `unprocessed`. A
-record that is not taken over costs no other; it comes back with a code and the reason.
+Answers have CleverTap's shape: `status` (success, partial, fail), `processed`, `unprocessed`. A record that
+is refused does not affect the others; it comes back with a code and the reason.
 
 Sources: CleverTap, Upload User Profiles, Upload Events, API Errors.
 """
@@ -68,7 +68,7 @@ class UploadView(PlainView):
             return _failure(401, "Unauthorized: X-CleverTap-Account-Id or X-CleverTap-Passcode is wrong")
         body = await read_body(request, settings.UPLOAD_MAX_BODY)
         work = partial(_answer, body, account, dry=request.GET.get("dryRun") == "1")
-        return await _threads.run(outages.once_more, work)  # a record that is taken twice changes nothing
+        return await _threads.run(outages.once_more, work)  # a record that is stored twice changes nothing
 
 
 def _answer(body: bytes, account: str, *, dry: bool) -> HttpResponse:
@@ -90,7 +90,7 @@ def _records(body: bytes) -> Records:
     if not isinstance(records, list):
         raise Malformed('the body must be an object whose "d" is a list of records')
     if len(records) > MOST_RECORDS:
-        raise Malformed(f"{len(records)} records; at most {MOST_RECORDS} are taken in a call")
+        raise Malformed(f"{len(records)} records; at most {MOST_RECORDS} are accepted in a call")
     return records
 
 

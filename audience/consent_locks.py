@@ -10,12 +10,12 @@ _LOCK = 1_907_031  # of PostgreSQL's advisory locks, used for nothing else
 
 
 def heeding() -> None:
-    """To the end of the transaction nobody stores a choice. Many may hold this at once."""
+    """Until the end of the transaction nobody stores a choice. Many may hold this at once."""
     _take("pg_advisory_xact_lock_shared")
 
 
 def choosing() -> None:
-    """To the end of the transaction nobody stores contacts."""
+    """Until the end of the transaction nobody stores contacts."""
     _take("pg_advisory_xact_lock")
 
 

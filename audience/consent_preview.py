@@ -1,4 +1,4 @@
-"""What a whole file would do to consent, counted before it is taken over, by the rules of the taking over."""
+"""What a whole file would do to consent, counted before the import, by the same rules as the import."""
 
 import sqlite3
 from collections import Counter
@@ -23,7 +23,7 @@ CHANGES = (
     (OptChange.To.IN.value, "opted in"),
     (OptChange.To.OUT.value, "opted out"),
     (OptChange.To.STOP.value, "set to do not disturb"),
-    *((f"lifted_{kind}", f"back from a stop {words}") for kind, words in stops.LIFTED.items()),
+    *((f"lifted_{kind}", f"opted in again after a stop {words}") for kind, words in stops.LIFTED.items()),
 )
 STAYS = tuple((f"stays_{kind}", words) for kind, words in stops.WORDS.items())
 
@@ -33,7 +33,7 @@ def speaks_of_consent(columns: Sequence[Column]) -> bool:
 
 
 def looked_at(columns: Sequence[Column]) -> list[Column]:
-    """The columns, the others left out."""
+    """The columns that matter here."""
     return [column if column.to in _LOOKED_AT else Column("skip") for column in columns]
 
 
@@ -52,9 +52,9 @@ def count(draft: Upload, lines: Iterable[tuple[int, Sequence[str]]]) -> Counter[
 
 
 def _said(draft: Upload, lines: Iterable[tuple[int, Sequence[str]]]) -> Iterator[list[Profile]]:
-    """What the rows that would be taken over say of numbers and consent, in chunks."""
+    """What the rows that would be imported say about numbers and consent, in chunks."""
     reader = Reader(looked_at(upload.columns_of(draft)), draft.country, None)
-    for chunk in upload.chunks(iter(lines)):  # as the rows will be taken over
+    for chunk in upload.chunks(iter(lines)):  # as the rows will be imported
         found = []
         for _, cells in chunk:
             try:
@@ -89,7 +89,7 @@ class _Touched:
         self._rows.executemany(
             "INSERT OR REPLACE INTO touched VALUES (?, ?, ?, ?, ?, ?)",
             [
-                # A stop that the file itself made is none of those that are known of the contact.
+                # A stop that the file itself made is not among the known stops of the contact.
                 (identity, 0 if "dnd" in row.before else row.pk, *(row.values[name] for name in _STATE))
                 for identity, row in rows
             ],

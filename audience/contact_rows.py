@@ -1,6 +1,6 @@
-"""Contacts while profiles are merged into them. Asks the database nothing but what is known of stops.
+"""Contacts while profiles are merged into them. Asks the database only about stops.
 
-`audience.writing` stores what comes of it. `audience.consent_preview` counts what would come of it.
+`audience.writing` stores the result. `audience.consent_preview` counts it without storing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -46,8 +46,8 @@ class Row:
 def merge_all(
     profiles: Sequence[Profile], rows: dict[str, Row], known: Known, at: datetime
 ) -> list[str | Invalid]:
-    """Merges profiles that were told at that moment into the rows, one after the other. Returns what became
-    of each: created, updated, unchanged, or why it was refused."""
+    """Merges profiles of that moment into the rows, one after the other. Returns the result of each: created,
+    updated, unchanged, or why it was refused."""
     _look_up(profiles, rows, known)
     outcomes: list[str | Invalid] = []
     for profile in profiles:
@@ -131,7 +131,7 @@ def _with_choices(fields: dict[str, Any], row: Row, known: Known, proof: str) ->
         return {"dnd": True} | fields, proof
     if choice and not row.values["phone"] and "opted_in" not in fields and not row.values["opted_in"]:
         said = f": {choice.proof}" if choice.proof else ""
-        proof = f"whoever has this number agreed on {choice.at:%Y-%m-%d %H:%M} UTC{said}"
+        proof = f"the owner of this number agreed on {choice.at:%Y-%m-%d %H:%M} UTC{said}"
         return fields | {"opted_in": True}, proof
     return fields, proof
 

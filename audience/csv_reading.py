@@ -26,7 +26,7 @@ _ALIASES: dict[str, Target] = {
 
 
 class Column(msgspec.Struct):
-    """What becomes of a column. `name`, `type` and `format` are those of an attribute."""
+    """What a column is imported as. `name`, `type` and `format` are those of an attribute."""
 
     to: Target
     name: str = ""
@@ -64,7 +64,7 @@ def _is_field(name: str) -> bool:
 
 
 def problems(columns: Sequence[Column]) -> list[str]:
-    """What is wrong with a mapping, in words for the one who made it."""
+    """What is wrong with a mapping, in words for the person who made it."""
     found = []
     for to, label in (("identity", "the identity"), ("phone", "the phone number")):
         if not any(column.to == to for column in columns):

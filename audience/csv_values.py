@@ -21,7 +21,7 @@ TYPES: tuple[Type, ...] = ("text", "number", "boolean", "date", "moment", "list"
 FORMATS: tuple[Format, ...] = ("iso", "dmy", "mdy", "excel")
 
 FITTING = 0.95  # of a column's values must have a type that is guessed
-_DIGITS = 15  # more before the point, and it is a card or an id
+_DIGITS = 15  # with more digits before the point it is a card or an id
 _DECIMALS = 24
 _EXAMPLES = 3
 
@@ -64,7 +64,7 @@ class Seen:
             self.examples.setdefault(kind, text)
 
     def guess(self) -> tuple[Type, Format]:
-        """The type that nearly all values have. Text, where several types or none would do."""
+        """The type that nearly all values have. Text if several types fit, or none."""
         if self._most("number") and not (self.zeros and len(self.lengths) == 1):
             return "number", "iso"
         for kind in _CERTAIN:
@@ -139,7 +139,7 @@ def read(name: str, raw: str, kind: Type, form: Format, zone: tzinfo) -> Any:
     if kind == "list":
         items = _list(raw)
         if items is None:
-            raise Invalid(Code.STRUCTURE, f'{name} “{raw[:40]}” is no list. Write it as ["one", "two"]')
+            raise Invalid(Code.STRUCTURE, f'{name} “{raw[:40]}” is not a list. Write it as ["one", "two"]')
         return attribute(name, items)
     if kind in ("date", "moment") and not raw.startswith("$D_"):
         found = _dated(raw, form)
@@ -151,13 +151,13 @@ def read(name: str, raw: str, kind: Type, form: Format, zone: tzinfo) -> Any:
         try:
             return moment_text(int(aware.timestamp()), name)
         except OverflowError as error:
-            raise Invalid(Code.STRUCTURE, f"{name} “{raw[:40]}” is no date") from error
+            raise Invalid(Code.STRUCTURE, f"{name} “{raw[:40]}” is not a date") from error
     return attribute(name, raw)
 
 
 _NO_DATE = {
-    "date": "is no date of the chosen format without a time. Write it as 2026-03-31",
-    "moment": "is no date of the chosen format. Write it as 2026-03-31 or 2026-03-31 14:30",
+    "date": "is not a date of the chosen format without a time. Write it as 2026-03-31",
+    "moment": "is not a date of the chosen format. Write it as 2026-03-31 or 2026-03-31 14:30",
 }
 
 
@@ -171,7 +171,7 @@ def _list(raw: str) -> list[Any] | None:
 
 
 def shown(raw: str, form: Format) -> str:
-    """A date of a file in words that nobody mistakes: 31 March 1990."""
+    """A date of a file in unmistakable words: 31 March 1990."""
     found = _dated(raw, form)
     if found is None:
         return ""

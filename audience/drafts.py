@@ -1,4 +1,4 @@
-"""A file of contacts before it is taken over: it is looked through, and an operator says what it holds.
+"""A file of contacts before its import: Waypost reads it through, and an operator says what its columns are.
 
 The look finds what the columns may be, and counts what the file would do to consent. A page does it only for
 a short file. A long one is looked through by a worker, and its row is the queue; of a large one the page does
@@ -29,7 +29,7 @@ from lib.csv_files import Unreadable
 from lib.wakeup import wake
 
 TASK = "audience.look_through"
-AT_ONCE = 2_000  # rows that are looked through so soon that a page does it itself
+AT_ONCE = 2_000  # so few rows that a page reads them itself
 TOLD_EVERY = 5_000  # rows
 SILENCE = timedelta(minutes=1)  # longer than a worker takes from one sign of life to the next
 
@@ -161,7 +161,7 @@ def work(upload: Upload, stop: threading.Event | None = None) -> bool:
     except (Unreadable, OSError) as error:
         _fail(upload, str(error))
     except Exception as error:
-        _fail(upload, f"Our own fault: {type(error).__name__}.")
+        _fail(upload, f"An error in Waypost: {type(error).__name__}.")
         raise
     return True
 
@@ -179,7 +179,7 @@ def _mine(upload: Upload) -> QuerySet[Upload]:
 
 
 def _fail(upload: Upload, error: str) -> None:
-    """Ends a draft that cannot be looked through. Nothing was taken over, and nothing can go on."""
+    """Ends a draft that cannot be read. Nothing was imported, and nothing can continue."""
     words = f"{error} Nothing was imported. Choose the file again."
     if _mine(upload).update(state=State.FAILED, finished_at=timezone.now(), error=words[:1000], worker=""):
         discard(upload)

@@ -23,13 +23,13 @@ def search(contacts: QuerySet[Contact], term: str, eyes: Eyes) -> QuerySet[Conta
     """By the beginning of the identity, the phone number or the e-mail address, as far as those eyes may; by
     the whole of a user id or a username in WhatsApp."""
     digits = phone.typed(term)
-    # An identity may be a number, which nobody is to find out by its beginnings.
+    # An identity may be a number, which nobody may find out digit by digit.
     by_identity = prefix("identity", term) if eyes.whole or not digits else Q(identity=term)
     ways = [by_identity, prefix("email", term.lower())]
     if digits:
         ways += eyes.found("phone", digits)
     if names := known.who(term):
         ways.append(Q(phone__in=names))
-    # Three ranges in one condition SQLite takes for no better than reading everything.
+    # With three ranges in one condition, SQLite would rather read everything.
     first, *others = (Contact.objects.filter(way).order_by().values("pk") for way in ways)
     return contacts.filter(pk__in=first.union(*others))

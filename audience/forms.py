@@ -42,7 +42,7 @@ class FileForm(forms.Form):
         choices=[("", "Find it out"), *ENCODINGS.items()],
         required=False,
         widget=UnfoldAdminSelectWidget(),
-        help_text="UTF-8, UTF-16 and Windows-1252 are recognised.",
+        help_text="Waypost recognises UTF-8, UTF-16 and Windows-1252.",
     )
 
 
@@ -101,14 +101,15 @@ class CountryForm(forms.Form):
         required=False,
         widget=UnfoldAdminSelectWidget(),
         label="Country of the numbers without a country code",
-        help_text="It is put before the numbers that have no +. The table shows what is stored then.",
+        help_text="The country code is put before the numbers that have no +. The table shows the "
+        "stored numbers.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields["country"]
         assert isinstance(field, forms.ChoiceField)
-        own = (OWN_CODES, "They begin with their country code, and only lack the +")
+        own = (OWN_CODES, "The numbers begin with their country code, and only lack the +")
         field.choices = [("", "Choose the country"), own, *countries()]
 
 
@@ -116,7 +117,7 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         max_length=500,
         widget=UnfoldAdminTextInputWidget(),
-        help_text="Kept as the proof: how and when the person asked for it.",
+        help_text="How and when the person asked for it. Kept as the proof.",
     )
 
 
@@ -128,7 +129,7 @@ class OptSettingForm(_SettingForm):
         required=False,
         max_length=200,
         widget=UnfoldAdminPasswordWidget({"autocomplete": "new-password"}),
-        help_text="Kept encrypted and never shown again. Empty: the stored one stays.",
+        help_text="Stored encrypted and never shown again. Leave it empty to keep the stored one.",
     )
 
     class Meta:
@@ -148,7 +149,9 @@ class OptSettingForm(_SettingForm):
         cleaned = super().clean() or {}
         if isinstance(self.instance.account, Sealed) and not cleaned.get("passcode"):
             if cleaned.get("subscribe_url"):
-                raise ValidationError("The passcode cannot be read; enter it again, with the account id.")
+                raise ValidationError(
+                    "The passcode cannot be decrypted. Enter it again, with the account id."
+                )
             return cleaned
         require_key()
         stored = self.instance.account.get("passcode", "")

@@ -105,9 +105,9 @@ def number(given: int | Decimal | float) -> int | Decimal:
 
 
 def read_number(text: str) -> int | Decimal:
-    """Raises Misfit. A number with leading zeros is none: the zeros mean something."""
+    """Raises Misfit. A number with leading zeros is refused: the zeros mean something."""
     if not _NUMBER.fullmatch(text):
-        raise Misfit("is no number")
+        raise Misfit("is not a number")
     return number(Decimal(text) if "." in text else int(text))
 
 
@@ -150,7 +150,7 @@ def change_type(value: Any) -> str:
 
 def _text(value: Any) -> str:
     if isinstance(value, list):
-        raise Misfit("is a list, no text")
+        raise Misfit("is a list, not a text")
     return spelled(value)
 
 
@@ -158,27 +158,27 @@ def _number(value: Any) -> int | Decimal:
     if isinstance(value, str):
         return read_number(value)
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise Misfit("is no number")
+        raise Misfit("is not a number")
     return number(value)
 
 
 def _date(value: Any) -> str:
     if day_of(value):
         return str(value)
-    if moment_of(value) and value.endswith("T00:00:00Z"):  # all that an API of moments can say of a day
+    if moment_of(value) and value.endswith("T00:00:00Z"):  # the only way to write a day in an API of moments
         return str(value[:10])
-    raise Misfit("is no date without a time")
+    raise Misfit("is not a date without a time")
 
 
 def _moment(value: Any) -> str:
     if moment_of(value) or day_of(value):
         return str(value)
-    raise Misfit("is no date")
+    raise Misfit("is not a date")
 
 
 def _list(value: Any) -> list[Any]:
     if not isinstance(value, list):
-        raise Misfit("is no list")
+        raise Misfit("is not a list")
     return value
 
 

@@ -32,5 +32,5 @@ class ByPhoneAdmin(LogAdmin):
         return queryset.filter(reduce(or_, ways)), False
 
     def named(self, names: set[str]) -> list[Q]:
-        """Rows of whoever has these numbers and user ids."""
+        """Rows of the people with these numbers and user ids."""
         return [Q(phone__in=names)]

@@ -115,7 +115,7 @@ def follow(moved: Mapping[str, str], provider: Provider, now: datetime) -> None:
         new = former[choice.phone]
         key = (phone.person(new), choice.kind)
         if key not in held or held[key] < choice.at:
-            proof = f"+{choice.phone} stopped, and WhatsApp tells that it became +{new}."
+            proof = f"+{choice.phone} stopped, and WhatsApp reports that the number changed to +{new}."
             kind = PhoneChoice.Kind(choice.kind)
             wishes.append(Wish(new, True, Why.NUMBER, proof, None, choice.at, kind=kind))
     fulfil(provider, wishes, now)

@@ -121,7 +121,7 @@ def read_event(record: Mapping[str, Any], now: datetime, position: int) -> Event
         raise Invalid(Code.EVENT_NAME, "evtName is missing")
     name = _short("evtName", name.strip())
     if name.lower() in SYSTEM_EVENTS:
-        raise Invalid(Code.SYSTEM_EVENT, f"{name} is an event that only CleverTap itself raises")
+        raise Invalid(Code.SYSTEM_EVENT, f"{name} is an event that only CleverTap itself may raise")
     data = record.get("evtData")
     if data is not None and not isinstance(data, dict):
         raise Invalid(Code.STRUCTURE, "evtData is not an object")
@@ -184,7 +184,7 @@ def _field(name: str, value: Any, country: str) -> str:
         codes = {"email": Code.EMAIL, "phone": Code.PHONE, "gender": Code.GENDER}
         raise Invalid(codes.get(name, Code.STRUCTURE), f"{name.title()} is {_shown(value)}, not a text")
     if name == "phone" and not isinstance(value, str) and value < 0:
-        raise Invalid(Code.PHONE, f"Phone {_shown(value)} is no phone number: it is negative")
+        raise Invalid(Code.PHONE, f"Phone {_shown(value)} is not a phone number: it is negative")
     return field(name, str(value), country)
 
 
@@ -195,7 +195,7 @@ def field(name: str, raw: str, country: str = "") -> str:
         return phone_number(text, country)
     if name == "email":
         if len(text) > 320 or not _EMAIL.fullmatch(text):
-            raise Invalid(Code.EMAIL, f"Email {_shown(text)} is no e-mail address")
+            raise Invalid(Code.EMAIL, f"Email {_shown(text)} is not an e-mail address")
         return text.lower()
     if name == "gender":
         if text.lower() not in _GENDERS:
@@ -214,7 +214,7 @@ def phone_number(raw: str, country: str = "") -> str:
             return phone.parse(raw if raw.startswith(("+", "00")) else f"+{raw}").digits
         return phone.parse(raw, country).digits
     except phone.Invalid as error:
-        raise Invalid(Code.PHONE, f"Phone {_shown(raw)} is no phone number: {error}") from error
+        raise Invalid(Code.PHONE, f"Phone {_shown(raw)} is not a phone number: {error}") from error
 
 
 def flag(name: str, value: Any) -> bool:
@@ -247,14 +247,14 @@ def attribute(key: str, value: Any, *, operations: bool = True) -> Any:
             raise Invalid(Code.STRUCTURE, f"{key} {error}") from error
     if isinstance(value, list):
         if len(value) > MOST_ITEMS or any(isinstance(each, list | dict) for each in value):
-            raise Invalid(Code.STRUCTURE, f"{key} is no list of at most {MOST_ITEMS} plain values")
+            raise Invalid(Code.STRUCTURE, f"{key} is not a list of at most {MOST_ITEMS} plain values")
         return [attribute(key, each) for each in value if each is not None]
     if operations and isinstance(value, dict) and len(value) == 1:
         (name, content), *_ = value.items()
         number = isinstance(content, int | float | Decimal) and not isinstance(content, bool)
         if name in _OPERATIONS and (number or name not in ("$incr", "$decr")):
             return {name: attribute(key, content, operations=False)}
-    raise Invalid(Code.STRUCTURE, f"{key} is {_shown(value)}, which is no value to keep")
+    raise Invalid(Code.STRUCTURE, f"{key} is {_shown(value)}, which is not a value that can be stored")
 
 
 def event_property(key: str, value: Any) -> Any:
@@ -276,7 +276,7 @@ def event_property(key: str, value: Any) -> Any:
 def moment_text(seconds: int, key: str = "date") -> str:
     """A moment as attributes hold it."""
     if not FIRST_SECOND <= seconds <= reading.LAST_SECOND:
-        raise Invalid(Code.STRUCTURE, f"{key} is no date between the years 1 and 9999")
+        raise Invalid(Code.STRUCTURE, f"{key} is not a date between the years 1 and 9999")
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 

@@ -66,7 +66,7 @@ def first_types(named: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[Named, s
 def fit(
     event: str, values: Mapping[str, Any], types: Mapping[Named, str]
 ) -> tuple[dict[str, Any], list[str]]:
-    """The values as the types of their properties have them, and a sentence about each that does not fit."""
+    """The values in the types of their properties, and a sentence about each that does not fit."""
     fitted, warnings = {}, []
     for name, value in values.items():
         try:

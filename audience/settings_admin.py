@@ -1,4 +1,4 @@
-"""Opt-out words, what CleverTap is told of opt-outs, and who may call the upload API."""
+"""Opt-out words, the opt-outs that are sent to CleverTap, and who may call the upload API."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -58,8 +58,10 @@ class OptSettingAdmin(ModelAdmin):
         (None, {"fields": ("provider", "stop_words", "start_words", "refuse_stopped")}),
         ("Tell CleverTap", {"fields": ("subscribe_url", "account_id", "passcode")}),
     )
-    empty_title = "No provider heeds opt-outs yet"
-    empty_text = "Without words here a reply “STOP” goes to CleverTap like any other, and changes nothing."
+    empty_title = "No provider has opt-out words yet"
+    empty_text = (
+        "Without opt-out words, a reply “STOP” is forwarded to CleverTap like any other and changes nothing."
+    )
 
     @column(description="stop words")
     def stops(self, setting: OptSetting) -> str:
@@ -87,8 +89,11 @@ class SubscriptionAdmin(ExportedAdmin, ByPhoneAdmin):
     list_select_related = ("provider",)
     list_filter = (choice_filter("state", Subscription.State.choices), ProviderFilter)
     actions = ("retry_selected",)
-    empty_title = "CleverTap has not been told of any opt-out"
-    empty_text = "Opt-outs by reply are passed on where the opt-out words name its subscribe API."
+    empty_title = "No opt-out has been sent to CleverTap yet"
+    empty_text = (
+        "Opt-outs by reply are sent to CleverTap if the provider's opt-out words name "
+        "CleverTap's subscribe API."
+    )
 
     def export_rows(self, found: QuerySet[Any], eyes: Eyes) -> Iterator[Row]:
         return exporting.subscriptions(found, eyes)
@@ -113,14 +118,14 @@ class SubscriptionAdmin(ExportedAdmin, ByPhoneAdmin):
     def told(self, row: Subscription) -> SafeString | None:
         return moment(row.told_at)
 
-    @action(description="Tell CleverTap again", permissions=["operate"])
+    @action(description="Send to CleverTap again", permissions=["operate"])
     def retry_selected(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
         count = subscribing.retry(list(queryset.values_list("pk", flat=True)[:10_000]), timezone.now())
         if count:
             trail.note(request, What.RESENT, "opt-outs for CleverTap", rows=count)
-            self.message_user(request, f"{count:,} are told again.", messages.SUCCESS)
+            self.message_user(request, f"{count:,} are sent again.", messages.SUCCESS)
         else:
-            words = "Nothing to tell again: it was told, or the person has said something else since."
+            words = "Nothing to send again: it was sent, or the person has changed the choice since."
             self.message_user(request, words, messages.WARNING)
 
 
@@ -131,7 +136,7 @@ class UploadAccountAdmin(ModelAdmin):
     list_display = ("account_id", "label", "created")
     actions_detail = ("new_passcode",)
     empty_title = "Nobody may call the upload API yet"
-    empty_text = "Its callers present an account id and a passcode, as those of CleverTap's do."
+    empty_text = "Its callers send an account id and a passcode, as with CleverTap's upload API."
 
     @column(description="created")
     def created(self, account: UploadAccount) -> SafeString | None:
@@ -157,7 +162,8 @@ class UploadAccountAdmin(ModelAdmin):
             self.log_change(request, account, "Generated a new passcode.")
             return redirect("admin:audience_uploadaccount_passcode", account.pk)
         text = [
-            "Generates a passcode, shown once on the next page. The present one stops working immediately."
+            "Makes a new passcode and shows it once, on the next page. The present one stops "
+            "working immediately."
         ]
         back = page_url("audience_uploadaccount", account.pk)
         title = f"New passcode for {account}"

@@ -1,4 +1,4 @@
-"""Which stops a file or a call of the upload API may lift: one rule, for what is written and its preview.
+"""Which stops a file or a call of the upload API may lift: one rule, for the import and its preview.
 
 | who stopped | ended by |
 | --- | --- |
@@ -34,10 +34,10 @@ class Kind(StrEnum):
 
 _CONSENT = "MSG-whatsapp TRUE with MSG-dndWhatsApp FALSE in a newer file"
 WORDS = {
-    Kind.WHATSAPP: "stopped in WhatsApp: only the person can take it back, in WhatsApp",
-    Kind.TYPED: f"wrote or tapped a stop: a start word takes it back, or {_CONSENT}",
-    Kind.OPERATOR: f"stopped by an operator: an operator or a start word takes it back, or {_CONSENT}",
-    Kind.UPLOAD: "stopped by a file or the upload API: MSG-dndWhatsApp FALSE takes it back",
+    Kind.WHATSAPP: "stopped in WhatsApp: only the person can cancel it, in WhatsApp",
+    Kind.TYPED: f"wrote or tapped a stop: a start word cancels it, or {_CONSENT}",
+    Kind.OPERATOR: f"stopped by an operator: an operator or a start word cancels it, or {_CONSENT}",
+    Kind.UPLOAD: "stopped by a file or the upload API: MSG-dndWhatsApp FALSE cancels it",
 }
 # Whose stops a file or a call may end.
 LIFTED = {
@@ -57,7 +57,7 @@ class Stop(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What the person behind a number last wanted, in words or by WhatsApp's control."""
+    """The last choice of the person with a number, in words or in WhatsApp itself."""
 
     stopped: bool
     at: datetime
@@ -70,12 +70,12 @@ def may_lift(stop: Stop, said: Mapping[str, Any], at: datetime) -> bool:
 
 
 def wishes_to_write(said: Mapping[str, Any]) -> bool:
-    """Whether a profile asks for something that a stop may stand against."""
+    """Whether a profile asks for something that a stop may forbid."""
     return said.get("dnd") is not True and (said.get("opted_in") is True or said.get("dnd") is False)
 
 
 class Known:
-    """What is known of the stops of some numbers and contacts."""
+    """The known stops of some numbers and contacts."""
 
     def __init__(self) -> None:
         self._typed: dict[str, Choice] = {}
@@ -85,7 +85,7 @@ class Known:
 
     def look_up(self, numbers: Iterable[str], stopped: Sequence[int]) -> None:
         """Asks the database about numbers, and about contacts that are not to be disturbed."""
-        # Somebody who was erased is known by what stands for the number.
+        # A person who was erased is known by the pseudonym of the number.
         people = {name: person(number) for number in numbers if number for name in names_of(number)}
         columns = ("phone", "kind", "stopped", "at", "proof")
         self._typed, self._in_whatsapp, self._last = {}, set(), {}
@@ -119,7 +119,7 @@ class Known:
         return max(found, key=lambda stop: stop.at, default=None)
 
     def lift(self, number: str, at: datetime, proof: str) -> None:
-        """Notes that the person behind the number agreed again."""
+        """Notes that the person with the number agreed again."""
         if (choice := self.typed(number)) and choice.stopped:
             self.lifted[person(number)] = self._typed[person(number)] = Choice(False, at, proof)
 

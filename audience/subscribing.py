@@ -1,4 +1,4 @@
-"""Telling CleverTap's subscribe API who opted out or in. The rows of Subscription are the queue.
+"""Sends to CleverTap's subscribe API who opted out or in. The rows of Subscription are the queue.
 
 POST `{"d": [{"type": "whatsapp", "value": "+15550100777", "status": "Unsubscribe"}]}`, at most
 1,000 in a call, with the account's headers; the answer names what was not processed. Source:
@@ -45,7 +45,7 @@ def _due_of(provider_id: int) -> bool:
 
 
 def due() -> list[int]:
-    """The providers that have something to tell now."""
+    """The providers that have something to send now."""
     pending = Subscription.objects.filter(state=State.PENDING).order_by()
     return [pk for pk in pending.values_list("provider_id", flat=True).distinct() if _due_of(pk)]
 
@@ -56,8 +56,8 @@ def drain(
     woken: threading.Event | None = None,
     stop: threading.Event | None = None,
 ) -> int:
-    """Tells CleverTap everything that is due, for one provider or for all. Returns how many changes.
-    A provider for which another worker tells is left to that one."""
+    """Sends CleverTap everything that is due, for one provider or for all. Returns how many changes. Skips a
+    provider that another worker works on."""
     posted = 0
     for pk in due() if provider_id is None else [provider_id]:
         step, more = partial(_step, pk), partial(_due_of, pk)
@@ -66,7 +66,7 @@ def drain(
 
 
 def _step(provider_id: int, hold: leases.Hold) -> leases.Progress:
-    """Tells the oldest changes."""
+    """Sends the oldest changes."""
     if not _due_of(provider_id):
         return leases.Progress(0, 0)
     waiting = _latest(provider_id)
@@ -74,12 +74,14 @@ def _step(provider_id: int, hold: leases.Hold) -> leases.Progress:
 
 
 def _latest(provider_id: int) -> list[Subscription]:
-    """The oldest waiting changes. Of one number only the last is kept: it makes the others superfluous."""
+    """The oldest waiting changes. Only the last of each number is kept: the others are no longer needed."""
     pending = Subscription.objects.filter(provider_id=provider_id, state=State.PENDING)
     rows = list(pending.order_by("id")[:BATCH])
     last = {row.phone: row for row in rows}
     passed = [row.pk for row in rows if last[row.phone] is not row]
-    pending.filter(pk__in=passed).update(state=State.DONE, error="A later one of the same number was told.")
+    pending.filter(pk__in=passed).update(
+        state=State.DONE, error="A later choice of the same number was sent."
+    )
     return list(last.values())
 
 
@@ -87,16 +89,16 @@ def _tell(provider_id: int, rows: Sequence[Subscription], hold: leases.Hold) -> 
     """One call, and one for each row when the API refuses them for their content."""
     setting = OptSetting.objects.filter(provider_id=provider_id).first()
     if setting is None or not setting.subscribe_url:
-        return _park(rows, "There is no subscribe API set for this provider any more.")
+        return _park(rows, "The provider's opt-out words name no subscribe API any more.")
     if isinstance(setting.account, Sealed):
-        return _postpone(rows, "The account's passcode cannot be read; enter it again.")
+        return _postpone(rows, "The account's passcode cannot be decrypted. Enter it again.")
     response = hold.awaited(transport.begin(_request(setting, rows), TIMEOUT))
     if isinstance(response, TransportError):
         return _postpone(rows, str(response))
     words = Redactor([setting.account.get("passcode", "")]).text(_words(response))
     if 200 <= response.status < 300:
         payload = _payload(response)
-        # A login page or a proxy's page is no answer of CleverTap, so nothing counts as sent.
+        # A login page or a proxy's page is not an answer of CleverTap, so nothing counts as sent.
         return _postpone(rows, words) if payload is None else _settle(rows, payload)
     if response.status not in CONTENT_STATUSES:
         return _postpone(rows, words)
@@ -126,7 +128,7 @@ def _payload(response: HttpResponse) -> dict[str, Any] | None:
 
 def _settle(rows: Sequence[Subscription], payload: dict[str, Any]) -> int:
     refused = _refused(payload)
-    if None in refused:  # it says that all failed, and names none
+    if None in refused:  # it says that all failed, without naming any
         return _park(rows, refused[None])
     bad: dict[str, list[int]] = defaultdict(list)
     good = []
@@ -186,7 +188,8 @@ def _words(response: HttpResponse) -> str:
 
 
 def forget(now: datetime, days: int) -> int:
-    """Deletes the oldest changes that CleverTap took over `days` ago. Parked ones stay. Returns how many."""
+    """Deletes the oldest changes that CleverTap accepted more than `days` ago. Parked ones stay. Returns how
+    many."""
     done = Subscription.objects.filter(state=State.DONE).order_by("pk")
     before = now - timedelta(days=days)
     old = [pk for pk, created in done.values_list("pk", "created_at")[: sql.at_once()] if created < before]
@@ -194,8 +197,8 @@ def forget(now: datetime, days: int) -> int:
 
 
 def retry(pks: Sequence[int], now: datetime) -> int:
-    """Puts parked ones back and ends the wait of those that wait; none that its number has overtaken.
-    Returns how many."""
+    """Queues parked changes again and ends the wait of waiting ones, except where the number has made a later
+    choice. Returns how many."""
     later = Subscription.objects.filter(
         provider=OuterRef("provider"), phone=OuterRef("phone"), pk__gt=OuterRef("pk")
     )

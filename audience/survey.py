@@ -1,4 +1,4 @@
-"""What a look through a whole CSV file finds: types of columns, phone numbers without a country. Pure."""
+"""What a reading of a whole CSV file finds: types of columns, phone numbers without a country. Pure."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,7 +11,7 @@ from lib import phone
 from lib.csv_files import plain
 
 SAMPLES = 5  # numbers that are shown as they will be stored
-FEW = 0.1  # a smaller share of a file's numbers in a country is worth a look
+FEW = 0.1  # below this share of a file's numbers, a country is pointed out
 
 
 class Country(msgspec.Struct):
@@ -74,7 +74,7 @@ def columns(
 
 
 def phones(rows: Iterable[tuple[int, Sequence[str]]], position: int) -> Phones:
-    """The same for another column of numbers."""
+    """The phone numbers of another column."""
     found = Phones(position)
     bare: list[str] = []
     coded: list[str] = []

@@ -1,4 +1,4 @@
-"""Taking over a CSV file of contacts: in chunks, each with its counts and its errors in one transaction.
+"""Imports a CSV file of contacts: in chunks, each with its counts and its errors in one transaction.
 
 An Upload is the request, the progress and the report. Its row is the queue. When a worker dies,
 another goes on after the last chunk that was committed, so no row counts twice.
@@ -32,7 +32,7 @@ SILENCE = timedelta(minutes=1)  # longer than any chunk takes
 MOST_BYTES = 1_000_000_000
 DRAFTS_KEPT = timedelta(days=1)
 
-STAYS = "What was imported before stays."
+STAYS = "Rows imported before that stay."
 
 State = Upload.State
 
@@ -72,7 +72,7 @@ def start(upload: Upload) -> bool:
 
 
 def cancel(upload: Upload) -> None:
-    """Stops it before its next chunk. What was taken over stays."""
+    """Stops it before its next chunk. Imported rows stay."""
     now = timezone.now()
     mine = Upload.objects.filter(pk=upload.pk)
     mine.filter(state=State.RUNNING).update(cancel=True)
@@ -102,7 +102,7 @@ def drain(*, woken: threading.Event | None = None, stop: threading.Event | None 
 
 
 def work(upload: Upload, stop: threading.Event | None = None) -> bool:
-    """Takes over what is left of the upload. Returns whether it was this worker's."""
+    """Imports the rest of the upload. Returns whether it was this worker's."""
     now = timezone.now()
     mine = token(12)
     free = Q(state=State.QUEUED) | Q(state=State.RUNNING, seen_at__lt=now - SILENCE)
@@ -123,7 +123,7 @@ def work(upload: Upload, stop: threading.Event | None = None) -> bool:
     except (Unreadable, OSError) as error:
         _end(upload, State.FAILED, f"{error} {STAYS}")
     except Exception as error:
-        _end(upload, State.FAILED, f"Our own fault: {type(error).__name__}. {STAYS}")
+        _end(upload, State.FAILED, f"An error in Waypost: {type(error).__name__}. {STAYS}")
         raise
     return True
 
@@ -217,7 +217,7 @@ def discard(upload: Upload) -> None:
 
 def forget(now: datetime, days: int) -> int:
     """Deletes drafts that nobody started; and of uploads older than `days` the files of those that failed,
-    and the oldest rows that were not taken over. Returns how many."""
+    and the oldest rows that were not imported. Returns how many."""
     before = now - timedelta(days=days)
     drafts = Q(state__in=(State.READING, State.DRAFT), created_at__lt=now - DRAFTS_KEPT)
     failed = Q(state=State.FAILED, created_at__lt=before) & ~Q(file="")

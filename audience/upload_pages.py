@@ -31,8 +31,7 @@ DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 def looking(draft: Upload) -> dict[str, Any]:
-    """How far the look through a long file is. It goes through the file once for the columns, and again for
-    the consent."""
+    """The progress of reading a long file. It is read once for the columns, and again for the consent."""
     return {
         "upload": draft,
         "rows": f"{draft.rows:,}",
@@ -113,13 +112,13 @@ def progress(mine: Upload) -> dict[str, Any]:
     rate = mine.done / seconds if seconds else 0.0
     counts = (
         ("created", f"{mine.created:,}", "New here."),
-        ("updated", f"{mine.updated:,}", "Something about them changed."),
-        ("unchanged", f"{mine.unchanged:,}", "As they were."),
-        ("failed", f"{mine.failed:,}", "Refused; the list below says why."),
+        ("updated", f"{mine.updated:,}", "Something about these contacts changed."),
+        ("unchanged", f"{mine.unchanged:,}", "Unchanged."),
+        ("failed", f"{mine.failed:,}", "Not imported; the list below says why."),
         (
             "warned",
             f"{mine.warned:,}",
-            "Taken over without values that do not fit; the list below names them.",
+            "Imported without the values that do not fit; the list below names them.",
         ),
     )
     return {

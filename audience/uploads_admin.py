@@ -1,4 +1,4 @@
-"""CSV uploads: choosing a file, saying what its columns are, watching it, and what came of it."""
+"""CSV uploads: choosing a file, saying what its columns are, watching it, and its result."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ class UploadAdmin(LogAdmin):
     search_help_text = "File or who uploaded it"
     actions_list = ("choose",)
     empty_title = "No file has been uploaded yet"
-    empty_text = "“Upload CSV” takes a file, shows what it makes of it, and asks before it begins."
+    empty_text = "“Upload CSV” reads a file, shows what it would import, and asks before it begins."
 
     def has_upload_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("audience.add_upload")
@@ -119,7 +119,9 @@ class UploadAdmin(LogAdmin):
         back = redirect(page_url("audience_upload", mine.pk))
         if mine.state != State.DRAFT:
             looking = mine.state == State.READING
-            words = "It is still being looked through." if looking else "It has been started already."
+            words = (
+                "Waypost is still reading the file." if looking else "The upload has been started already."
+            )
             self.message_user(request, words, messages.INFO)
             return back
         if not country.is_valid():
@@ -138,17 +140,20 @@ class UploadAdmin(LogAdmin):
 
     def _start(self, request: HttpRequest, mine: Upload) -> None:
         if mine.state == State.READING:
-            words = "It was not started. Another column holds the numbers now, and they are looked at first."
+            words = (
+                "The upload was not started, because another column holds the numbers now. "
+                "Check the table, then start again."
+            )
             self.message_user(request, words, messages.WARNING)
         elif drafts.asks_for_country(mine):
-            words = "It was not started. Choose the country of the numbers that have no country code."
+            words = "The upload was not started. Choose the country of the numbers that have no country code."
             self.message_user(request, words, messages.ERROR)
             drafts.look_through(mine)
         else:
             try:
                 upload.start(mine)
             except Unreadable as error:
-                self.message_user(request, f"It was not started. {error}", messages.ERROR)
+                self.message_user(request, f"The upload was not started. {error}", messages.ERROR)
             else:
                 trail.note(request, What.STARTED, mine, rows=mine.rows)
 
@@ -171,7 +176,7 @@ class UploadAdmin(LogAdmin):
         return redirect(page_url("audience_upload", mine.pk))
 
     def resume_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Goes on with what failed, after the last row that was taken over."""
+        """Continues a failed upload, after the last row that was imported."""
         mine = self._posted(request, object_id)
         if mine.state == State.FAILED:
             upload.start(mine)

@@ -1,4 +1,4 @@
-"""What people ask for, applied to their numbers: choices, contacts, proofs, and what CleverTap is told."""
+"""The choices of people, applied to their numbers: contacts, proofs, and what is sent to CleverTap."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +45,8 @@ class _Subscription(NamedTuple):
 
 
 def fulfil(provider: Provider | None, wishes: Sequence[Wish], now: datetime, *, keep: bool = True) -> int:
-    """Applies the wishes of people whose numbers are known, and tells CleverTap where it is to be told.
+    """Applies the wishes of people whose numbers are known, and queues them for CleverTap if the provider
+    wants that.
 
     With `keep` each wish is kept as a proof, too. Returns how many changed anything.
     """
@@ -78,7 +79,7 @@ def _record(provider: Provider | None, wishes: Sequence[Wish], now: datetime, *,
         if choice is None:
             choice = PhoneChoice(phone=number, kind=wish.kind, at=wish.at)
             known[number, wish.kind.value] = choice
-        choice.phone = number  # somebody who was erased is back
+        choice.phone = number  # a person who was erased is back
         if choice.at <= wish.at:
             choice.at = wish.at
             if not again:

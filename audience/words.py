@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 # Turkish has two letters for the Latin i. Both, and the dot that case folding leaves, are one here.
 _LETTERS_I = str.maketrans({"\u0131": "i", "\u0307": None})
-_SELECTORS = "\ufe0e\ufe0f"  # how the character before is drawn
+_SELECTORS = "\ufe0e\ufe0f"  # the character that says how the one before is drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,12 @@ class Words:
 
 
 def folded(text: str) -> str:
-    """A text without what nobody sees: case, width, how accents are stored, spaces, format characters."""
+    """A text without differences that nobody sees: case, width, how accents are stored, spaces, format
+    characters."""
     shown = "".join(
         each for each in unicodedata.normalize("NFKC", text) if unicodedata.category(each) != "Cf"
     )
-    # Folding may leave accents by themselves, so the text is composed again.
+    # Folding may separate accents from letters, so the text is composed again.
     same_case = unicodedata.normalize("NFKC", shown.casefold()).translate(_LETTERS_I)
     return " ".join(same_case.split())
 

@@ -23,7 +23,7 @@ from bench.surroundings import (
     running,
     simulator,
     table,
-)  # fmt: skip
+)
 
 WEB, SIMULATOR = 8653, 8663
 PROBES = 40
@@ -98,11 +98,13 @@ def _load(env: dict[str, str], provider: dict, messages: int, parts: dict[str, i
     )
     assert read == messages, read
     rows = [
-        (f"{messages:,} messages, {3 * messages:,} reports, all forwarded once, audit clean",
-         f"{messages / seconds:,.0f} messages/s", f"{seconds:.0f} s"),
-        ("posted and accepted meanwhile",
-         f"{messages / posting:,.0f} messages/s", f"{posting:.0f} s"),
-    ]  # fmt: skip
+        (
+            f"{messages:,} messages, {3 * messages:,} reports, all forwarded once, audit clean",
+            f"{messages / seconds:,.0f} messages/s",
+            f"{seconds:.0f} s",
+        ),
+        ("posted and accepted meanwhile", f"{messages / posting:,.0f} messages/s", f"{posting:.0f} s"),
+    ]
     after = {name: cpu_seconds(pid) for name, pid in parts.items()} | {"PostgreSQL": postgres_cpu()}
     for name in before:
         spent = after[name] - before[name]

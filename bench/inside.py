@@ -191,19 +191,23 @@ def fill_webhooks() -> dict:
     ):
         for pk, attempt, to in messages:
             body = {
-                "version": "1.0", "timestamp": "2026-01-05T10:00:05.120000", "type": f"message_api_{kind}",
+                "version": "1.0",
+                "timestamp": "2026-01-05T10:00:05.120000",
+                "type": f"message_api_{kind}",
                 "data": {
                     "customer": {"id": "c-1", "channel_phone_number": to},
                     "message": {
-                        "id": f"bsp-{pk}", "chat_message_type": "PublicApiMessage",
-                        "message_status": kind.title(), column: "2026-01-05T10:00:03.000000",
+                        "id": f"bsp-{pk}",
+                        "chat_message_type": "PublicApiMessage",
+                        "message_status": kind.title(),
+                        column: "2026-01-05T10:00:03.000000",
                         "meta_data": {
                             "source": "PublicInterakt",
                             "source_data": {"callback_data": matching.reference(pk, max(attempt, 1))},
                         },
                     },
                 },
-            }  # fmt: skip
+            }
             rows.append((mine.pk, "native", "POST", "/", "{}", msgspec.json.encode(body), now, now, 0, 0, ""))
     columns = (
         "provider_id", "source", "method", "url", "headers", "body", "received_at", "next_attempt_at",

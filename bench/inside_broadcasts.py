@@ -107,10 +107,14 @@ def run_naively() -> dict:
                 contact=person,
                 trigger="",
                 defaults={
-                    "phone": person.phone, "state": Recipient.State.WAITING, "variant": "A", "since": now,
-                    "due_at": now, "planned_at": now,
+                    "phone": person.phone,
+                    "state": Recipient.State.WAITING,
+                    "variant": "A",
+                    "since": now,
+                    "due_at": now,
+                    "planned_at": now,
                 },
-            )  # fmt: skip
+            )
             if not person.opted_in:
                 row.state, row.reason = Recipient.State.EXCLUDED, Recipient.Reason.NOT_OPTED_IN
                 row.save()

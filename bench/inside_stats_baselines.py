@@ -14,7 +14,7 @@ from bench.stats_rows import BLASTS, PROVIDERS
 from campaigns.models import Event, Message, Refusal
 from providers.models import Provider
 
-PATIENCE = "20s"  # until a baseline is given up
+PATIENCE = "20s"  # until a baseline is stopped
 
 
 def compare() -> dict:

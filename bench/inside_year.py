@@ -21,7 +21,8 @@ from privacy.retention import run
 _WEBHOOKS = """
     INSERT INTO callbacks_webhook (id, provider_id, source, method, url, headers, body, received_at, state,
         next_attempt_at, attempts, summary)
-    SELECT m.id / 10000000000 * 10000000000 + 5000000000 + row_number() OVER (ORDER BY e.received_at), e.provider_id,
+    SELECT m.id / 10000000000 * 10000000000 + 5000000000 + row_number() OVER (ORDER BY e.received_at),
+        e.provider_id,
         'native', 'POST', 'https://waypost.example.org/webhooks/abc', '{}',
         convert_to('{"object":"whatsapp_business_account","entry":[{"id":"103","changes":[{"value":{'
             '"messaging_product":"whatsapp","metadata":{"display_phone_number":"15550001111"},"statuses":[{'
@@ -69,7 +70,7 @@ def erase_somebody() -> dict:
 
 
 def retain(months: str) -> dict:
-    """The oldest month by itself, then a run that has a day of bodies to empty and another month to drop."""
+    """The oldest month alone, then a run that has a day of bodies to empty and another month to drop."""
     rows = Message.objects.filter(pk__lt=parts.ROOM).count()
     began = time.monotonic()
     removing.drop(Message, 0)

@@ -46,9 +46,11 @@ def load(count: int, months: int = 0) -> None:
     days = months * MONTH or DAYS
     for number in range(PROVIDERS + 1):
         Provider.objects.get_or_create(
-            nickname=f"bench-{number}", connector_slug="generic", waba_number=f"1555000{number:04d}",
+            nickname=f"bench-{number}",
+            connector_slug="generic",
+            waba_number=f"1555000{number:04d}",
             endpoint="http://127.0.0.1:9/",
-        )  # fmt: skip
+        )
     moment = f"'{timezone.now().isoformat()}'::timestamptz"  # the same for all statements
     _run(moment, [_fates(count, days, _part(months))])
     with ThreadPoolExecutor(2) as pool:

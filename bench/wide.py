@@ -92,11 +92,15 @@ def _rate(env: Mapping[str, str], far: Mapping[str, str], workers: int, task: st
     """How many a second, from the start of the workers, which are ready by then, to the last row."""
     started = [
         subprocess.Popen(
-            [PYTHON, "-m", "bench.inside", "work", task], cwd=ROOT, env=os.environ | far, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [PYTHON, "-m", "bench.inside", "work", task],
+            cwd=ROOT,
+            env=os.environ | far,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         for _ in range(workers)
-    ]  # fmt: skip
+    ]
     try:
         for process in started:
             assert process.stdout is not None

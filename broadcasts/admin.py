@@ -32,19 +32,19 @@ from stats.query.filters import YEARS
 __all__ = ["recipients", "segments"]
 
 State = Broadcast.State
-# What each button does: its label, the states in which it is there, and what is said before it is done.
+# The buttons: label, the states in which each is shown, and what the page says before it acts.
 ACTIONS = {
     "pause": ("Pause", (State.RUNNING,), ""),
     "resume": ("Resume", (State.PAUSED,), ""),
     "end": (
         "End",
         (State.RUNNING,),
-        "Nothing will set a message off any more. Who waits already is still messaged.",
+        "Nothing triggers a message any more. Those who wait already still get theirs.",
     ),
     "cancel": (
         "Cancel",
         (State.SCHEDULED, State.RUNNING, State.PAUSED),
-        "Who still waits is not messaged, for good. What is in the BSP’s queue already still goes out.",
+        "Those who still wait never get the message. Messages that are queued for sending still go out.",
     ),
     "withdraw": ("Back to draft", (State.SCHEDULED,), ""),
     "copy": ("Copy", tuple(State), ""),
@@ -53,8 +53,12 @@ ACTIONS = {
 
 # What the trail calls them
 DOINGS = {
-    "pause": "paused", "resume": "resumed", "end": "stopped", "cancel": "stopped", "withdraw": "stopped",
-}  # fmt: skip
+    "pause": "paused",
+    "resume": "resumed",
+    "end": "stopped",
+    "cancel": "stopped",
+    "withdraw": "stopped",
+}
 
 
 def _counter(name: str) -> Any:
@@ -114,7 +118,7 @@ class BroadcastAdmin(BroadcastSteps, BroadcastTrials, ExportedAdmin):
         return moment(broadcast.started_at)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Only drafts: the others' recipients are what counts were made of."""
+        """Only drafts: counts were made from the recipients of the others."""
         deletable = isinstance(obj, Broadcast) and obj.state == State.DRAFT
         return deletable and super().has_delete_permission(request, obj)
 
@@ -211,7 +215,9 @@ class BroadcastAdmin(BroadcastSteps, BroadcastTrials, ExportedAdmin):
         if done:
             self.log_change(request, broadcast, f"{ACTIONS[what][0]}.", DOINGS[what])
         else:
-            self.message_user(request, "Its state had changed meanwhile; nothing was done.", messages.WARNING)
+            self.message_user(
+                request, "The broadcast’s state had changed meanwhile. Nothing was done.", messages.WARNING
+            )
         return redirect(page_url("broadcasts_broadcast", broadcast.pk))
 
 

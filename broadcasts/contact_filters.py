@@ -1,4 +1,4 @@
-"""Who is meant: the grammar of a segment's filter, its checks, and its words. Pure.
+"""The grammar of a segment's filter, its checks, and its words. Pure.
 
     {"match": "all", "groups": [{"match": "any", "conditions": [
         {"kind": "attribute", "name": "City", "op": "is", "values": ["Pune", "Goa"]},
@@ -6,8 +6,8 @@
         {"kind": "event", "name": "Charged", "days": 7, "where": [
             {"name": "Amount", "op": "at_least", "values": ["100"]}]}]}]}
 
-Every value is text, as it is typed; the operator says how it is compared. Without groups everybody
-is meant.
+Every value is text, as it is typed; the operator says how it is compared. A filter without groups means
+everybody.
 """
 
 import re
@@ -49,7 +49,7 @@ OP_WORDS: dict[str, str] = {
     "last_days": "was in the last", "next_days": "is in the next",
 }  # fmt: skip
 STATE_WORDS: dict[str, str] = {
-    "reachable": "may be messaged (opted in, not to be left alone, with a number)",
+    "reachable": "may be messaged (opted in, not do not disturb, with a number)",
     "opted_in": "is opted in to WhatsApp",
     "not_opted_in": "is not opted in to WhatsApp",
     "dnd": "do not disturb is set",
@@ -93,7 +93,7 @@ class Consent(
 class Behaviour(
     Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, tag_field="kind", tag="message"
 ):
-    """What became of a message of ours to the contact; of any, or of a campaign's or a template's."""
+    """What happened to a message of ours to the contact: to any, or to one of a campaign or a template."""
 
     what: What
     did: bool = True
@@ -103,7 +103,7 @@ class Behaviour(
 
 
 class Did(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, tag_field="kind", tag="event"):
-    """An event of the contact, as the upload API tells it."""
+    """An event of the contact, from the upload API."""
 
     name: str
     did: bool = True
@@ -129,7 +129,7 @@ EVERYBODY = Filter()
 
 
 class Wrong(Exception):
-    """A filter that is none. `problems` maps places (`groups.0.conditions.1`, or empty) to sentences."""
+    """An invalid filter. `problems` maps places (`groups.0.conditions.1`, or empty) to sentences."""
 
     def __init__(self, problems: dict[str, str]) -> None:
         super().__init__(" ".join(problems.values()))
@@ -143,7 +143,7 @@ def read(value: Any) -> Filter:
     except msgspec.ValidationError as error:
         words, _, place = str(error).partition(" - at `$")
         where = ".".join(re.findall(r"\w+", place)[:4])  # the condition, not what is wrong inside it
-        raise Wrong({where: f"This condition cannot be read: {words}."}) from error
+        raise Wrong({where: f"This condition is not understood: {words}."}) from error
     problems = dict(_problems(found))
     if problems:
         raise Wrong(problems)
@@ -160,7 +160,7 @@ def read_comparisons(value: Any) -> tuple[Comparison, ...]:
     try:
         comparisons = msgspec.convert(value or (), tuple[Comparison, ...])
     except msgspec.ValidationError as error:
-        raise Wrong({"": f"This condition cannot be read: {error}."}) from error
+        raise Wrong({"": f"This condition is not understood: {error}."}) from error
     problems = {str(n): words for n, each in enumerate(comparisons) for words in _of_comparison(each)}
     if problems:
         raise Wrong(problems)
@@ -183,7 +183,7 @@ def _problems(found: Filter) -> Iterator[tuple[str, str]]:
 def _of(condition: Condition) -> Iterator[str]:
     if isinstance(condition, Field):
         if condition.name not in FIELDS:
-            yield f"“{condition.name}” is no field of a contact."
+            yield f"“{condition.name}” is not a field of a contact."
         elif condition.op not in FIELD_OPS:
             yield f"“{OP_WORDS[condition.op]}” does not go with {condition.name}."
     if isinstance(condition, Comparison):
@@ -213,9 +213,9 @@ def _of_comparison(test: Comparison) -> Iterator[str]:
     elif len(test.values) > (MOST_PARTS if test.op in PARTS else MOST_VALUES if test.op in MANY else 1):
         yield f"{test.name}: there are too many values."
     elif test.op in NUMBERS and number(test.values[0]) is None:
-        yield f"{test.name}: “{test.values[0]}” is no number."
+        yield f"{test.name}: “{test.values[0]}” is not a number."
     elif test.op in DATES and day(test.values[0]) is None:
-        yield f"{test.name}: “{test.values[0]}” is no date. Write it as 2026-03-31."
+        yield f"{test.name}: “{test.values[0]}” is not a date. Write it as 2026-03-31."
     elif test.op in DAYS and not _are_days(test.values[0]):
         yield f"{test.name}: the days must be 1 to {MOST_DAYS}."
 

@@ -1,4 +1,4 @@
-"""Broadcasts, campaigns that Waypost itself sends: for whom, what is sent when, what became of each."""
+"""Broadcasts, campaigns that Waypost itself sends: to whom, what, when, and the result for each person."""
 
 from zoneinfo import ZoneInfo
 
@@ -50,8 +50,8 @@ class Variant(msgspec.Struct, frozen=True, omit_defaults=True):
 class Broadcast(models.Model):
     """One campaign that Waypost itself sends.
 
-    Every person it reaches for has a Recipient, made before anything is sent. The counters say how
-    many of those are in which state; each moves in the transaction that moves the rows.
+    Every person in its audience has a Recipient, made before anything is sent. The counters say how many
+    recipients are in which state; they change in the transaction that changes the rows.
     """
 
     class Kind(models.TextChoices):
@@ -96,13 +96,13 @@ class Broadcast(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT, editable=False)
     reason = models.CharField(max_length=500, blank=True, editable=False)
 
-    # What sets a message off
+    # What triggers a message
     event_name = models.CharField("event", max_length=512, blank=True)
     event_where = models.JSONField(default=list, blank=True)
     without = models.CharField("and not the event", max_length=512, blank=True)
     wait_minutes = models.PositiveIntegerField("minutes", default=0)
     date_name = models.CharField("date", max_length=120, blank=True)
-    offset = models.IntegerField(default=0, help_text="Negative: before the date.")
+    offset = models.IntegerField(default=0, help_text="In minutes; negative: before the date.")
     offset_unit = models.CharField(max_length=5, choices=Unit.choices, default=Unit.DAYS)
     at_time = models.TimeField("at the time", null=True, blank=True)
 
@@ -126,7 +126,7 @@ class Broadcast(models.Model):
     cap_count = models.PositiveSmallIntegerField("messages to a person", null=True, blank=True)
     cap_days = models.PositiveSmallIntegerField("in days", null=True, blank=True)
     error_percent = models.PositiveSmallIntegerField("error threshold", null=True, blank=True, default=20)
-    reported = models.BooleanField("tell CleverTap of its messages", default=False)
+    reported = models.BooleanField("report its messages to CleverTap", default=False)
 
     by = models.CharField(max_length=150, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -136,14 +136,16 @@ class Broadcast(models.Model):
 
     # Where the worker is
     next_step_at = models.DateTimeField(
-        null=True, editable=False, help_text="When there is something to do for it; empty: nothing."
+        null=True, editable=False, help_text="When the worker takes its next step; empty: never."
     )
     gathered = models.BooleanField(default=False, editable=False)
     planned_to = models.BigIntegerField(default=0, editable=False, help_text="The last contact planned.")
     planned = models.BooleanField(default=False, editable=False)
     looked = models.JSONField(default=dict, editable=False, help_text="See broadcasts.run.enrolment.")
     window = models.JSONField(default=list, editable=False, help_text="What the throttle counts.")
-    errors_before = models.IntegerField(default=0, editable=False, help_text="Not held against it again.")
+    errors_before = models.IntegerField(
+        default=0, editable=False, help_text="Failures up to here no longer count for the error threshold."
+    )
     queued_before = models.IntegerField(default=0, editable=False)
 
     recipients = models.IntegerField(default=0, editable=False)
@@ -200,12 +202,12 @@ class Broadcast(models.Model):
 
     @property
     def conditions(self) -> tuple[contact_filters.Comparison, ...]:
-        """What the event's properties must be."""
+        """Conditions on the event's properties."""
         return contact_filters.read_comparisons(self.event_where)
 
 
 class Listed(models.Model):
-    """A contact that a broadcast is for: of its uploaded list, or gathered while it is planned."""
+    """A contact in a broadcast's audience: from its uploaded list, or gathered while it is planned."""
 
     broadcast = models.ForeignKey(Broadcast, on_delete=models.CASCADE, related_name="listed", db_index=False)
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="listed")
@@ -228,18 +230,18 @@ class Recipient(models.Model):
         CANCELLED = 5
 
     class Reason(models.TextChoices):
-        """Why nobody is messaged; the first six are known before anything is sent."""
+        """Why a person gets no message; the first six are known before anything is sent."""
 
         NO_PHONE = "no_phone", "no phone number"
         NOT_OPTED_IN = "not_opted_in", "not opted in"
         DND = "dnd", "do not disturb is set"
         WHATSAPP = "whatsapp", "stopped marketing messages in WhatsApp"
-        SAME_NUMBER = "same_number", "the number of another recipient"
-        CAPPED = "capped", "had enough messages (frequency cap)"
+        SAME_NUMBER = "same_number", "another recipient has the same number"
+        CAPPED = "capped", "reached the frequency cap"
         VALUE = "value", "a value for the template is not known"
         ACTED = "acted", "did the other event in time"
-        TOLD = "told", "was messaged for it already"
-        LATE = "late", "too late by now"
+        TOLD = "told", "already got the message for this event"
+        LATE = "late", "too late to send"
         REFUSED = "refused", "the message cannot be sent"
         CHANGED = "changed", "has another number now"
         GONE = "gone", "the contact was deleted"
@@ -248,7 +250,9 @@ class Recipient(models.Model):
 
     broadcast = models.ForeignKey(Broadcast, on_delete=models.CASCADE, related_name="rows", db_index=False)
     contact = models.ForeignKey(Contact, on_delete=models.SET_NULL, null=True, db_index=False)
-    trigger = models.CharField(max_length=40, blank=True, help_text="What set it off; empty for one time.")
+    trigger = models.CharField(
+        max_length=40, blank=True, help_text="The event that triggered it; empty for the type “One time”."
+    )
     event = models.ForeignKey(
         ContactEvent, on_delete=models.SET_NULL, null=True, db_index=False, db_constraint=False
     )
@@ -264,7 +268,8 @@ class Recipient(models.Model):
     due_at = models.DateTimeField(help_text="Not to be sent before.")
     planned_at = models.DateTimeField()
     decided_at = models.DateTimeField(
-        null=True, help_text="When they were queued for sending, or taken into the control group."
+        null=True,
+        help_text="When the message was queued for sending, or the person put into the control group.",
     )
     message = models.ForeignKey(
         Message, on_delete=models.SET_NULL, null=True, db_index=False, db_constraint=False
@@ -287,7 +292,7 @@ class Recipient(models.Model):
             models.Index(fields=["broadcast", "state", "reason", "id"], name="recipient_listed"),
             models.Index(fields=["message"], condition=Q(message__isnull=False), name="recipient_message"),
             models.Index(fields=["event"], condition=Q(event__isnull=False), name="recipient_event"),
-            # privacy.finding: somebody's, who was sent nothing.
+            # privacy.finding: the rows of a person who was sent nothing.
             models.Index(fields=["person"], condition=Q(message=None), name="recipient_unsent"),
         ]
 
@@ -296,5 +301,5 @@ class Recipient(models.Model):
 
     @property
     def msg_id(self) -> str:
-        """Of its message: the same however often the work is taken up again."""
+        """The msgId of the recipient's message: the same however often the step is repeated."""
         return f"wp|{CODE}{self.broadcast_id}|{self.planned_at:%Y%m%d}|{self.pk}|{self.variant}"

@@ -67,7 +67,7 @@ def totals() -> dict[str, int]:
 
 
 def _unknown_since_a_restore() -> dict[str, int]:
-    """What BSPs may know, after the last restore of a backup, and we do not."""
+    """Messages that BSPs may know and we do not, since the last restore of a backup."""
     lives = list(Installation.objects.order_by("first_message"))
     if len(lives) < 2:
         return {}
@@ -172,7 +172,7 @@ def _strays() -> Problems:
 
 
 def _taken_twice() -> Problems:
-    """As far back as a repetition is known; see campaigns.ledger.once."""
+    """Checks as far back as repetitions are known; see campaigns.ledger.once."""
     known = Message.objects.filter(untracked=False)
     if settings.REPEAT_RETENTION_DAYS:
         since = timezone.now() - timedelta(days=settings.REPEAT_RETENTION_DAYS)
@@ -196,15 +196,15 @@ def _broadcasts() -> Problems:
 
 CHECKS: dict[str, Callable[[], Problems]] = {
     "every message is in exactly one state": _one_state,
-    "every state rests on an attempt or a report": _status_without_event,
-    "no message is below a report on it": _event_above_status,
-    "no claim outlives its worker": _stuck_claims,
+    "every status has an attempt or a report that explains it": _status_without_event,
+    "no message has a lower status than a report on it": _event_above_status,
+    "no message stays claimed by a worker that ended": _stuck_claims,
     "no webhook is left unread": _stuck_webhooks,
     "every report is forwarded, pending or parked": _never_forwarded,
-    "every forwarded report was taken by CleverTap": _forwarded_without_call,
-    "everything about a message has its message": _strays,
-    "no message is taken twice": _taken_twice,
+    "every forwarded report was accepted by CleverTap": _forwarded_without_call,
+    "every attempt, report and link has its message": _strays,
+    "no message is stored twice": _taken_twice,
     "the counts agree with the rows": _counts,
-    "points are the sum of finer points": _rollups,
-    "every broadcast adds up to its recipients": _broadcasts,
+    "the counts of longer spans are the sums of shorter spans": _rollups,
+    "the counts of every broadcast agree with its recipients": _broadcasts,
 }

@@ -22,9 +22,9 @@ class Webhook(models.Model):
         DONE = 2
         UNMATCHED = 3
         QUARANTINED = 4
-        NOT_OURS = 5, "for a number that is not here"
+        NOT_OURS = 5, "for a number that no provider here has"
         READING = 6, "being read"
-        READING_ALONE = 7, "being read alone, after a worker ended over it"
+        READING_ALONE = 7, "being read alone, after a worker crashed over it"
 
     # Not at their end, and in the queue.
     OPEN = (State.PENDING, State.WAITING, State.READING, State.READING_ALONE)
@@ -60,7 +60,7 @@ class Webhook(models.Model):
 
 
 class WebhookKind(models.Model):
-    """A kind of news that a provider has ever got by webhook: Meta's field, or what other BSPs tell."""
+    """A kind of webhook that a provider has ever got: Meta's field, or the kind in other BSPs' words."""
 
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False)
     kind = models.CharField(max_length=60)
@@ -145,7 +145,7 @@ class Referral(models.Model):
 
 
 class Media(models.Model):
-    """The media of an inbound message that CleverTap cannot fetch from the BSP by itself."""
+    """The media of an inbound message, if CleverTap itself cannot fetch it from the BSP."""
 
     class State(models.IntegerChoices):
         PENDING = 0, "to be fetched"

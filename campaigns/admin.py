@@ -99,7 +99,7 @@ class AcceptedFilter(RangeDateTimeFilter):  # type: ignore[misc]
 
 
 class FailedFilter(AcceptedFilter):
-    """By when the failure was that they have now, from the first second to the end of the last one."""
+    """By the time of the message's last failure, from the first second to the end of the last one."""
 
     def __init__(self, *args: Any, field_path: str) -> None:
         super().__init__(*args, field_path="failed_at")  # no column, but the name of its parameters
@@ -218,14 +218,12 @@ class MessageAdmin(SampleSends, ExportedAdmin, LogAdmin):
                 trail.note(request, What.RESENT, message)
                 self.message_user(request, f"Queued again.{_waits(message)}", messages.SUCCESS)
             else:
-                self.message_user(
-                    request, "Not sent again: it is no longer failed or unknown.", messages.WARNING
-                )
+                self.message_user(request, "Not resent: it is no longer failed or unknown.", messages.WARNING)
             return redirect(back)
         if message.status == Status.UNKNOWN:
             text = [
-                "It left us, but no answer came, so it may have been delivered. If it is sent again, the "
-                "person may get it twice. If a delivery report comes in meanwhile, that settles the question."
+                "It left Waypost, but no answer came, so it may have been delivered. If you resend it, the "
+                "person may get it twice. If a delivery report comes first, that settles the question."
             ]
         elif message.status == Status.FAILED:
             text = [
@@ -234,7 +232,8 @@ class MessageAdmin(SampleSends, ExportedAdmin, LogAdmin):
             ]
         else:
             text = [
-                f"It is {Status(message.status).label.lower()}; only failed and unknown ones are sent again."
+                f"It is {Status(message.status).label.lower()}; only failed and unknown messages can "
+                "be resent."
             ]
         return confirm(
             self, request, title=f"Send {message} again", text=text, button="Resend", back=back,
@@ -247,14 +246,15 @@ class MessageAdmin(SampleSends, ExportedAdmin, LogAdmin):
             sent = resend.run(queryset, user_id(request))
             trail.note(request, What.RESENT, "messages", filter=request.GET.dict(), rows=sent)
             level = messages.SUCCESS if sent else messages.WARNING
-            self.message_user(request, f"{sent:,} queued again." if sent else "Nothing to send again.", level)
+            self.message_user(request, f"{sent:,} queued again." if sent else "Nothing to resend.", level)
             return None
         count = resend.tally(queryset)
-        text = [f"{count.failed:,} failed will be sent again."]
+        text = [f"{count.failed:,} failed will be resent."]
         if count.unknown:
             text.append(
-                f"{count.unknown:,} unknown will be sent again. They left us without an answer and may have "
-                "been delivered: those people may get the message twice."
+                f"{count.unknown:,} unknown will be resent. They left Waypost, but no answer came, "
+                "so they may "
+                "have been delivered: those people may get the message twice."
             )
         if count.others:
             text.append(f"{count.others:,} skipped: they are neither failed nor unknown.")
@@ -269,4 +269,4 @@ class MessageAdmin(SampleSends, ExportedAdmin, LogAdmin):
 
 def _waits(message: Message) -> str:
     provider = message.provider
-    return f" {provider} is paused; it goes out when that is resumed." if provider.state == "paused" else ""
+    return f" {provider} is paused; Resume sends the message." if provider.state == "paused" else ""

@@ -28,7 +28,7 @@ class CampaignAdmin(ModelAdmin):
     list_filter = (ProviderFilter,)
     list_filter_submit = True
     search_fields = ("code", "name")
-    search_help_text = "Part of the id or of the name"
+    search_help_text = "Part of the campaign id or name"
     ordering = ("-last_seen_at", "-id")
     fields = ("name", "code", "provider", "first_seen_at", "last_seen_at")
     readonly_fields = ("code", "provider", "first_seen_at", "last_seen_at")

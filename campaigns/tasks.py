@@ -29,7 +29,8 @@ def hurry(provider_id: int) -> None:
 
 @shared_task(name="campaigns.upkeep")
 def upkeep() -> None:
-    """What may wait a minute: expiry on providers that do not send, folding the counts, old short links."""
+    """Everything that may wait a minute: expiry on providers that do not send, folding the counts, old short
+    links."""
     now = timezone.now()
     held = Q(state=Provider.State.PAUSED) | Q(hold_until__gt=now)
     for provider in Provider.objects.filter(held):  # the others' senders do it

@@ -55,7 +55,7 @@ from templates_app.models import Template
 RECENT = timedelta(days=7)
 
 admin.site.unregister([User, Group])
-# Of the library's tables people see their own rows, on their own page.
+# Tables of the library whose rows people see on their own page.
 admin.site.unregister([EmailAddress, Authenticator, UserSession, SocialAccount, SocialApp, SocialToken])
 admin.site.site_header = admin.site.site_title = "Waypost"
 admin.site.index_title = "Home"
@@ -72,8 +72,11 @@ class ProviderOverview(ProviderOperations, TemplateHealth, ProviderImports, Prov
     actions = (*ProviderAdmin.actions, "import_selected")
     without_proof = (
         *ProviderOperations.without_proof,
-        "import_templates", "import_selected", "template_health", "templates_app_health",
-    )  # fmt: skip
+        "import_templates",
+        "import_selected",
+        "template_health",
+        "templates_app_health",
+    )
     actions_detail = (*ProviderOperations.actions_detail, "import_templates", "template_health")
     list_display = (
         "nickname", "waba_number", "state_badge", "connector_label", "rate", "queue", "last_accepted", "held",
@@ -148,9 +151,7 @@ class UserAdmin(_UserBase):
             trail.note(request, What.FACTOR, user, text=f"{counted(count, 'factor')} reset.")
             self.message_user(request, f"{user} can now sign in without a second factor.")
             return redirect(back)
-        text = [
-            "Takes away the authenticator app, the keys and the recovery codes of somebody who lost them."
-        ]
+        text = ["Removes the authenticator app, the keys and the recovery codes of somebody who lost them."]
         title = f"Reset the second factors of {user}"
         asked: Any = self
         return confirm(asked, request, title=title, text=text, button="Reset", back=back, danger=True)

@@ -70,14 +70,14 @@ def _one_moment() -> Iterator[str]:
 
 def _dump(to: Path, snapshot: str) -> None:
     if connection.vendor == "sqlite":
-        # By a connection of its own: the one that holds off writers meanwhile would wait for itself.
+        # Uses a connection of its own: the one that blocks writers meanwhile would wait for itself.
         _copy(connection.settings_dict["NAME"], to / "database.sqlite3")
         return
     file = str(to / "database.dump")
     ours = (f"--snapshot={snapshot}", f"--dbname={connection.settings_dict['NAME']}")
     _run("pg_dump", "--format=custom", "--no-owner", "--no-acl", f"--file={file}", *ours)
     if " campaigns_message " not in _run("pg_restore", "--list", file):
-        raise Failed("pg_dump wrote no table of Waypost's. Does DATABASE_URL name its database?")
+        raise Failed("pg_dump wrote no table of Waypost. Does DATABASE_URL name Waypost's database?")
 
 
 def restore(made: Path, *, with_media: bool) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def restore(made: Path, *, with_media: bool) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads((made / MANIFEST).read_text())
     except (OSError, ValueError) as error:
-        raise Failed(f"{made} is no backup of Waypost, or not a complete one: {error}") from error
+        raise Failed(f"{made} is not a complete backup of Waypost: {error}") from error
     if manifest["vendor"] != connection.vendor:
         raise Failed(f"It is a backup of {manifest['vendor']}, and DATABASE_URL names {connection.vendor}.")
     if connection.introspection.table_names():
@@ -98,7 +98,7 @@ def restore(made: Path, *, with_media: bool) -> dict[str, Any]:
         where = f"--dbname={connection.settings_dict['NAME']}"
         _run("pg_restore", *how, where, str(made / "database.dump"))
     if wrong := [table for table, rows in manifest["rows"].items() if _count(table) != rows]:
-        raise Failed(f"These tables have other rows than the backup's manifest says: {', '.join(wrong)}.")
+        raise Failed(f"The rows of these tables differ from the backup's manifest: {', '.join(wrong)}.")
     if with_media and (made / "media").is_dir():
         shutil.copytree(made / "media", settings.MEDIA_ROOT, dirs_exist_ok=True)
     return manifest

@@ -1,4 +1,4 @@
-"""How much a person's browser may post, told from the Content-Length before any of it is read.
+"""How much a person's browser may post, judged by the Content-Length before anything is read.
 
 Django takes a form with files apart, and writes the files to disk, before a view or a permission is asked.
 """
@@ -40,7 +40,9 @@ class BodyLimitMiddleware:
         except ValueError:
             return HttpResponse("The Content-Length is not a number.", status=400, content_type="text/plain")
         if length > STRANGER and length > _most(request):
-            return HttpResponse("This is more than the page takes.", status=413, content_type="text/plain")
+            return HttpResponse(
+                "The request is larger than this page accepts.", status=413, content_type="text/plain"
+            )
         return self.get_response(request)
 
 

@@ -1,7 +1,7 @@
 """What an installation still lacks for production, each with what to set.
 
-`manage.py check --deploy` lists them, and `manage.py serve` names them in one line. Only what
-cannot work is an error, as a key that is none: everything else is fine for the embedded default.
+`manage.py check --deploy` lists them, and `manage.py serve` names them in one line. Only settings that cannot
+work are errors, such as an invalid key: everything else is fine for the embedded default.
 """
 
 import os
@@ -56,8 +56,10 @@ def stored(app_configs: Any, databases: Sequence[str] | None, **_: Any) -> list[
         found = [str(each) for each in stored_secrets.unreadable()]
     except DatabaseError:  # it does not answer, or has no tables yet
         return []
-    hint = "Put the key they were stored with back at the end of that setting, or enter them again."
-    text = f"Stored secrets open with none of our keys: {'; '.join(found)}."
+    hint = (
+        "Put the key that they were stored with back at the end of that setting, or enter the secrets again."
+    )
+    text = f"None of FIELD_ENCRYPTION_KEYS can decrypt these stored secrets: {'; '.join(found)}."
     return [Warning(text, hint=hint, obj="FIELD_ENCRYPTION_KEYS", id="waypost.W011")] if found else []
 
 
@@ -68,7 +70,8 @@ def pool(app_configs: Any, **_: Any) -> list[CheckMessage]:
         return []
     return [
         Error(
-            f"{most} is too small: people's pages take half of the connections, and machines the other half.",
+            f"{most} is too small: pages for people use half of the connections, and calls from "
+            "programs the other half.",
             hint=f"Set DATABASE_POOL_SIZE to {LEAST_POOL} at least; 32 is usual.",
             obj="DATABASE_POOL_SIZE",
             id="waypost.E002",
@@ -100,14 +103,14 @@ def _missing() -> Iterator[tuple[int, str, str, str]]:
             yield (
                 number,
                 name,
-                f"It is not set, so a generated one in {settings.DATA_DIR} is used.",
-                f"Set {name} for every process alike, to a value made with {made}.",
+                f"It is not set, so Waypost uses a generated one in {settings.DATA_DIR}.",
+                f"Set {name} to the same value for every process. Make one with {made}.",
             )
     if not settings.PUBLIC_BASE_URL.startswith("https://"):
         yield (
             3,
             "PUBLIC_BASE_URL",
-            f"{settings.PUBLIC_BASE_URL} is not https. CleverTap and the BSPs call https only.",
+            f"{settings.PUBLIC_BASE_URL} is not https. CleverTap and the BSPs call only https URLs.",
             "Set PUBLIC_BASE_URL to the address that the reverse proxy serves, https://….",
         )
     if set(settings.ALLOWED_HOSTS) <= LOCAL_HOSTS:
@@ -121,28 +124,29 @@ def _missing() -> Iterator[tuple[int, str, str, str]]:
         yield (
             5,
             "DEBUG",
-            "It is on: errors show settings and code to callers.",
+            "DEBUG is on: errors show settings and code to callers.",
             "Remove DEBUG, or set DEBUG=0.",
         )
     if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         yield (
             6,
             "DATABASE_URL",
-            "SQLite is in use, on one machine and with one writer at a time.",
+            "SQLite is in use. It works on one machine only, with one writer at a time.",
             "Set DATABASE_URL to PostgreSQL: postgres://user:password@host:5432/name.",
         )
     if not settings.CELERY_BROKER_URL:
         yield (
             7,
             "CELERY_BROKER_URL",
-            "There is no broker, so one local worker does all the work.",
+            "No broker is set, so one local worker does all the work.",
             "Set CELERY_BROKER_URL to redis://host:6379/0 or amqp://user:password@host:5672//.",
         )
     if settings.ALLOW_PRIVATE_TARGETS:
         yield (
             8,
             "ALLOW_PRIVATE_TARGETS",
-            "It is on: whoever may edit a provider can have the server call its own network.",
+            "ALLOW_PRIVATE_TARGETS is on: whoever may edit a provider can make the server call its "
+            "own network.",
             "Remove ALLOW_PRIVATE_TARGETS, unless a BSP or CleverTap is really reached at such an address.",
         )
     if not _has_any(Path(settings.STATIC_ROOT), ("admin", "unfold")):
@@ -165,7 +169,8 @@ def _missing() -> Iterator[tuple[int, str, str, str]]:
             "TRUSTED_PROXIES",
             "No proxy is trusted, so the trail, the log, clicks and the count of wrong passwords take the "
             "proxy's address for the caller's.",
-            "Set TRUSTED_PROXIES to the networks that your proxies connect from, as 127.0.0.1 or 10.0.0.0/8.",
+            "Set TRUSTED_PROXIES to the networks that your proxies connect from, such as 127.0.0.1 "
+            "or 10.0.0.0/8.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Pages are compressed. Files and what programs are answered are not: some clients take them as they come."""
+"""Pages are compressed. Files and answers to programs are not, because some clients cannot unpack them."""
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -6,7 +6,7 @@ from django.middleware.gzip import GZipMiddleware
 
 
 class PagesMiddleware(GZipMiddleware):
-    """Django's, which adds random bytes, so that lengths tell nothing of what is in a page."""
+    """Django's, which adds random bytes, so that lengths reveal nothing about a page."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if not response.headers.get("Content-Type", "").startswith("text/html"):

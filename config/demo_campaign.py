@@ -175,7 +175,7 @@ def their_traffic(logins: Mapping[str, tuple[str, str, str]], upload_url: str, p
 
 
 def _acts() -> list[dict[str, str]]:
-    """What else people do in WhatsApp: as long as a BSP tells of it, Waypost shows it."""
+    """What else people do in WhatsApp: Waypost shows everything that a BSP reports."""
     ana = {"name": "Ana", "user_id": "IN.4411223344556677", "username": "ana.m"}
     ravi = {"name": "Ravi", "from": "919812345678"}
     meta = {"account": "demo-meta"}

@@ -1,4 +1,4 @@
-"""What is to be worked, and when: one statement over the waiting rows of every queue.
+"""Which queues have work, and when: one statement over the waiting rows of every queue.
 
 Each queue has a partial index over exactly these rows, so the look costs no more when millions are done.
 """
@@ -37,14 +37,14 @@ class Waiting(NamedTuple):
 
     @property
     def free_in(self) -> float:
-        """Seconds until it is due for whoever does not work it yet."""
+        """Seconds until it is due for another worker."""
         return max(self.seconds, self.held)
 
 
 # In the place of which a look says which parts of a table have waiting rows.
 _IN_WORK = "/* in work: {} */".format
 
-# Each kind by itself, since the index has the kind before the time.
+# Each kind separately, since the index has the kind before the time.
 _QUEUED = f"""SELECT MIN(next_attempt_at) FROM campaigns_message
     WHERE provider_id = p.id AND status = {Status.QUEUED}{_IN_WORK("id")}"""
 _SENDS = f"""(SELECT MIN(first.at) FROM (
@@ -67,7 +67,7 @@ def _owed(table: str, kind: str, url: str, rows: str = f"e.forward = {Forward.PE
 
 
 def _owed_by_id() -> str:
-    """Inbound messages that need wait for no number, since the provider's setting sends the user id."""
+    """Inbound messages that need not wait for a number, because the provider's setting sends the user id."""
     switched_on = sql.is_true("p.stored_quirks", "from_user_id")
     rows = f"{switched_on} AND e.forward = {Forward.NO_NUMBER} AND e.user_id <> ''"
     return _owed("callbacks_reply", "inbound", "inbound_url", rows)
@@ -93,7 +93,7 @@ _QUEUES = (
     _owed("callbacks_reply", "inbound", "inbound_url"),
     "SELECT 'callbacks.media', NULL, NULL, MIN(next_attempt_at), 0 FROM callbacks_media WHERE state = 0",
     f"SELECT 'audience.subscribe', p.id, 'subscribe:' || p.id, {_TELLS}, 0 FROM providers_provider AS p",
-    # One that was written in what is the future, since a clock was set back, is due at once.
+    # A row with a time in the future, because a clock was set back, is due at once.
     """SELECT 'broadcasts.run', id,
         CASE WHEN cap_count > 0 AND cap_days > 0 THEN 'broadcast:capped' ELSE 'broadcast:' || id END,
         next_step_at, CASE WHEN updated_at > %s THEN -1000000000 ELSE 0 END

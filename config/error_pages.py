@@ -1,4 +1,4 @@
-"""What a page says that cannot be shown: in the looks of the admin, with a way on.
+"""The error pages: in the looks of the admin, with links to continue.
 
 Programs, and people who follow a message's link, get a line of text. The page for 500 needs nothing
 that could fail again.
@@ -12,16 +12,16 @@ from django.shortcuts import render
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _page(request, "forbidden", "Not open to you", 403, str(exception or ""))
+    return _page(request, "forbidden", "You may not see this page", 403, str(exception or ""))
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _page(request, "not_found", "No such page", 404)
+    return _page(request, "not_found", "This page does not exist", 404)
 
 
 def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Of a form whose token against forged requests does not fit."""
-    return _page(request, "stale_form", "The form is too old", 403)
+    """The page for a form with a wrong CSRF token."""
+    return _page(request, "stale_form", "This form has expired", 403)
 
 
 def _page(request: HttpRequest, name: str, title: str, status: int, why: str = "") -> HttpResponse:

@@ -1,4 +1,4 @@
-"""What browsers are told beside each page: where it may load from, and what it may use."""
+"""The headers of each page: where it may load from, and which features of the browser it may use."""
 
 from collections.abc import Callable
 

@@ -1,8 +1,8 @@
 """/livez, /readyz and /healthz, for whatever supervises the processes; /metrics is beside them.
 
-Ready means: what CleverTap posts now can be stored. A broker that is down, a secret that no key opens, or a
-long queue is shown but does not make the web unready, because taking it out of service would lose messages
-that it could have kept.
+Ready means: what CleverTap posts now can be stored. A broker that is down, a secret that no key can decrypt,
+or a long queue is shown. It does not make the web unready: out of service, the web would lose messages that
+it could store.
 """
 
 import logging
@@ -99,7 +99,7 @@ def _outcome(name: str, check: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def _database() -> dict[str, Any]:
-    """Raises TimeoutError where the database leaves the question, or an earlier one, without an answer."""
+    """Raises TimeoutError if the database does not answer this query, or an earlier one."""
     global _asking
     if _asking is None or _asking.done():
         _asking = Future()
@@ -125,7 +125,7 @@ def _migrations() -> dict[str, Any]:
 
 
 def _secrets() -> dict[str, Any]:
-    """Whether our keys open what is stored. All but sending goes on without."""
+    """Whether our keys can decrypt the stored secrets. Without them everything but sending goes on."""
     count = sum(1 for _ in stored_secrets.unreadable())
     return {"ok": False, "unreadable": count} if count else {}
 

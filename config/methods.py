@@ -1,4 +1,4 @@
-"""People's pages are asked for with GET or HEAD, and told with POST, by an address that can be stored."""
+"""People's pages accept GET, HEAD and POST, and only URLs without a null character."""
 
 from collections.abc import Callable
 
@@ -8,8 +8,9 @@ METHODS = ("GET", "HEAD", "POST")
 
 
 class MethodsMiddleware:
-    """Refuses every other method, before anybody is looked for: Django's pages would take it for a GET. And a
-    null character, which PostgreSQL takes in no text. Stats and API say by themselves which filter has it."""
+    """Refuses every other method before the session is read: Django's pages would treat it as a GET. Also
+    refuses a null character, which PostgreSQL refuses in texts. Stats and the API themselves say which filter
+    has it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -22,7 +23,7 @@ class MethodsMiddleware:
             return HttpResponseBadRequest(
                 "There is a null character in the address.", content_type="text/plain"
             )
-        # Quoted, as `"\000"`. A session would be looked for by it.
+        # Quoted, as `"\000"`. The session would be searched by it.
         if any("\0" in each for each in request.COOKIES.values()):
             return HttpResponseBadRequest("There is a null character in a cookie.", content_type="text/plain")
         return self.get_response(request)

@@ -126,8 +126,11 @@ BEYOND: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ("privacy.export_person", "campaigns.view_phone_numbers"),
     ),
     ("Retention: what is due", "admin:privacy_retentionrun_due", ("privacy.view_retentionrun",)),
-    ("Retention: settings by provider", "admin:privacy_retentionsetting_changelist",
-     ("privacy.view_retentionsetting",)),
+    (
+        "Retention: settings by provider",
+        "admin:privacy_retentionsetting_changelist",
+        ("privacy.view_retentionsetting",),
+    ),
     ("Upload contacts", "admin:audience_upload_choose", ("audience.add_upload",)),
     ("Upload CleverTap’s campaign report", "reconciliation:upload", ("stats.add_report",)),
     ("Import templates from a file", "admin:templates_app_template_import", ("templates_app.add_template",)),
@@ -137,7 +140,7 @@ BEYOND: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Add segment", "admin:broadcasts_segment_add", ("broadcasts.add_segment",)),
     ("Delivery reports", "admin:campaigns_event_changelist", ("campaigns.view_event",)),
     ("Campaigns’ names", "admin:campaigns_campaign_changelist", ("campaigns.view_campaign",)),
-)  # fmt: skip
+)
 
 
 def beyond(request: HttpRequest) -> list[tuple[str, str]]:

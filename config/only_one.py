@@ -1,4 +1,4 @@
-"""One installation on one directory of data, however often somebody starts it."""
+"""Allows only one running Waypost on a directory of data."""
 
 import contextlib
 import fcntl
@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 
 @contextlib.contextmanager
 def only_one(port: int, advice: str) -> Iterator[bool]:
-    """Holds a lock on DATA_DIR, which goes with this process however it ends. Gives whether its last holder
+    """Holds a lock on DATA_DIR, which ends with this process, however it ends. Yields whether its last holder
     was killed. Raises CommandError while another process holds it."""
     lock = settings.DATA_DIR / "running.lock"
     with os.fdopen(os.open(lock, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:

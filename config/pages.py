@@ -43,11 +43,11 @@ class Pages:
             with self._waits.one() if body.more else nullcontext():
                 await self._answer(scope, body, send)
         except TimeoutError:
-            await respond(scope, send, _refused(408, "The request did not come to its end."))
+            await respond(scope, send, _refused(408, "The request ended too early."))
         except TooMany:
             busy = "Waypost is receiving other large files. Please try again in a moment."
             await respond(scope, send, _refused(503, busy))
-        except ConnectionError:  # nobody is there to hear an answer
+        except ConnectionError:  # the caller has gone
             return
 
     async def _answer(self, scope: Scope, body: "_Body", send: Send) -> None:
@@ -153,7 +153,7 @@ class _Answer:
         self._ready, self._read = asyncio.Event(), asyncio.Event()  # for who sends, and for who makes it
         self.gone = Event()
         self.is_whole = True
-        self.file: Any = None  # comes after what is in the spool
+        self.file: Any = None  # sent after the content of the spool
 
     async def put(self, message: Message) -> None:
         """Takes what a thread made, and lets it go on; where very much is ready, once that is read."""
@@ -190,7 +190,7 @@ class _Answer:
                     await self._send(message)
                 if self.gone.is_set():
                     break
-        except Exception:  # as many servers have as many for a browser that has gone
+        except Exception:  # the status that many servers log for a browser that has gone
             self.gone.set()
         finally:
             self._read.set()

@@ -1,7 +1,7 @@
-"""What a reverse proxy in front of Waypost must know, written as nginx and Caddy read it.
+"""Writes the configuration of a reverse proxy in front of Waypost, for nginx and Caddy.
 
 Every size and every wait comes from where the product itself has it, so that the two agree. A proxy lets
-through a little more than the product takes: then callers hear of it in the product's words.
+through a little more than the product accepts: then callers get the product's own answer.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ ERRORS = "/var/log/nginx/error.log"
 KEPT = 256  # idle connections to the web that each process of nginx keeps
 IN_MEMORY = 128_000  # bytes of a body that nginx keeps in memory, and not in a file
 YEAR = 31_536_000
-# What stands in the addresses of pages for an id.
+# The placeholder for an id in the URLs of pages.
 ARGUMENTS = {"admin:broadcasts_broadcast_step": (0, "who")}
 
 
@@ -41,7 +41,7 @@ class Site:
 class Route(NamedTuple):
     """`most` are bytes of a body. `again`: the same request may come twice without harm, because constraints
     in the database make one of the two, so the proxy may repeat it when a process of the web has gone.
-    `secret`: the address opens something, so that it must not come into a log."""
+    `secret`: the URL itself gives access, so it must not be logged."""
 
     path: str
     most: int

@@ -33,7 +33,8 @@ class SeatsMiddleware:
         with ExitStack() as seat:
             seat.callback(self._leave)
             response = self.get_response(request)
-            # Left when the answer is closed, or here where it needs none, or where there is none.
+            # The seat is left when the answer is closed, or here if the answer needs no seat, or if there is
+            # no answer.
             if response.streaming and getattr(response, "file_to_stream", None) is None:
                 response._resource_closers.append(seat.pop_all().close)  # type: ignore[attr-defined]
         return response

@@ -1,4 +1,5 @@
-"""What is ready of an answer and not read yet: a little in memory, the rest in a file without a name.
+"""The part of an answer that is ready and not sent yet: a little in memory, the rest in a file without a
+name.
 
 Reading and writing such a file is done in threads of their own, because a disk may be slow.
 """

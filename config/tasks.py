@@ -1,4 +1,4 @@
-"""Celery's view of all queues: what no wake-up announced is found and woken."""
+"""Celery's view of all queues: finds due work that no wake-up announced, and wakes its workers."""
 
 from celery import shared_task
 

@@ -1,8 +1,8 @@
 """Ends the children of a process that was killed. Started by `config/processes.py`; run as a file, because it
 needs nothing but Python.
 
-Its standard input names them: 123 for a process group that began, -123 for one that has ended. The input is
-at its end when the parent is gone, however it went.
+Its standard input names them: 123 for a process group that began, -123 for one that has ended. The input ends
+when the parent has ended, for whatever reason.
 """
 
 import os

@@ -105,7 +105,7 @@ class Worker:
         self._next_look = self._next_upkeep = self._next_incidents = monotonic()
 
     def end(self) -> None:
-        """Has `run` return once what is under way is settled. May be called by a signal's handler."""
+        """Makes `run` return once everything under way is settled. May be called by a signal's handler."""
         self.stop.set()
         self._listener.poke()
 
@@ -139,7 +139,7 @@ class Worker:
                 signs.take_away(Sign.What.WORKER)
 
     def _hear(self, names: set[str]) -> None:
-        """Wakes whoever works a queue, or begins to work it; asks no question where the name says all."""
+        """Wakes the thread that works a queue, or starts one; needs no query if the name says everything."""
         for name in names:
             task, _, key = name.partition(":")
             queue = QUEUES.get(task)

@@ -1,4 +1,4 @@
-"""Which numbers and user ids are one person's: learnt from what BSPs tell, and looked up."""
+"""Which numbers and user ids belong to one person: learnt from BSPs' webhooks, and looked up."""
 
 import re
 from collections import defaultdict
@@ -19,7 +19,7 @@ _LOCK = 1_907_032  # of PostgreSQL's advisory locks, used for nothing else
 
 @dataclass(slots=True)
 class Learnt:
-    """What is new: the number of each user id that had none, and whose number became another."""
+    """What is new: user ids that got a number, and user ids whose number changed."""
 
     numbers: dict[str, str] = field(default_factory=dict)
     moved: dict[str, str] = field(default_factory=dict)
@@ -31,14 +31,14 @@ def _key(name: str) -> str:
 
 
 def news(named: Iterable[Identity]) -> set[Identity]:
-    """Those that may tell more than what is kept, by one statement."""
+    """The identities that may have something new, found by one statement."""
     pairs = {each for each in named if _tells(each)}
     known = _people_of(name for each in pairs for name in each.names)
     return {each for each in pairs if not _is_known(each, known)}
 
 
 def _tells(each: Identity) -> bool:
-    """Whether it tells more than one name of somebody."""
+    """Whether it has more than one name of a person."""
     return bool(each.names) and (bool(each.username) or len(each.names) > 1)
 
 
@@ -57,8 +57,7 @@ def stand_still() -> None:
 
 
 def learn(named: Iterable[Identity], changes: Sequence[IdentityChange] = ()) -> Learnt:
-    """Keeps what was told, in the caller's transaction. Whoever else has something to keep waits for its
-    end."""
+    """Stores what is new, in the caller's transaction. Others with something new wait for its end."""
     stand_still()
     learnt = Learnt()
     pairs = [each for each in dict.fromkeys(named) if _tells(each)]
@@ -91,13 +90,13 @@ def _people_of(names: Iterable[str]) -> dict[str, Person]:
 
 
 def _known_person(each: Identity, known: dict[str, Person]) -> Person | None:
-    """The one person who has all these names already, be it as former ones: late reports carry those."""
+    """The one person who has all these names already, or had them: late reports have former names."""
     people = {known[key].pk if (key := _key(name)) in known else None for name in each.names}
     return known[_key(each.names[0])] if len(people) == 1 and None not in people else None
 
 
 def _create(new: Sequence[Identity], learnt: Learnt) -> None:
-    """Stores people of whom nothing was known. Those who share a name within the batch are added singly."""
+    """Stores people who were unknown. People who share a name within the batch are added one by one."""
     taken: set[str] = set()
     alone: list[Identity] = []
     again: list[Identity] = []
@@ -127,7 +126,7 @@ def _add(each: Identity, known: dict[str, Person], learnt: Learnt) -> None:
     by_id = next((known[name] for name in ids if name in known), None)
     holder = known.get(_key(each.phone)) if each.phone else None
     if holder is not None and by_id is not None and holder.pk == by_id.pk:
-        # The number may be a former one, which a late report carries.
+        # The number may be a former one, from a late report.
         _name(by_id, each, learnt, number=by_id.phone)
         _note_former(each, by_id, learnt)
         return
@@ -180,7 +179,7 @@ def _merged(people: Sequence[Person]) -> Person:
 
 
 def _name(person: Person, identity: Identity, learnt: Learnt, number: str = "") -> None:
-    """Gives the person these names, whoever had them, and says which user ids now have a number."""
+    """Gives the person these names, even if others had them. Returns the user ids that now have a number."""
     person.phone = number or identity.phone or person.phone
     person.username = identity.username or person.username
     person.save()

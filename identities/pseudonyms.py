@@ -1,8 +1,8 @@
-"""What stands for a person once the number is gone: a keyed hash, the same for every spelling of it.
+"""Pseudonyms: a keyed hash in place of a number that was deleted, the same for every spelling of it.
 
-Rows of one person still have something in common, so that counts by person stay, and a stop still holds for
-whoever comes back. Without the key nobody can try all numbers. The key lies in the database, encrypted with
-FIELD_ENCRYPTION_KEYS; a new key among those leaves it as it is.
+Rows of one person still have something in common. So counts by person stay, and a stop still holds for a
+person who comes back. Without the key nobody can try all numbers. The key lies in the database, encrypted
+with FIELD_ENCRYPTION_KEYS; a new key among those leaves it as it is.
 """
 
 import hmac
@@ -33,13 +33,13 @@ class NoKey(Exception):
 
 
 def of(name: str) -> str:
-    """What stands for a number, in any spelling, or a user id: `~` and 14 letters. Raises NoKey."""
+    """The pseudonym of a number, in any spelling, or of a user id: `~` and 14 letters. Raises NoKey."""
     return _hashed(_key() or _made(), name)
 
 
 def of_all(names: Iterable[str]) -> list[str]:
-    """The same of many, which are user ids, or numbers in their first spelling. Nobody stays nobody, and what
-    stands for somebody stays. Raises NoKey."""
+    """The pseudonyms of many user ids, or numbers in their first spelling. An empty text and a pseudonym stay
+    unchanged. Raises NoKey."""
     key = (_key() or _made()).encode()
     return [each if not each or each.startswith(MARK) else _letters(key, each) for each in names]
 
@@ -51,18 +51,18 @@ def hashes(texts: Iterable[str]) -> set[int]:
 
 
 def standing_for(name: str) -> str:
-    """The same, where it does not stand there yet. Nobody stays nobody."""
+    """The pseudonym, unless it is one already. An empty text stays unchanged."""
     return of(name) if name and not is_one(name) else name
 
 
 def names_of(name: str) -> tuple[str, ...]:
-    """The names by which rows may know the person: the first spelling of the number, or the user id, and what
-    stands for it."""
+    """The names by which rows may know the person: the first spelling of the number, or the user id, and its
+    pseudonym."""
     first = name if is_user_id(name) else phone.person(name)
     try:
         key = _key()
     except NoKey:
-        return (first,)  # what was kept by a lost key is nobody's any longer
+        return (first,)  # pseudonyms made with a lost key cannot be found any more
     return (first, _hashed(key, first)) if key and first else (first,)
 
 
@@ -101,7 +101,7 @@ def _loaded() -> str:
     row = PseudonymKey.objects.filter(pk=1).first()
     if row is not None and isinstance(row.key, Sealed):
         raise NoKey(
-            "The key of the pseudonyms opens with none of FIELD_ENCRYPTION_KEYS. Put the key that it was "
+            "None of FIELD_ENCRYPTION_KEYS can decrypt the key of the pseudonyms. Put the key that it was "
             "stored with back at the end of that setting."
         )
     return str(row.key) if row else ""
@@ -117,5 +117,5 @@ def _made() -> str:
 
 
 def written(number: str, eyes: Eyes) -> str:
-    """A number as pages and files show it, with its plus sign; what stands for one that is gone has none."""
+    """A number as pages and files show it, with its plus sign; a pseudonym has none."""
     return f"{'' if number.startswith(MARK) or not number else '+'}{eyes.number(number)}"

@@ -63,8 +63,8 @@ class ModelAdmin(_ModelAdmin):
 
     admin_site: Any  # accounts.site has it
 
-    # Whether every step with these rows asks for a fresh proof, but for the pages and actions named in the
-    # second: adding, changing and deleting them, and whatever page or action there will be.
+    # Whether every step with these rows asks for a fresh proof: adding, changing, deleting, and all other
+    # pages and actions except those named in the second setting.
     asks_for_proof = False
     without_proof: tuple[str, ...] = ()
 
@@ -193,7 +193,7 @@ def moment(at: datetime | None) -> SafeString | None:
 
 
 def copied(element: str, text: str) -> SafeString:
-    """An id that nobody reads: its end, whole in the title, and a button that copies the whole."""
+    """A long id: shows its end, has all of it in the title, and a button that copies it."""
     return format_html(
         '<span class="wp-short" title="{1}"><span id="{0}">{1}</span></span>'
         '<button type="button" class="wp-icon-button" data-copy="{0}" aria-label="Copy {1}">'

@@ -46,7 +46,7 @@ run = _threads.run
 
 
 class NotAtHand(SynchronousOnlyOperation):
-    """What is asked for on a loop, and not in memory. `fetch` brings it there."""
+    """Raised on a loop for something that is not in memory. `fetch` loads it."""
 
     def __init__(self, what: Hashable, fetch: Callable[[], Awaitable[None]]) -> None:
         super().__init__("This is not at hand: see lib.aside")
@@ -58,7 +58,7 @@ async def at_hand(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Does the work on the loop, where memory holds all that it asks for (`lib.ttl_cache`) or can get it.
 
     Work that comes to the database itself is begun anew in a thread, and once more if the database ends the
-    connection meanwhile. So it must bear being done again.
+    connection meanwhile. So it must be safe to repeat.
     """
     fetched: Hashable = None
     while True:
@@ -82,7 +82,7 @@ async def by_size(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kw
 
 
 def later(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Has it done without waiting for it; without a loop it is done here."""
+    """Starts the work without waiting for it; without a loop, does it here."""
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:

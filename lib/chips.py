@@ -32,7 +32,7 @@ def chips(changelist: Any) -> list[Chip]:
 
 
 def _known(each: Any) -> bool:
-    """A filter by what is no choice of its list filters nothing."""
+    """A filter by a value that is not a choice of its list has no effect, so it has no chip."""
     if isinstance(each, NamedFilter) or not isinstance(each, SimpleListFilter):
         return True
     return each.value() in {str(value) for value, _ in _choices(each)}

@@ -23,7 +23,7 @@ def matches(value: str, expected_digest: str) -> bool:
 
 
 class Undecryptable(Exception):
-    """None of our keys opens a stored value."""
+    """None of our keys can decrypt a stored value."""
 
 
 class NoKey(Exception):
@@ -64,6 +64,6 @@ class KeyRing:
             return self._fernet.decrypt(stored.encode()).decode()
         except InvalidToken as error:
             raise Undecryptable(
-                "A stored secret opens with none of FIELD_ENCRYPTION_KEYS. Put the key it was "
+                "None of FIELD_ENCRYPTION_KEYS can decrypt a stored secret. Put the key it was "
                 "stored with back at the end of that setting, then run `manage.py rotate_keys`."
             ) from error

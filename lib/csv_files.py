@@ -12,7 +12,7 @@ import msgspec
 from lib.sheets import unharmed
 
 DELIMITERS = ",;\t|"
-# The encodings that may be named. The first three are also found by themselves.
+# The encodings that may be named. The first three are also detected.
 ENCODINGS = {
     "utf-8-sig": "UTF-8",
     "utf-16": "UTF-16",
@@ -37,7 +37,7 @@ _ALIVE = 100_000  # lines, in less than a second
 
 
 class Unreadable(Exception):
-    """A file that is no CSV with headings. The text says what is wrong and what to do."""
+    """A file that is not CSV with headings. The text says what is wrong and what to do."""
 
 
 class Facts(msgspec.Struct):
@@ -93,7 +93,7 @@ def inspect(
         if facts.rows % _ALIVE == 0:
             alive()
     if not facts.rows:
-        raise Unreadable("The file has one row only, which is to name the columns. There are none below it.")
+        raise Unreadable("The file has only one row, the names of the columns. There are no rows below it.")
     return facts
 
 
@@ -149,7 +149,7 @@ def _encoding(file: IO[bytes], named: str, asks: bool, alive: Alive, *, to_its_e
     elif head[0::2].count(0) > len(head) // 4:
         found = "utf-16-be"
     elif head.count(0) > len(head) // 50:
-        raise Unreadable("This is no text file: it holds null bytes. Save it as CSV in UTF-8.")
+        raise Unreadable("This is not a text file: it holds null bytes. Save it as CSV in UTF-8.")
     else:
         found = "utf-8-sig"
     if decodes(found):
@@ -231,7 +231,7 @@ def _delimiter(file: IO[bytes], encoding: str, worth: Worth | None) -> str:
     file.seek(0)
     text = file.read(_READ).decode(_codec(encoding)[0], "ignore").lstrip(" \r\n")
     if text[:4].lower() == "sep=" and text[4:5] in DELIMITERS:
-        return text[4]  # Excel's own word
+        return text[4]  # Excel's own line `sep=;`
     if worth:
         first = text.splitlines()[:HEADER_WITHIN]
         known = {each: max((worth(line.split(each)) for line in first), default=0) for each in DELIMITERS}

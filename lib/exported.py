@@ -50,7 +50,7 @@ class ExportedAdmin(ModelAdmin):
         try:
             found = self.get_changelist_instance(request).get_queryset(request).defer(None)
         except IncorrectLookupParameters as error:
-            raise BadRequest("There is no such filter or page of this list.") from error
+            raise BadRequest("This list has no such filter or page.") from error
         rows = self.admin_site.exported(
             request, self.export_name, self.export_rows(found, phone_masking.eyes())
         )

@@ -1,9 +1,9 @@
-"""Group commit: what many callers hand over is written in one statement and one commit.
+"""Group commit: the items of many callers are written in one statement and one commit.
 
 Callers on an event loop await the commit of their own item. Each kind of row has one writer thread, which
 writes all items that came in during the last commit. So a busy server commits hundreds of messages together,
-and an idle one commits each message at once. A writer holds a database connection while it writes, and no
-longer: several kinds share what machines have.
+and an idle one commits each message at once. A writer holds a database connection only while it writes:
+several kinds share the connections of programs.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ Item = TypeVar("Item")
 logger = logging.getLogger(__name__)
 
 GATHER = 0.01
-MOST_UNAWAITED = 20_000  # items that wait while nobody waits for them
+MOST_UNAWAITED = 20_000  # items that may wait without a caller that waits for them
 
 
 class Overloaded(Exception):
@@ -43,9 +43,9 @@ class _Waiting(NamedTuple, Generic[Item]):
 
 
 class GroupCommit(Generic[Item]):
-    """`write` gets a group and must commit it before it returns. Where the database was lost meanwhile it
-    gets the group again, and must bear that a commit was made whose answer was lost. `gather` is how many
-    seconds a busy writer waits for a group to grow.
+    """`write` gets a group and must commit it before it returns. If the database was lost meanwhile it gets
+    the group again. It must be safe to repeat, because the first commit may have succeeded. `gather` is how
+    many seconds a busy writer waits for a group to grow.
 
     When one item is bad (the database refuses its data) every item of its group is written
     alone, so that only the bad one fails. While the writer is more than INTAKE_MAX_WAIT seconds
@@ -125,7 +125,7 @@ class GroupCommit(Generic[Item]):
                 errors = self._commit([waiting.item for waiting in group])
                 self._writing_since = None
                 _answer(group, errors)
-                with suppress(DatabaseError):  # it is broken, and goes all the same
+                with suppress(DatabaseError):  # the connection is broken; it is given back all the same
                     outages.give_back()
 
     def _commit(self, items: Sequence[Item]) -> list[Exception | None]:

@@ -32,7 +32,7 @@ _verifier.register_algorithm("HS256", _AnyLength(HMACAlgorithm.SHA256))
 def signed_rs256(claims: Mapping[str, Any], private_key: str) -> str:
     """A token with those claims; the same claims and key give the same token.
 
-    Raises ValueError when the key is no unencrypted RSA key in PEM.
+    Raises ValueError if the key is not an unencrypted RSA key in PEM.
     """
     try:
         return _signer.encode(msgspec.json.encode(claims), pem(private_key), "RS256")
@@ -41,7 +41,8 @@ def signed_rs256(claims: Mapping[str, Any], private_key: str) -> str:
 
 
 def verified_hs256(token: str, secrets: Iterable[str]) -> dict[str, Any] | None:
-    """The claims of a token signed with one of the secrets; None when it is not, or there is none."""
+    """The claims of a token signed with one of the secrets; None if it is not signed with one of them, or if
+    there is no secret."""
     found = None
     for secret in secrets:  # to the end, as in lib.signatures
         claims = _claims(token, secret)

@@ -1,6 +1,6 @@
 """The keys that stored secrets are encrypted with: FIELD_ENCRYPTION_KEYS, or one that is kept in DATA_DIR.
 
-The kept one is made with a new database and never later: a second one would open nothing of what is there.
+The stored key is made with a new database and never later: a second one could decrypt nothing that is there.
 """
 
 import contextlib

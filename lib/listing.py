@@ -23,7 +23,7 @@ M = TypeVar("M", bound=Model)
 
 BRANCHES = 200  # of a statement; SQLite takes 500
 LAST_ID = 2**63 - 1
-FEW = 10_000  # rows that are met late when a list is gone through
+FEW = 10_000  # rows read at once when a whole list is read
 
 
 @dataclass(frozen=True, slots=True)

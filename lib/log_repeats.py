@@ -1,4 +1,4 @@
-"""The handler of all logs, which writes a fault once and counts it from then on: a database that is away is
+"""The handler of all logs. It writes an error once and then counts it: if the database is down, the log has
 some lines a minute, not one for each request.
 """
 

@@ -1,8 +1,8 @@
 """Log lines with the ids of what they are about: the request, the provider, CleverTap's msgId, the queue.
 
 `bound` names them for whatever a thread or task logs meanwhile. With LOG_FORMAT=json a line is one JSON
-object, without the secrets of URLs and with phone numbers masked. Tracebacks are for our own mistakes: what
-others do to us is told in one line.
+object, without the secrets of URLs and with phone numbers masked. Only our own errors have tracebacks: errors
+of others are one line.
 """
 
 import logging
@@ -54,7 +54,7 @@ class Ids(logging.Filter):
 
 
 class ForeignHost(logging.Filter):
-    """Of a request with a Host that is none of ours: Django tells it as an error of the code."""
+    """Shortens the log of a request with a foreign Host, which Django logs as an error of the code."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         request = getattr(record, "request", None)
@@ -71,7 +71,7 @@ _OF_OTHERS = (OperationalError, InterfaceError, SuspiciousOperation)
 
 
 def _told(error: Any) -> str:
-    """The error in one line where it is of others; else empty."""
+    """The error in one line if it is the fault of others; otherwise empty."""
     if not error or not isinstance(error[1], _OF_OTHERS):
         return ""
     return " ".join(f"{type(error[1]).__name__}: {error[1]}".split())

@@ -1,4 +1,4 @@
-"""Work that outlives a database which is away for a moment, and connections that are not kept for nothing."""
+"""Work that survives a short outage of the database, and connections that are given back while unused."""
 
 import logging
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def give_back() -> None:
 def patiently(work: Callable[[], T]) -> T:
     """Does the work, and tries it again on a fresh connection when the database has gone away.
 
-    Raises its error when the database stays away. Work that is tried again must bear it.
+    Raises its error if the database stays away. The work must be safe to repeat.
     """
     end = monotonic() + OUTAGE
     while True:
@@ -45,7 +45,8 @@ def patiently(work: Callable[[], T]) -> T:
 
 def once_more(work: Callable[[], T]) -> T:
     """Does the work, and does it once again where the database ended the connection meanwhile, as it does
-    when it restarts. Work that is done again must bear it. A database that takes no connection fails at once.
+    when it restarts. The work must be safe to repeat. If the database accepts no connection, this fails at
+    once.
     """
     try:
         return work()

@@ -1,6 +1,6 @@
 """Phone numbers as international digits without "+", the form used between all our parts.
 
-`parse` is strict: it takes what a person or a file wrote, and refuses what is no number of its country.
+`parse` is strict: it takes what a person or a file wrote, and refuses what is not a number of its country.
 `digits` is lenient and quick: it takes what CleverTap and the providers send, who know the number.
 """
 
@@ -25,7 +25,7 @@ _TYPED = re.compile(r"\+?[0-9][0-9\s()\-.]*")
 
 
 class Invalid(ValueError):
-    """A text that is no phone number. The message says why, as the end of a sentence about the number."""
+    """A text that is not a phone number. The message says why, as the end of a sentence about the number."""
 
 
 class Number(NamedTuple):
@@ -79,7 +79,7 @@ def _parsed(text: str, country: str) -> Number:
     if _SHORTENED.fullmatch(written):
         raise Invalid("a spreadsheet has shortened it; format the column as text")
     if any(mark.isalpha() for mark in written):
-        raise Invalid("there are letters in it")
+        raise Invalid("it contains letters")
     region = _region(country)
     if written.startswith("00") and not region:
         written = "+" + written[2:]
@@ -129,7 +129,7 @@ def _valid(written: str, region: str | None) -> Number:
     except phonenumbers.NumberParseException as error:
         raise Invalid(_UNREADABLE.get(error.error_type, "it is not written like a phone number")) from None
     if read.extension:
-        raise Invalid("it has an extension, which WhatsApp cannot call")
+        raise Invalid("it has an extension, and WhatsApp cannot use extensions")
     number = phonenumbers.format_number(read, phonenumbers.PhoneNumberFormat.E164)[1:]
     for spelling in spellings(number):
         known = phonenumbers.parse("+" + spelling)
@@ -139,7 +139,7 @@ def _valid(written: str, region: str | None) -> Number:
 
 
 _UNREADABLE = {
-    phonenumbers.NumberParseException.INVALID_COUNTRY_CODE: "no country has the code that it begins with",
+    phonenumbers.NumberParseException.INVALID_COUNTRY_CODE: "it begins with a code that no country has",
     phonenumbers.NumberParseException.TOO_SHORT_NSN: "it has too few digits",
     phonenumbers.NumberParseException.TOO_SHORT_AFTER_IDD: "it has too few digits",
     phonenumbers.NumberParseException.TOO_LONG: "it has too many digits",

@@ -28,15 +28,15 @@ _DATE = rf"(?<!\d)(?:{_YEAR}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])|{_DAY}[/.
 _CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.,]\d{1,9})?)?(?:[+-]\d\d:?\d\d)?(?!:?\d)"
 _DAYS = rf"{_DATE}(?:[ T]\d\d)?(?:[ /\-\u2013]{{1,3}}{_DATE})?(?!(?i:{_JOINT}){{0,6}}+\d)"
 _TIME = rf"{_DATE}(?:,? |T){_CLOCK}|(?<!\d)(?<!\d:){_CLOCK}|{_DAYS}"
-# Joints are taken for good ("+"), so that no text costs more time than it has characters.
+# "+" never gives joints back, so that the time grows only with the length of the text.
 _RUN = rf"(?P<run>(?:\+(?i:{_JOINT}){{0,2}}+)?\d(?:(?:(?i:{_JOINT}){{0,6}}+|(?i:{_DOUBTFUL}))\d)*+)"
 _FOUND = re.compile(rf"(?=[+\d])(?:{_TIME}|{_RUN})")
 
 LEAST = 7  # digits of a number that is written with a "+" or in one piece
 LEAST_SPREAD = 9
 MOST = 15  # of a number in one piece; more are an id
-WHOLE = 10  # are a number by themselves, whatever is beside them in a list
-LONGEST_SHORT = 4  # digits of the numbers of a list that is none of phone numbers
+WHOLE = 10  # digits that are always a number, whatever is beside them in a list
+LONGEST_SHORT = 4  # at most so many digits have the numbers of a list that is not one of phone numbers
 # A time or a ratio, a list of decimals, an amount, or a port after an address.
 _OTHER = re.compile(r"(?<!\d)\d\d?:\d\d?(?!\d)|\.\d+,\d|,\d+\.\d|^(?:\d{1,3}\.){3}\d{1,3}:")
 

@@ -42,7 +42,7 @@ class PlainView(APIView):
     """
 
     schema = None  # what CleverTap and BSPs post is in their own documentation, not in OpenAPI
-    # Whoever comes with a wrong method is asked for nothing: that would be a look into the database.
+    # A wrong method is refused before credentials are checked: that would need the database.
     authentication_classes = ()
     permission_classes = ()
     throttle_classes = ()

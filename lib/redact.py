@@ -17,7 +17,7 @@ _SECRET_HEADER = re.compile(r"auth|(api|access)[-_]?key|token|secret|passw|crede
 _PERCENT = re.compile(r"%[0-9A-F]{2}")
 _BASE64_RUN = re.compile(r"[A-Za-z0-9+/=_-]+")
 _URL_TOKEN = re.compile(r"^(/(?:callbacks|webhooks|media|l)/)[^/]+")
-_SHORTEST_PART = 4  # characters of base64 that are telling enough to look for
+_SHORTEST_PART = 4  # characters of base64 that are long enough to look for
 
 
 def is_secret_header(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Goings through everything, in the background and in steps: one at a time, worked by whoever takes it.
+"""Runs through all data, in the background and in steps: one run at a time, by the worker that takes it.
 
 The row of a run is its queue, its progress and its report. When a worker dies, another goes on.
 """
@@ -40,8 +40,8 @@ class Run(models.Model):
 
     @classmethod
     def begin(cls, now: datetime, every: timedelta = timedelta()) -> Self | None:
-        """A new run, when the last one began so long ago, or the one that is under way and that nobody
-        works. None where there is nothing to do."""
+        """A new run if the last one began so long ago, or an open run that no worker has. None if there is
+        nothing to do."""
         open_one = cls._default_manager.filter(state=cls.State.OPEN).first()
         if open_one is None:
             last = cls._default_manager.order_by("pk").last()

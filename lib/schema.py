@@ -1,7 +1,7 @@
-"""Which version of the code made the tables, so that none works on those of another.
+"""Which version of the code made the tables, so that no other version works on them.
 
-`migrate` keeps, for each of our apps, a fingerprint of its tables as the code has them. It is kept anew with
-migrations of that app alone. Where the code has other tables and no migration says so, the two differ.
+`migrate` keeps, for each of our apps, a fingerprint of its tables as the code has them. It is only renewed by
+migrations of that app. Where the code has other tables and no migration says so, the two differ.
 """
 
 import hashlib
@@ -67,7 +67,7 @@ def keep(changed: Iterable[str]) -> None:
 
 
 def state() -> State:
-    """How the database stands to this code."""
+    """Whether the database belongs to this code."""
     try:
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
@@ -108,7 +108,7 @@ def complaint(found: State) -> str:
     others = [app.label for app in ours() if kept.get(app.label, ("", ""))[0] != fingerprint(app)]
     makers = sorted({kept[label][1] for label in others if label in kept}) or ["an earlier version"]
     return (
-        f"The tables of {', '.join(others)} were made by another state of the code ({', '.join(makers)}),"
+        f"The tables of {', '.join(others)} were made by another version of the code ({', '.join(makers)}),"
         f" and no migration leads from them to this one ({VERSION}). Nothing is lost: go back to the code"
         " that made them, or give this one a new database (DATABASE_URL) and run manage.py migrate."
     )

@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape, quoteattr
 Cell = str | int | float | Decimal | None
 Row = Sequence[Cell]
 
-BROKEN_OFF = "THIS FILE IS NOT COMPLETE: an error broke it off here. Export it once more."
+BROKEN_OFF = "THIS FILE IS NOT COMPLETE: an error ended it here. Export it again."
 LONGEST_SHEET = 1_048_576  # rows, Excel's limit; what is more goes on on another sheet
 LONGEST_CELL = 32_767  # characters, Excel's limit
 _CHUNK = 64 * 1024

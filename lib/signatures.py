@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 
 def same_secret(given: str, secrets: Iterable[str]) -> bool:
-    """Whether `given` is one of the secrets. False when there is none."""
+    """Whether `given` is one of the secrets. False if there is no secret."""
     return _any_equal(_bytes(given), [_bytes(secret) for secret in secrets if secret])
 
 
@@ -58,7 +58,7 @@ def _with_and_without_port(url: str) -> tuple[str, str]:
 
 def _any_equal(given: bytes, wanted: list[bytes]) -> bool:
     found = False
-    for one in wanted:  # to the end: stopping at a match would tell by the time which one it was
+    for one in wanted:  # compares all of them: stopping at a match would reveal by the time which one it was
         found |= hmac.compare_digest(given, one)
     return found
 

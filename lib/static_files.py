@@ -21,7 +21,7 @@ class Storage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
     )
 
     def stored_name(self, name: str) -> str:
-        """The name with its hash; the plain one of what is not collected, as in the embedded default."""
+        """The name with its hash; the plain name if nothing is collected, as in the embedded default."""
         plain: str = self.clean_name(name)
         found: str = self.hashed_files.get(self.hash_key(plain), plain)
         return found

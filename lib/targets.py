@@ -52,7 +52,7 @@ def _carried(ip: _Address) -> list[_Address]:
 
 
 def check_readable(url: str) -> str:
-    """The host as the client will call it. Raises Unreachable when there is none that it can call."""
+    """The host as the client will call it. Raises Unreachable if the client could call none."""
     try:
         read = URL(url)
         (read.raw_host or "").encode("idna")  # as the resolver does: refuses empty and overlong labels

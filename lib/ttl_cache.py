@@ -17,8 +17,8 @@ MOST = 10_000
 
 
 class Remembered(Generic[K, V]):
-    """When a value is older than its time, one thread loads it again. The others go on with the old value
-    until it is twice as old: after a quiet night nobody gets the one of last evening.
+    """When a value is older than its time, one thread loads it again. The others use the old value until it
+    is twice as old: so after a quiet night nobody gets last evening's value.
 
     Then, and where there is no value yet, they wait for that thread, and get its value or its error. Keys do
     not wait for each other: neither a slow key nor many guessed ones hold up the rest.

@@ -12,7 +12,7 @@ _WITH_PASSWORD = re.compile(
 
 
 def with_quoted_password(url: str) -> str:
-    """The URL with a password that no parser takes for something else, such as `p@/:?#`. What is quoted
-    already stays so; a % of the password itself has to be written %25."""
+    """The URL with a quoted password, so that parsers read passwords such as `p@/:?#` correctly. What is
+    quoted already stays so; a % of the password itself has to be written %25."""
     found = _WITH_PASSWORD.fullmatch(url)
     return f"{found[1]}{quote(found[2], safe='%')}{found[3]}" if found else url

@@ -1,8 +1,8 @@
 """Tells workers that there is work, and does not wait for them.
 
-With a broker a Celery task is published, with PostgreSQL alone a NOTIFY, both from a background thread,
-so that a slow or dead server never slows a request. On SQLite a datagram goes to the local worker's
-socket. All are only hints: the rows are the queue, and workers also look by themselves.
+With a broker a Celery task is published, with PostgreSQL alone a NOTIFY, both from a background thread, so
+that a slow or dead server never slows a request. On SQLite a datagram goes to the local worker's socket. All
+are only hints: the rows are the queue, and workers also look without a wake-up.
 """
 
 import contextlib
@@ -122,7 +122,7 @@ def _datagram(name: str) -> None:
     if _sender is None:
         _sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         _sender.setblocking(False)
-    # No worker, or a full buffer: it is awake or will look by itself.
+    # No worker, or a full buffer: it is awake or will look soon anyway.
     with contextlib.suppress(OSError):
         _sender.sendto(name.encode(), str(socket_path()))
 

@@ -1,4 +1,4 @@
-"""Is it well? Incidents, and whoever is to be told of them.
+"""Is everything well? Incidents, and the people who are told about them.
 
 Above all other apps: it reads their rows, and none of them knows it.
 """

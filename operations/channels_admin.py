@@ -56,7 +56,7 @@ class ChannelForm(_ChannelForm):
             require_key()
         address = cleaned.get("address") or (self.instance.address if self.instance.pk else "")
         if not address:
-            self.add_error("address", "Enter where alarms are to go.")
+            self.add_error("address", "Enter the address that alarms go to.")
         elif "how" in cleaned:
             try:
                 channels.check(cleaned["how"], address)
@@ -76,7 +76,7 @@ class RuleForm(_RuleForm):
         required=False,
         choices=[(kind.slug, kind.title) for kind in KINDS.values()],
         widget=UnfoldAdminSelectMultipleWidget,
-        help_text="None chosen: all.",
+        help_text="Choose none to get all.",
     )
 
     class Meta:
@@ -93,7 +93,7 @@ class RuleInline(StackedInline):  # type: ignore[misc]
 @admin.register(Channel)
 class ChannelAdmin(ModelAdmin):
     form = ChannelForm
-    asks_for_proof = True  # it is a destination, and what tells of a break-in
+    asks_for_proof = True  # it is a destination, and would report a break-in
     without_proof = ("send_test",)
     inlines = (RuleInline,)
     fields = ("name", "how", "address", "secret", "active")
@@ -111,7 +111,7 @@ class ChannelAdmin(ModelAdmin):
         )
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Its deliveries go with it, though nobody may delete one by itself."""
+        """Deleting a channel deletes its deliveries, though nobody may delete a single one."""
         shown, counts, _, protected = super().get_deleted_objects(objs, request)
         return shown, counts, set(), protected
 
@@ -124,11 +124,11 @@ class ChannelAdmin(ModelAdmin):
         channel: Channel = self.row(request, object_id, change=True)
         back = page_url("operations_channel", channel.pk)
         if request.method != "POST":
-            text = ["A test is sent to this channel now."]
+            text = ["Waypost sends a test to this channel now."]
             return confirm(self, request, title="Send a test", text=text, button="Send a test", back=back)
         trail.note(request, What.SENT, channel, test=True)
         if wrong := deliver.test(channel):
-            self.message_user(request, f"It was not taken: {wrong}", messages.ERROR)
+            self.message_user(request, f"The channel did not accept the test: {wrong}", messages.ERROR)
         else:
             self.message_user(request, f"{channel} accepted the test.", messages.SUCCESS)
         return redirect(back)
@@ -142,8 +142,8 @@ class DeliveryAdmin(LogAdmin):
         choice_filter("state", Delivery.State.choices),
         choice_filter("about", Delivery.About.choices),
     )
-    empty_title = "Nothing was delivered yet"
-    empty_text = "What a rule sends to a channel stands here, with what became of it."
+    empty_title = "No alarm has been delivered yet"
+    empty_text = "Every alarm that a rule sends to a channel is listed here, with its result."
 
     @column(description="created")
     def created(self, delivery: Delivery) -> SafeString | None:

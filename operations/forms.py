@@ -9,7 +9,9 @@ HOURS = ((1, "one hour"), (4, "four hours"), (12, "twelve hours"), (24, "a day")
 class SilenceForm(forms.Form):
     hours = forms.TypedChoiceField(label="For", choices=HOURS, coerce=float, widget=UnfoldAdminSelectWidget)
     reason = forms.CharField(
-        max_length=300, widget=UnfoldAdminTextInputWidget, help_text="Whoever looks next reads it."
+        max_length=300,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Shown to everybody who looks at the incident.",
     )
 
 
@@ -26,7 +28,7 @@ class AcceptanceForm(forms.Form):
         required=False,
         assume_scheme="https",
         widget=UnfoldAdminTextInputWidget,
-        help_text="It has picture.png, film.mp4, sound.mp3 and paper.pdf, and the BSP can read it.",
+        help_text="The URL of a folder with picture.png, film.mp4, sound.mp3 and paper.pdf, open to the BSP.",
     )
 
     def clean_to(self) -> str:

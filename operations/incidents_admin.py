@@ -57,10 +57,12 @@ class IncidentAdmin(LogAdmin):
         choice_filter("kind", [(kind.slug, kind.title) for kind in KINDS.values()]),
     )
     search_fields = ("subject__icontains", "text__icontains")
-    search_help_text = "By words of what it is about, or of what is wrong."
+    search_help_text = "Words of the incident’s subject, or of what is wrong."
     actions_detail = ("acknowledge", "silence")
     empty_title = "No incident yet"
-    empty_text = "Waypost looks every few seconds. What it finds wrong stands here, with what to do about it."
+    empty_text = (
+        "Waypost looks every few seconds. What it finds wrong is listed here, with what to do about it."
+    )
 
     @column(description="incident")
     def what(self, incident: Incident) -> SafeString:
@@ -115,7 +117,7 @@ class IncidentAdmin(LogAdmin):
 
     @button("Acknowledge", permissions=["operate"], icon="back_hand", path="acknowledge", post=True)
     def acknowledge(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        text = ["Everybody sees that you take care of it, and no reminder of it is sent again."]
+        text = ["Everybody sees that you take care of the incident, and no more reminders are sent."]
         return self.at_once(request, object_id, self._acknowledge, "Acknowledge", text)
 
     def _acknowledge(self, request: HttpRequest, queryset: QuerySet[Incident]) -> None:
@@ -142,5 +144,5 @@ class IncidentAdmin(LogAdmin):
                 messages.SUCCESS,
             )
             return redirect(back)
-        text = ["It stays on the home page. No notification of it is sent until then."]
+        text = ["The incident stays on the home page. Until then no notification of it is sent."]
         return confirm(self, request, title="Silence it", text=text, button="Silence", back=back, form=form)

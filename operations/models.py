@@ -1,4 +1,4 @@
-"""What is wrong or was, and who has taken note of it."""
+"""Incidents, and everything about alarms, processes and acceptance runs."""
 
 from django.conf import settings
 from django.db import models
@@ -10,7 +10,7 @@ from providers.models import Provider
 
 
 class Incident(models.Model):
-    """Something that an operator has to look at. It opens and closes by itself, from rows.
+    """Something that an operator has to look at. It opens and closes automatically, from rows.
 
     `kind` is one of `operations.kinds`. `scope` names what it is about: `system`, `provider:3`,
     `outlet:5`, `template:7`, `campaign:2:1700000001`, `broadcast:4`.
@@ -23,15 +23,17 @@ class Incident(models.Model):
 
     kind = models.CharField(max_length=60)
     scope = models.CharField(max_length=200)
-    subject = models.CharField(max_length=300, blank=True, help_text="The scope in words.")
+    subject = models.CharField(max_length=300, blank=True, help_text="What the incident is about, in words.")
     provider = models.ForeignKey(
         Provider, on_delete=models.CASCADE, null=True, blank=True, related_name="incidents"
     )
     severity = models.SmallIntegerField(choices=Severity.choices)
     began_at = models.DateTimeField()
-    seen_at = models.DateTimeField(help_text="When it was last found.")
+    seen_at = models.DateTimeField(help_text="When the incident was last found.")
     ended_at = models.DateTimeField(null=True, blank=True)
-    messages = models.PositiveIntegerField(default=0, help_text="How many messages or calls it concerns.")
+    messages = models.PositiveIntegerField(
+        default=0, help_text="How many messages or calls the incident concerns."
+    )
     text = models.CharField(max_length=500, help_text="What is wrong, as last found.")
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledged_by = models.ForeignKey(
@@ -67,7 +69,7 @@ class Incident(models.Model):
 
 
 class Sign(models.Model):
-    """The last sign of life of a process that has to run. One that ends in order takes its sign away."""
+    """The last sign of life of a process that has to run. A process that ends normally deletes its sign."""
 
     class What(models.TextChoices):
         WORKER = "worker", "worker"
@@ -95,7 +97,8 @@ class WaitSample(models.Model):
 
 
 class TimingCount(models.Model):
-    """How many of what is timed took how long: a bucket of `lib.timings`, over all processes since ever."""
+    """How many timed events took how long: a bucket of `lib.timings`, over all processes since the
+    beginning."""
 
     what = models.CharField(max_length=10)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -113,7 +116,7 @@ class TimingCount(models.Model):
 
 
 class Process(models.Model):
-    """What a running process last said of itself. One that is silent for half a minute has ended."""
+    """The last values of a running process. A process that is silent for half a minute has ended."""
 
     name = models.CharField(max_length=200, unique=True)
     seen_at = models.DateTimeField()
@@ -130,7 +133,7 @@ class Process(models.Model):
 
 
 class Expiry(models.Model):
-    """When something that others gave us ends: the certificate of a host."""
+    """When something from others ends: the certificate of a host."""
 
     name = models.CharField(max_length=255, unique=True)
     ends_at = models.DateTimeField(null=True)
@@ -168,14 +171,18 @@ class AcceptanceRun(models.Model):
 
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="acceptance_runs")
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
-    by = models.CharField(max_length=150, blank=True, help_text="Who asked for it.")
-    options = models.JSONField(default=dict, blank=True, help_text="Such as the test number.")
+    by = models.CharField(max_length=150, blank=True, help_text="Who started it.")
+    options = models.JSONField(
+        default=dict, blank=True, help_text="The options of the run, such as the test number."
+    )
     worker = models.CharField(max_length=32, blank=True)
-    starts = models.PositiveSmallIntegerField(default=0, help_text="How often it was begun.")
+    starts = models.PositiveSmallIntegerField(default=0, help_text="How often the run was started.")
     created_at = models.DateTimeField(auto_now_add=True)
     seen_at = models.DateTimeField(null=True, help_text="The last sign of life.")
     finished_at = models.DateTimeField(null=True)
-    rows = models.JSONField(default=list, help_text="As operations.acceptance.rows has them.")
+    rows = models.JSONField(
+        default=list, help_text="The rows of the report, as in operations.acceptance.rows."
+    )
     error = models.CharField(max_length=500, blank=True)
 
     class Meta:
@@ -193,26 +200,29 @@ class AcceptanceRun(models.Model):
 
 
 class Channel(models.Model):
-    """Where alarms go: a chat, a mailbox, a pager, or a program of one's own."""
+    """Where alarms go: a chat, a mailbox, a pager, or a program of your own."""
 
     class How(models.TextChoices):
         APPRISE = "apprise", "a URL of apprise: mail, Slack, Teams, Telegram, Opsgenie, JSON"
         PAGERDUTY = "pagerduty", "PagerDuty, by the integration key of Events API v2"
-        WEBHOOK = "webhook", "an HTTP endpoint that takes our JSON"
+        WEBHOOK = "webhook", "an HTTP endpoint of your own that accepts JSON"
 
     name = models.CharField(max_length=100, unique=True)
     how = models.CharField("kind", max_length=10, choices=How.choices, default=How.APPRISE)
     address = EncryptedJSONField(
-        help_text="The URL or the key. It holds secrets, so it is never shown again."
+        help_text="The URL or the key. It contains secrets, so it is never shown again."
     )
     secret = EncryptedJSONField(
         "signing secret",
         default="",
         blank=True,
-        help_text="Of an endpoint: what it gets is signed with it, in the header X-Waypost-Signature.",
+        help_text="For an endpoint of your own: Waypost signs each alarm with this secret, in the header "
+        "X-Waypost-Signature.",
     )
     active = models.BooleanField(default=True)
-    failures = models.PositiveIntegerField(default=0, editable=False, help_text="Deliveries in a row.")
+    failures = models.PositiveIntegerField(
+        default=0, editable=False, help_text="How many deliveries in a row failed."
+    )
     last_error = models.CharField(max_length=500, blank=True, editable=False)
     last_success_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -231,31 +241,33 @@ class Rule(models.Model):
         "at least",
         choices=Incident.Severity.choices,
         default=Incident.Severity.WARNING,
-        help_text="Milder incidents are not sent.",
+        help_text="Less severe incidents are not sent.",
     )
-    kinds = models.JSONField(default=list, blank=True, help_text="Only these kinds; none chosen: all.")
+    kinds = models.JSONField(default=list, blank=True, help_text="Only these kinds. Choose none to get all.")
     provider = models.ForeignKey(
         Provider,
         on_delete=models.CASCADE,
         null=True,
         blank=True,
         related_name="alarm_rules",
-        help_text="Only of this provider; empty: of all, and of the system.",
+        help_text="Only incidents of this provider. Empty: of all providers, and of the system.",
     )
     after_minutes = models.PositiveSmallIntegerField(
-        "after minutes", default=0, help_text="What ends before that is never sent."
+        "after minutes", default=0, help_text="An incident that ends before that is never sent."
     )
     again_hours = models.PositiveSmallIntegerField(
-        "again every hours", default=0, help_text="Until somebody looks after it; 0: once only."
+        "repeat after hours",
+        default=0,
+        help_text="Repeat until somebody acknowledges the incident. 0: send once only.",
     )
-    ended = models.BooleanField("say when it ended", default=True)
+    ended = models.BooleanField("also send the end", default=True)
 
     def __str__(self) -> str:
         return f"rule {self.pk} of {self.channel}"
 
 
 class Delivery(models.Model):
-    """One message to a channel about an incident, tried until it is taken or given up."""
+    """One message to a channel about an incident, tried until the channel accepts it, or nine times."""
 
     class About(models.TextChoices):
         BEGAN = "began"
@@ -273,7 +285,7 @@ class Delivery(models.Model):
         Incident, on_delete=models.CASCADE, null=True, blank=True, related_name="deliveries"
     )
     about = models.CharField(max_length=5, choices=About.choices)
-    turn = models.PositiveIntegerField(default=0, help_text="Which repetition it is.")
+    turn = models.PositiveIntegerField(default=0, help_text="The number of the repetition.")
     created_at = models.DateTimeField()
     state = models.SmallIntegerField(choices=State.choices, default=State.PENDING)
     next_attempt_at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""How long the oldest message has waited, minute by minute: what no count and no row tells afterwards."""
+"""How long the oldest message has waited, minute by minute. Afterwards no count and no row would show it."""
 
 from datetime import datetime, timedelta
 

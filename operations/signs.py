@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from operations.models import Sign
 
-KEPT = timedelta(days=1)  # a host that was away for so long was taken away for good
+KEPT = timedelta(days=1)  # a host that is silent for so long was removed for good
 
 
 def give(what: Sign.What, now: datetime, host: str = "") -> None:

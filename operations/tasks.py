@@ -36,7 +36,7 @@ def look() -> None:
 
 @shared_task(name="operations.alarms")
 def alarms() -> None:
-    """By itself, so that a channel that does not answer keeps nothing waiting."""
+    """A task of its own, so that a channel that does not answer delays nothing else."""
     deliver.drain()
 
 
@@ -60,7 +60,7 @@ def upkeep() -> None:
 
 
 def well(now: datetime) -> bool:
-    """Whether whoever waits for our heartbeat may sleep on: people can be told of what goes wrong."""
+    """Whether the heartbeat may be sent: alarms can reach people."""
     return not Incident.objects.filter(kind="alarms_unreachable", ended_at=None).exists()
 
 

@@ -1,4 +1,4 @@
-"""How long what is kept, and everything about one person: shown, exported, erased.
+"""How long data is kept, and everything about one person: shown, exported, erased.
 
-Above the apps whose rows it reads and takes away; only `operations` and `config` know it.
+Above the apps whose rows it reads and deletes; only `operations` and `config` know it.
 """

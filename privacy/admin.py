@@ -52,11 +52,11 @@ class ErasureAdmin(LogAdmin):
     list_display = ("when", "who", "state_badge", "asked", "due", "finished")
     list_filter = (choice_filter("state", Erasure.State.choices),)
     search_fields = ("person",)
-    search_help_text = "A number or user id: whether it was erased"
+    search_help_text = "A number or user id, to see whether it was erased"
     actions_list = ("person",)
     progress_template = "privacy/receipt.html"
     empty_title = "Nobody has been erased"
-    empty_text = "“Look somebody up” shows everything about a person, exports it, and erases it."
+    empty_text = "“Look somebody up” shows, exports and erases everything about a person."
 
     def has_person_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perms(("privacy.export_person", phone_masking.PERMISSION))
@@ -199,7 +199,7 @@ def _shown(erasure: Erasure) -> dict[str, Any]:
 @admin.register(Hold)
 class HoldAdmin(ModelAdmin):
     form = HoldForm
-    asks_for_proof = True  # what it no longer names is taken away
+    asks_for_proof = True  # retention deletes what the hold no longer names
     list_display = ("since", "about", "reason", "by")
     autocomplete_fields = ()
     search_fields = ("reason",)

@@ -1,9 +1,9 @@
 """Erasing a person: first the rows that are theirs, then every table and file that may still name them.
 
-An Erasure is the queue, the progress and the receipt. Each step is a commit or a few, and may be done twice,
-so a worker that dies is followed by another. What something still works on is waited for: a message that is
-being sent, a webhook that nobody has read, a report that CleverTap is owed. Whoever worked on it may have
-written more about the person meanwhile, so after the wait everything is gone through once more.
+An Erasure is the queue, the progress and the receipt. Each step is a commit or a few, and may be repeated, so
+another worker can continue after a crash. It waits for rows that something still works on: a message that is
+being sent, a webhook that nobody has read, a report that CleverTap is owed. That work may have written more
+about the person, so after the wait it goes through everything once more.
 """
 
 import threading
@@ -36,7 +36,7 @@ State = Erasure.State
 
 
 class Held(Exception):
-    """Somebody has said that the person's rows are to stay. The text says why."""
+    """A hold keeps the person's rows. The text says why."""
 
     def __init__(self, hold: Hold) -> None:
         super().__init__(f"{hold}. End the hold first.")
@@ -85,7 +85,7 @@ def _heed(hold: Hold | None) -> None:
 def held_by(hold: Hold) -> list[Erasure]:
     """Those under way that wait until the hold is ended."""
     under_way = Erasure.objects.filter(state=State.OPEN)
-    # Of whom the others are, nobody can tell: no key opens what was entered.
+    # The other erasures cannot be read: no key can decrypt the names.
     known = [each for each in under_way if isinstance(each.about, dict) and each.about]
     return [each for each in known if holding.is_over(hold, _who(each))]
 
@@ -95,7 +95,7 @@ def _who(erasure: Erasure) -> Person:
 
 
 def drain(*, woken: threading.Event | None = None, stop: threading.Event | None = None) -> int:
-    """Does what is due of every erasure that no other worker has. Returns how many it worked."""
+    """Works on every due erasure that no other worker has. Returns how many."""
     done = 0
     while not (stop and stop.is_set()) and (erasure := _take(Q())):
         work(erasure, stop)
@@ -122,13 +122,13 @@ def _take(which: Q) -> Erasure | None:
 
 
 def is_worked(erasure: Erasure, now: datetime) -> bool:
-    """Whether a worker is at it, as far as its row tells. If not, it waits for somebody else."""
+    """Whether a worker works on it, as far as its row shows. If not, it waits for something else."""
     at = erasure.next_step_at
     return erasure.state == State.OPEN and not erasure.error and at is not None and at - now > AGAIN
 
 
 def work(erasure: Erasure, stop: threading.Event | None = None) -> None:
-    """Goes on until it is done, or has to wait for others or for the end of a hold."""
+    """Works until it is done, or must wait for others or for the end of a hold."""
     who = _who(erasure)
     try:
         with _overwritten():
@@ -185,7 +185,7 @@ def _steps(erasure: Erasure, who: Person) -> Iterator[dict[str, int]]:
         if not erasure.left:
             if not own_rows.there(who):
                 return
-            _begin_anew(erasure)  # somebody wrote of the person meanwhile
+            _begin_anew(erasure)  # something wrote about the person meanwhile
 
 
 def _begin_anew(erasure: Erasure) -> None:

@@ -20,7 +20,8 @@ from privacy.finding import Person
 from providers.encrypted_fields import EncryptedJSONField
 
 ELSEWHERE = (
-    "The rows in this folder only name the person. They are of others too: a raw webhook may be about many\n"
+    "The rows in this folder only name the person. They belong to others too: a raw webhook may be "
+    "about many\n"
     "people, and an entry of the trail about whoever made it. Read them, and take out what is somebody\n"
     "else's, before you hand them to anybody.\n"
 )
@@ -61,7 +62,7 @@ def _add(archive: zipfile.ZipFile, folder: str, model: type[models.Model], keys:
     return len(rows)
 
 
-# They open URLs of ours or of CleverTap's, and say nothing of the person.
+# They are secrets of URLs, and say nothing about the person.
 _SECRET = {(Webhook, "url"), (Webhook, "headers"), (ForwardCall, "url")}
 
 
@@ -95,7 +96,7 @@ def _json(value: Any) -> str:
 
 
 def _named(media: Media) -> str:
-    """With an ending by which whoever gets the export can open the file."""
+    """The name, with an extension so that the reader of the export can open the file."""
     path = PurePath(str(media.file))
     return path.name if path.suffix else path.name + (mimetypes.guess_extension(_type(media)) or ".bin")
 

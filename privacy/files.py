@@ -29,7 +29,7 @@ def naming(needles: Needles) -> Iterator[Any]:
 
 
 def _rows(row: Any) -> Iterator[list[str]]:
-    """The file's rows, the header first. What cannot be read on is one row."""
+    """The file's rows, the header first. The unreadable rest of a file counts as one row."""
     try:
         with row.file.open("rb") as file:
             try:
@@ -43,8 +43,8 @@ def _rows(row: Any) -> Iterator[list[str]]:
 
 
 def take_out(row: Any, needles: Needles) -> None:
-    """Writes the file anew, without the rows that name the person. One that goes on after some rows goes on
-    after as many as stay of them."""
+    """Writes the file anew, without the rows that name the person. If an upload is to continue after some
+    rows, that number is reduced by the removed ones."""
     storage, old = row.file.storage, str(row.file.name)
     stays, gone, gone_before = 0, 0, 0
     with tempfile.TemporaryFile() as draft:

@@ -24,7 +24,7 @@ AT_ONCE = 500
 
 
 class Unknown(ValueError):
-    """What was typed names nobody. The text says why."""
+    """The typed text names nobody. The message says why."""
 
 
 class Person(NamedTuple):
@@ -41,7 +41,7 @@ class Person(NamedTuple):
 
     @property
     def stands_for(self) -> str:
-        """What stands for the person: see `pseudonyms`."""
+        """The person's pseudonym: see `pseudonyms`."""
         return pseudonyms.of(self.names[0])
 
     @property
@@ -52,7 +52,7 @@ class Person(NamedTuple):
 def named(typed: str) -> str:
     """The number, in its first spelling, or the user id that somebody typed. Raises Unknown.
 
-    What is no number of its country is one still if something is kept under it: others are not as strict.
+    A number that is invalid in its country is accepted if rows have it: BSPs and CleverTap are less strict.
     """
     term = typed.strip()
     if is_user_id(term):
@@ -66,7 +66,8 @@ def named(typed: str) -> str:
         if first and _is_kept(first):
             return first
         raise Unknown(
-            f"This cannot be a phone number with its country code: {error}. Write one as +919812345601, or a "
+            f"This cannot be a phone number with its country code: {error}. Write one such as "
+            "+919812345601, or a "
             "WhatsApp user id."
         ) from error
 

@@ -24,7 +24,8 @@ class PersonForm(forms.Form):
         label="Phone number, user id or username",
         max_length=160,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "autofocus": True}),
-        help_text="With its country code, as +91 98765 43210; or WhatsApp's user id or username.",
+        help_text="The number with its country code, such as +91 98765 43210; or WhatsApp's user id "
+        "or username.",
     )
 
     person: Person
@@ -43,7 +44,7 @@ class EraseForm(forms.Form):
         required=False,
         max_length=200,
         widget=UnfoldAdminTextInputWidget,
-        help_text="As the request says: a ticket, the date of a letter. It stays on the receipt.",
+        help_text="For example a ticket, or the date of a letter. The receipt keeps this text.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Which holds forbid to erase somebody."""
+"""Which holds forbid an erasure."""
 
 from collections.abc import Sequence
 from typing import Any

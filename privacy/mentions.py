@@ -95,7 +95,7 @@ def _open(model: type[models.Model], keys: Sequence[int]) -> set[int]:
 
 
 def take_out(model: type[models.Model], keys: Sequence[int], needles: Needles, by: str) -> int:
-    """Does with these rows what the register says. Returns how many. In a transaction of its own."""
+    """Deletes or changes these rows, as the register says. Returns how many. In a transaction of its own."""
     if not keys:
         return 0
     rule = register.LOOKED_THROUGH[model._meta.label]

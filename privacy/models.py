@@ -13,8 +13,8 @@ from providers.models import Provider
 class Erasure(models.Model):
     """One person's erasure: the request, the progress, and the receipt. Its row is the queue.
 
-    Who is erased is kept only until it is done, encrypted. After that what stands for the person says that it
-    was done.
+    The person's names are kept, encrypted, only until the erasure is done. After that only the person's
+    pseudonym remains, as a receipt.
     """
 
     class State(models.TextChoices):
@@ -22,26 +22,38 @@ class Erasure(models.Model):
         DONE = "done"
         FAILED = "failed", "not finished"
 
-    person = models.CharField(max_length=15, help_text="What stands for the number: a keyed hash.")
+    person = models.CharField(max_length=15, help_text="A keyed hash in place of the number.")
     others = models.TextField(
-        blank=True, editable=False, help_text="What stands for the other numbers and user ids, with spaces."
+        blank=True,
+        editable=False,
+        help_text="Keyed hashes in place of the other numbers and user ids, separated by spaces.",
     )
     about = EncryptedJSONField(
-        default=dict, editable=False, help_text="The numbers, user ids and identities; until it is done."
+        default=dict,
+        editable=False,
+        help_text="The numbers, user ids and identities; kept until the erasure is done.",
     )
     state = models.CharField(max_length=6, choices=State.choices, default=State.OPEN)
-    by = models.CharField(max_length=150, blank=True, help_text="Who entered it.")
-    asked_by = models.CharField("asked for by", max_length=200, blank=True, help_text="As the request says.")
+    by = models.CharField(max_length=150, blank=True, help_text="Who entered the request.")
+    asked_by = models.CharField(
+        "asked for by", max_length=200, blank=True, help_text="Who asked for it, as the request says."
+    )
     asked_at = models.DateTimeField()
     deadline = models.DateTimeField()
-    again = models.BooleanField(default=False, help_text="After a backup was restored.")
-    next_step_at = models.DateTimeField(null=True, help_text="Empty: there is nothing to do.")
+    again = models.BooleanField(
+        default=False, help_text="Whether it repeats an erasure after a backup was restored."
+    )
+    next_step_at = models.DateTimeField(
+        null=True, help_text="When the worker takes its next step; empty: never."
+    )
     worker = models.CharField(max_length=32, blank=True)
-    rows_done_at = models.DateTimeField(null=True, help_text="When the person's own rows were gone.")
-    table = models.CharField(max_length=100, blank=True, help_text="Which table is looked through.")
-    after = models.BigIntegerField(default=0, help_text="Up to which of its rows.")
-    left = models.JSONField(default=list, help_text="Rows that something still works on.")
-    counts = models.JSONField(default=dict, help_text="How many rows of which table.")
+    rows_done_at = models.DateTimeField(null=True, help_text="When the person's own rows were deleted.")
+    table = models.CharField(max_length=100, blank=True, help_text="The table that the worker searches now.")
+    after = models.BigIntegerField(default=0, help_text="The last row of that table that was searched.")
+    left = models.JSONField(
+        default=list, help_text="Rows that must wait, because something still works on them."
+    )
+    counts = models.JSONField(default=dict, help_text="How many rows of each table were erased or changed.")
     finished_at = models.DateTimeField(null=True)
     error = models.CharField(max_length=500, blank=True)
 
@@ -65,7 +77,7 @@ class Erasure(models.Model):
 
     @classmethod
     def of(cls, hashes: Iterable[str]) -> models.QuerySet["Erasure"]:
-        """Those of whoever any of these keyed hashes stands for."""
+        """The erasures of the person with any of these keyed hashes."""
         which = Q(pk__in=())
         for each in hashes:
             which |= Q(person=each) | Q(others__contains=each)
@@ -73,7 +85,7 @@ class Erasure(models.Model):
 
     @property
     def hashes(self) -> list[str]:
-        """What stands for each of the person's numbers and user ids."""
+        """The keyed hashes of all the person's numbers and user ids."""
         return [self.person, *self.others.split()]
 
 
@@ -103,20 +115,26 @@ class Hold(models.Model):
 
 
 class RetentionSetting(models.Model):
-    """A provider's own numbers of days. Where there is none, `privacy.retention.ages` has the setting."""
+    """A provider's own numbers of days. Without one, `privacy.retention.ages` has the setting."""
 
     provider = models.OneToOneField(Provider, on_delete=models.CASCADE, related_name="retention")
     webhooks = models.PositiveIntegerField(
-        "raw webhooks", null=True, blank=True, help_text="Days. Empty: as for the others; 0: for ever."
+        "raw webhooks", null=True, blank=True, help_text="Days. Empty: as for other providers; 0: for ever."
     )
     bodies = models.PositiveIntegerField(
-        "payloads, requests and answers", null=True, blank=True, help_text="What messages say."
+        "payloads, requests and answers",
+        null=True,
+        blank=True,
+        help_text="Days until the contents of messages are deleted.",
     )
     numbers = models.PositiveIntegerField(
-        "phone numbers", null=True, blank=True, help_text="After that a keyed hash stands for each."
+        "phone numbers", null=True, blank=True, help_text="Days until a keyed hash replaces each number."
     )
     messages = models.PositiveIntegerField(
-        "whole messages", null=True, blank=True, help_text="With attempts and reports. Figures stay."
+        "whole messages",
+        null=True,
+        blank=True,
+        help_text="Days until messages are deleted, with attempts and reports. Figures stay.",
     )
 
     def __str__(self) -> str:
@@ -124,7 +142,7 @@ class RetentionSetting(models.Model):
 
 
 class Cursor(models.Model):
-    """Up to which row a kind of data of a provider has been gone through."""
+    """The last row of a provider's kind of data that retention has looked at."""
 
     kind = models.CharField(max_length=60)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, db_index=False)
@@ -156,10 +174,10 @@ class Gist(models.Model):
 
 
 class RetentionRun(runs.Run):
-    """One going through everything, and its report."""
+    """One run of retention, and its report."""
 
-    held = models.JSONField(default=dict, help_text="How many were held.")
-    longest_ms = models.PositiveIntegerField(default=0, help_text="The longest that one step took.")
+    held = models.JSONField(default=dict, help_text="How many rows a hold kept.")
+    longest_ms = models.PositiveIntegerField(default=0, help_text="How long the longest step took.")
 
     REPORT = ("held", "longest_ms")
 

@@ -16,7 +16,7 @@ from privacy import grams
 from privacy.grams import Grams
 
 LEAST_NATIONAL = 9  # digits of a number that is looked for without its country code
-LEAST_TOKEN = 8  # characters of an identity that is looked for in texts; shorter ones are everybody's
+LEAST_TOKEN = 8  # characters of an identity that is looked for in texts; shorter ones could be anybody's
 
 _SECONDS = re.compile(r"1[5-9]\d{8}")  # since 1970
 _JOINTS = r"(?:[^0-9A-Za-z]|\\u[0-9a-fA-F]{4}|\\[nrt]|%[0-9A-Fa-f]{2})*"

@@ -1,5 +1,4 @@
-"""Takes the rows that are a person's, some at a time. Messages stay for the figures, without body and
-number."""
+"""Deletes the rows of a person, some at a time. Messages stay for the figures, without body and number."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -45,7 +44,8 @@ def there(who: Person) -> bool:
 
 
 def among(model: type[Model], keys: Sequence[int], who: Person) -> set[int]:
-    """Those of the rows that are the person's. They are not only to lose what names the person."""
+    """Those of the rows that are the person's. They are deleted, instead of only losing the person's
+    names."""
     if model not in _THEIRS or not keys:
         return set()
     return set(finding.rows(who)[model].filter(pk__in=keys).values_list("pk", flat=True))

@@ -1,8 +1,8 @@
-"""Erasures outside the database, so that one that is restored from an older backup hears of them.
+"""Erasures in a file outside the database, so that a database restored from an older backup learns of them.
 
-ERASURES_FILE has a line of JSON for each: what stands for the person, when it was asked for and done, and a
-fingerprint of the key. No number is in it. Another machine of the same Waypost keeps its own lines; whoever
-restores gives them all.
+ERASURES_FILE has a line of JSON for each: the person's keyed hash, when the erasure was asked for and done,
+and a fingerprint of the key. It has no numbers. Each machine of one Waypost has its own file; a restore needs
+all of them.
 """
 
 import os
@@ -43,7 +43,7 @@ def keep(erasure: Erasure) -> None:
         others=erasure.others.split(),
         key=pseudonyms.fingerprint(),
         asked_at=erasure.asked_at.isoformat(),
-        # What was written of the request may name the person until it is done.
+        # The text of the request may name the person until it is done.
         asked_by=erasure.asked_by if done else "",
         finished_at=done,
     )
@@ -69,8 +69,8 @@ def _latest(line: Line) -> tuple[str, str]:
 
 
 def to_apply(lines: dict[str, Line], made_at: datetime) -> dict[str, Line]:
-    """Those that a database from a backup of that moment has not applied. Whoever was erased before it, and
-    has come back since, is not to be erased again."""
+    """Erasures that a database from a backup of that moment lacks. A person who was erased earlier, and has
+    come back since, is not erased again."""
     done = set(Erasure.objects.filter(state=Erasure.State.DONE).values_list("person", flat=True))
     return {
         person: line
@@ -80,7 +80,7 @@ def to_apply(lines: dict[str, Line], made_at: datetime) -> dict[str, Line]:
 
 
 def known_here(lines: dict[str, Line]) -> dict[str, str]:
-    """Whom of these people the database knows: what stands for each → the number or user id."""
+    """Which of these people the database knows: keyed hash → number or user id."""
     people = {each: person for person, line in lines.items() for each in (person, *line.others)}
     found: dict[str, str] = {}
     for name in _names():

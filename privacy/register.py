@@ -17,8 +17,8 @@ from campaigns.models import Forward, Status
 from providers.encrypted_fields import EncryptedJSONField
 from stats.models import Report
 
-# Tables that are looked through for the person, and what happens to a row in which something is found: it
-# goes, some of its columns are emptied, or what was found is replaced.
+# Tables that are searched for the person, and what happens to a row in which something is found: it goes,
+# some of its columns are emptied, or what was found is replaced.
 GO = "go"
 LOOKED_THROUGH: dict[str, str | tuple[str, ...]] = {
     "callbacks.Webhook": GO,
@@ -123,10 +123,10 @@ OPEN: dict[str, Q] = {
     "stats.Report": Q(state__in=Report.OPEN),
 }
 
-# Columns that say what is to stay. Without them a hold would hold nothing, and nobody would know.
+# Columns that say what must stay. Without them a hold would keep nothing, and nobody would notice.
 KEPT: dict[str, tuple[str, ...]] = {"privacy.Hold": ("number", "campaign")}
 
-# What became of a row, before its table in `Erasure.counts`.
+# What happened to a row; stands before its table in `Erasure.counts`.
 DELETED, ALTERED, NOT_SENT = "deleted", "altered", "not sent"
 
 
@@ -147,7 +147,7 @@ def tables() -> Iterator[type[models.Model]]:
 
 
 def columns(model: type[models.Model]) -> list[models.Field]:  # type: ignore[type-arg]
-    """The columns in which a text of somebody's may be."""
+    """The columns that may hold a text by or about a person."""
     return [
         each
         for each in model._meta.concrete_fields

@@ -1,4 +1,4 @@
-"""How long what is kept, what is due today, and what each run took."""
+"""How long data is kept, what is due today, and what each run deleted."""
 
 from typing import Any
 

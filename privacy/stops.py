@@ -1,4 +1,4 @@
-"""That somebody stopped outlives what is known of them: under what stands for the number."""
+"""A stop outlives the person's data: it is kept under the pseudonym of the number."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -12,7 +12,7 @@ Kind = PhoneChoice.Kind
 
 
 def keep(contacts: Iterable[Contact], now: datetime) -> None:
-    """Of contacts that are about to go. In the caller's transaction."""
+    """Keeps the stops of contacts that are about to be deleted. In the caller's transaction."""
     for contact in contacts:
         for kind, holds in ((Kind.TYPED, contact.dnd), (Kind.WHATSAPP, contact.stopped)):
             if holds and contact.phone:
@@ -26,7 +26,7 @@ def keep(contacts: Iterable[Contact], now: datetime) -> None:
 
 
 def hide(choices: QuerySet[PhoneChoice]) -> None:
-    """A stop stays without its number and its words; an agreement goes."""
+    """A stop stays without its number and its words; an opt-in is deleted."""
     choices.filter(stopped=False).delete()
     for choice in choices:
         hidden = PhoneChoice.objects.filter(phone=pseudonyms.of(choice.phone), kind=choice.kind)
@@ -37,7 +37,7 @@ def hide(choices: QuerySet[PhoneChoice]) -> None:
 
 
 def hide_proofs(changes: QuerySet[OptChange]) -> None:
-    """What was agreed to and taken back, when and how, stays; who, and in which words, goes."""
+    """Opt-ins and opt-outs stay with their time and way; the person and the words are removed."""
     for change in changes:
         number = change.phone and pseudonyms.of(change.phone)
         user_id = change.user_id and pseudonyms.of(change.user_id)

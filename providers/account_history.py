@@ -1,4 +1,4 @@
-"""What BSPs tell of a provider's account: kept as a timeline, and acted on."""
+"""What BSPs report about a provider's account: stored as a timeline, and acted on."""
 
 import logging
 from collections import Counter
@@ -34,10 +34,10 @@ def record(provider: Provider, updates: Sequence[AccountUpdate]) -> Counter[str]
 
 
 def note_reports(provider: Provider, updates: Sequence[StatusUpdate]) -> None:
-    """Counts reports in a row of messages that failed for the account's sake, and pauses at too many. Where
-    they say that the account sends too much, it sends nothing for a while.
+    """Counts how many reports in a row say that the account was refused, and pauses the provider after too
+    many. If they say that the account sends too much, nothing is sent for a while.
 
-    Several BSPs take messages that such an account sends, and say later that each has failed.
+    Several BSPs accept messages from such an account, and report later that each has failed.
     """
     _slow_down(provider, updates)
     count, last = provider.account_failures, None
@@ -58,8 +58,8 @@ def note_reports(provider: Provider, updates: Sequence[StatusUpdate]) -> None:
 
 
 def _slow_down(provider: Provider, updates: Sequence[StatusUpdate]) -> None:
-    """Holds the provider until the last wait is over that the reports ask for. Each counts from its report,
-    so one that is read late holds nothing."""
+    """Holds the provider until the longest wait that the reports ask for is over. A wait counts from its
+    report, so a report that is read late holds nothing."""
     now = timezone.now()
     for update in updates:
         if update.wait is None:
@@ -73,7 +73,7 @@ def _slow_down(provider: Provider, updates: Sequence[StatusUpdate]) -> None:
 
 
 def _act(provider: Provider, update: AccountUpdate) -> str:
-    """What was done about it, in words for the provider's page."""
+    """Acts on the update. Returns what was done, in words for the provider's page."""
     if update.effect == "stop":
         words = ": ".join(filter(None, (update.kind, update.text)))
         reason = f"WhatsApp stopped the account ({words}). Resume when it may send again."

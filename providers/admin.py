@@ -18,7 +18,7 @@ from django.db.models import (
     QuerySet,
     Subquery,
     prefetch_related_objects,
-)  # fmt: skip
+)
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -79,7 +79,7 @@ class StateFilter(SimpleListFilter):
 
 class ProviderAdmin(ProviderButtons):
     asks_for_proof = True  # credentials are shown, destinations are set
-    # What stops a flood, or lets it go on, waits for no password.
+    # Pausing and resuming must be quick: they ask for no password.
     without_proof: tuple[str, ...] = (
         "check_connection", "pause", "resume", "archive", "restore", "pause_selected", "resume_selected",
     )  # fmt: skip
@@ -123,7 +123,7 @@ class ProviderAdmin(ProviderButtons):
         if provider.archived_at:
             return badge("Archived", "", f"Since {clock(provider.archived_at)[:-7]}.")
         if provider.unreadable:
-            return badge("Credentials cannot be read", "danger", provider.unreadable)
+            return badge("Credentials cannot be decrypted", "danger", provider.unreadable)
         if provider.state == Provider.State.PAUSED:
             return badge("Paused", "danger", provider.paused_reason)
         if provider.hold_until and provider.hold_until > timezone.now():
@@ -244,7 +244,7 @@ class ProviderAdmin(ProviderButtons):
         for provider in paused:
             lifecycle.resume(provider)
             self.log_change(request, provider, "Resumed in the list.", "resumed")
-        self.message_user(request, f"Resumed {len(paused)}. What was waiting is being sent.")
+        self.message_user(request, f"Resumed {len(paused)}. Messages that waited are sent now.")
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)
@@ -277,7 +277,8 @@ class ProviderAdmin(ProviderButtons):
 
 
 def _rows_of(relation: ForeignObjectRel) -> Exists | Subquery:
-    """How many rows of another table belong to a provider; of one that forbids a deletion, whether any."""
+    """How many rows of another table belong to a provider. If the table forbids a deletion: whether there are
+    any."""
     field = relation.field.name
     rows = relation.related_model._default_manager.filter(**{field: OuterRef("pk")}).order_by()
     if relation.on_delete is PROTECT:

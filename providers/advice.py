@@ -27,13 +27,14 @@ _CAP = Advice(
 )
 _STOPPED = Advice("The person stopped marketing messages. Do not resend.")
 _EXPERIMENT = Advice(
-    "Meta keeps marketing from this person as an experiment. Sending again gives the same answer."
+    "In an experiment, Meta delivers no marketing messages to this person. Sending again gives the "
+    "same answer."
 )
 _PAUSED = Advice("Meta paused the template for its quality. Improve it: sending again gives the same answer.")
 _MARKETING_OFF = _then_resend(
     "Marketing templates are switched off for the Cloud API on this account. Switch them on at Meta."
 )
-_META_DOWN = Advice("Meta had trouble of its own. Resend: it most often goes through later.", resend=True)
+_META_DOWN = Advice("Meta had an internal error. Resend: the message is usually sent later.", resend=True)
 _NO_SUCH_TEMPLATE = _then_resend(
     "WhatsApp has no approved template of this name in this language. Get it approved, and import it."
 )
@@ -42,9 +43,9 @@ _MISFIT = Advice(
     "campaign: sending again gives the same answer."
 )
 _MEDIA = _then_resend(
-    "WhatsApp could not fetch the media. Make its URL public, with a file of a kind it takes."
+    "WhatsApp could not fetch the media. Make its URL public, with a file type that WhatsApp accepts."
 )
-_TOO_FAST = Advice("WhatsApp slowed down what went out. Wait until it is calm; then resend.", resend=True)
+_TOO_FAST = Advice("WhatsApp limited how fast messages are sent. Wait a while, then resend.", resend=True)
 _PAYMENT = _then_resend(ACCOUNT_REFUSALS[Account.PAYMENT].remedy)
 _SENDER = _then_resend(ACCOUNT_REFUSALS[Account.SENDER].remedy)
 _RESTRICTED = _then_resend(ACCOUNT_REFUSALS[Account.RESTRICTED].remedy)
@@ -74,7 +75,7 @@ _META = {
     "132012": _MISFIT,
     "132018": _MISFIT,
 }
-# Connectors that hand Meta's codes on have them beside their own.
+# Connectors that pass on Meta's codes have them besides their own.
 _BY_CONNECTOR = {
     "gupshup": {
         "1002": _NOT_ON_WHATSAPP,
@@ -116,9 +117,9 @@ _BY_CONNECTOR = {
 _BY_REPORT_CODE: dict[int, str] = {
     ReportCode.PHONE: "Correct or remove the number in CleverTap. Sending again does not help.",
     ReportCode.INACTIVE: "Remove the number from the audience. Sending again does not help.",
-    ReportCode.BLACKLISTED: "Take the person as opted out. Do not resend.",
+    ReportCode.BLACKLISTED: "Treat the person as opted out. Do not resend.",
     ReportCode.DEVICE: "The phone cannot show it. Sending again does not help.",
-    ReportCode.OUTSIDE_WINDOW: "Write by template: a freeform message has to come within 24 hours.",
+    ReportCode.OUTSIDE_WINDOW: "Send a template: a freeform message must be sent within 24 hours.",
     ReportCode.BLOCKED_BY_META: "Meta held it back. Do not resend at once.",
 }
 

@@ -53,7 +53,7 @@ class ProviderAccess:
         for credential in self.credentials:
             if credential.expires_at is not None and credential.expires_at <= timezone.now():
                 continue
-            # Every header of every credential is compared, so that the time taken tells nothing.
+            # Every header of every credential is compared, so that the time gives nothing away.
             checks = [
                 crypto.matches(_presented(headers, name), digest)
                 for name, digest in credential.headers.items()
@@ -140,7 +140,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 def _cached(purpose: str, token: str, providers: Callable[[], QuerySet[Provider]]) -> ProviderAccess | None:
     if not _TOKEN.fullmatch(token):
-        return None  # no token of ours looks so, and PostgreSQL refuses a query with a NUL
+        return None  # no token of ours has one, and PostgreSQL refuses a query with a NUL
     return _accesses.get((purpose, token), lambda: _load(providers()), settings.PROVIDER_CACHE_SECONDS)
 
 

@@ -30,9 +30,9 @@ VALIDATION = Outbound(
 
 
 _MEANINGS = {
-    Outcome.THROTTLED: "The BSP takes no more requests for now",
+    Outcome.THROTTLED: "The BSP accepts no more requests for now",
     Outcome.RETRY: "The BSP had an error of its own",
-    Outcome.STOPPED: "The BSP takes nothing from this account",
+    Outcome.STOPPED: "The BSP accepts nothing from this account",
     Outcome.REJECTED: "The BSP refused the validation message",
     Outcome.UNKNOWN: "The BSP's answer could not be understood",
 }
@@ -53,8 +53,8 @@ class Checked:
 def check(provider: Provider) -> Checked:
     """Sends the validation payload through the provider's connector and judges the answer.
 
-    A BSP other than one in CleverTap's format knows no such template: refusing it, while
-    taking our credentials, is what a working connection looks like.
+    BSPs do not know this template, except those in CleverTap's format. So the connection works if the BSP
+    accepts our credentials and refuses only the template.
     """
     if provider.unreadable:
         return Checked(False, provider.unreadable, {}, None, "", None)
@@ -85,7 +85,7 @@ def check(provider: Provider) -> Checked:
 
 
 def _check_by_list(provider: Provider, redactor: Redactor, reason: str) -> Checked:
-    """Asks for the template list instead, at a BSP that takes no message without its own template id."""
+    """Asks for the template list instead, if the BSP accepts no message without its own template id."""
     request = provider.connector.templates_request(provider.config, "")
     if request is None:
         return Checked(False, reason, {}, None, "", None)
@@ -102,7 +102,7 @@ def _check_by_list(provider: Provider, redactor: Redactor, reason: str) -> Check
 
 
 def _ask(request: HttpRequest, redactor: Redactor) -> tuple[Checked, HttpResponse | None]:
-    """Makes the call. The verdict is left open, except where no answer came: then it says why."""
+    """Makes the call. There is no verdict yet, unless no answer came: then it says why."""
     shown = msgspec.json.decode(redactor.request(request))
     try:
         response = transport.send(request, TIMEOUT)

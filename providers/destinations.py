@@ -1,7 +1,7 @@
-"""A stored secret goes only where it was meant for.
+"""A stored secret is sent only to the address that it was entered for.
 
-Whoever may change where a provider is may not see its secrets, and could have them sent to a server of their
-own. So a change of the address needs them entered again.
+People who may change a provider's address may not see its secrets. They could have them sent to their own
+server. So whoever changes the address must enter the secrets again.
 """
 
 from collections.abc import Collection
@@ -15,8 +15,8 @@ AGAIN = "Enter it again: it would be sent to another address now."
 
 
 def check(now: Provider, entered: Collection[str], entered_for_list: Collection[str]) -> None:
-    """Raises ValidationError, by field, where the provider is about to be stored with another address, and
-    with secrets that were not entered with it. `entered` names the credentials that were."""
+    """Raises ValidationError, by field, if the provider would be stored with another address and with secrets
+    that were not entered together with it. `entered` names the credentials that were."""
     was = Provider.objects.filter(pk=now.pk).first()
     if was is None:
         return

@@ -1,6 +1,7 @@
 """A model field for secrets: JSON in Python, encrypted text in the database.
 
-What no key opens stops nothing but what needs that secret: it reads as an empty value that is `Sealed`.
+A secret that no key can decrypt reads as an empty value that is `Sealed`. Only work that needs this secret
+stops.
 """
 
 from typing import Any
@@ -14,13 +15,13 @@ from lib.crypto import NO_KEY, Undecryptable
 
 
 class Sealed:
-    """A secret that none of our keys opens. It looks empty, and is stored again as it was."""
+    """A secret that none of our keys can decrypt. It looks empty, and is stored again unchanged."""
 
     stored: str
 
 
 def require_key() -> None:
-    """Raises ValidationError where nothing that is entered could be stored."""
+    """Raises ValidationError if there is no key to encrypt new secrets with."""
     if not keys.keys():
         raise ValidationError(f"This cannot be stored. {NO_KEY}")
 
@@ -34,7 +35,7 @@ class _SealedText(Sealed, str):
 
 
 class EncryptedJSONField(models.TextField):  # type: ignore[type-arg]
-    """Any JSON value, encrypted with the newest of our keys; `Sealed` where none opens it."""
+    """Any JSON value, encrypted with the newest of our keys; `Sealed` if none can decrypt it."""
 
     is_secret = True  # for the trail
 

@@ -77,7 +77,7 @@ def groups() -> dict[str, list[Feature]]:
     }
 
 
-# What Meta tells of, and few BSPs hand on.
+# What Meta reports, and few BSPs pass on.
 _METAS = (
     Feature.EDITS, Feature.NOTICES, Feature.GROUP, Feature.ECHOES, Feature.HISTORY, Feature.CALLS,
     Feature.STOPS,
@@ -85,7 +85,8 @@ _METAS = (
 
 
 def untold(bsp: str, *but: Feature, more: tuple[Feature, ...] = ()) -> dict[Feature, str]:
-    """What a BSP lacks because its pages describe no webhook for it: all that Meta tells of, `but` these."""
+    """What a BSP lacks because its pages describe no webhook for it: everything that Meta reports, `but`
+    these."""
     return {
         feature: f"{bsp} documents no webhook for it." for feature in (*_METAS, *more) if feature not in but
     }

@@ -94,7 +94,7 @@ class Hold:
         self.renewed = asked
 
     def release(self, rest: float = 0.0) -> None:
-        """Lets go. For `rest` seconds nobody need look at the queue."""
+        """Releases the lease. For `rest` seconds nobody needs to look at the queue."""
         _held.pop(self.name, None)
         _let_go(self.holder, [self.name], rest)
 
@@ -123,7 +123,7 @@ _held: dict[str, Hold] = {}  # what this process holds
 
 
 def renew_all() -> None:
-    """Renews everything that this process holds, in one statement. Whoever lost a lease is woken."""
+    """Renews everything that this process holds, in one statement. Workers that lost a lease are woken."""
     _renew(list(_held.values()))
 
 
@@ -152,7 +152,7 @@ def beat(stop: threading.Event) -> None:
     """Renews what this process holds, until `stop`: however long a step takes, its worker is alive."""
     while not stop.wait(RENEWAL):
         _renew_or_say()
-    while _held:  # what is under way is still to be settled
+    while _held:  # requests under way must still be settled
         _renew_or_say()
         end = monotonic() + RENEWAL
         while _held and monotonic() < end:
@@ -250,9 +250,9 @@ def work(
     come together after a step that moved several. `while_held` is entered with the lease and left before
     its release. A step that fails since the database does not answer is tried again for some seconds.
 
-    What is queued between the last step and the release finds the lease taken, and nobody to work it:
-    so `due` is asked afterwards. While another worker has the queue, this does nothing but wake that one
-    if it is of the same process. Raises Lost.
+    Rows that are queued between the last step and the release find the lease taken and nobody at work. So it
+    asks `due` afterwards. If another worker has the queue, this only wakes that one, if it is in the same
+    process. Raises Lost.
     """
     woken, stop = woken or threading.Event(), stop or threading.Event()
     done = 0

@@ -1,5 +1,5 @@
-"""What is done with a provider, in the admin and on the command line: create, log in, rotate, pause,
-archive."""
+"""Everything that people do with a provider, in the admin and on the command line: create, new login, rotate,
+pause, archive."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -106,8 +106,8 @@ def set_import_credentials(provider: Provider, values: Mapping[str, str]) -> Non
 
 
 def pause(provider: Provider, reason: str, account: Account | None = None) -> None:
-    """Stops sending; what CleverTap posts meanwhile is kept. `account` is what is wrong with the account,
-    where that is why."""
+    """Stops sending; Waypost keeps what CleverTap posts meanwhile. `account` says what is wrong with the
+    account, if that is the reason."""
     provider.state, provider.paused_reason = Provider.State.PAUSED, reason[:500]
     provider.paused_for = account or ""
     Provider.objects.filter(pk=provider.pk).update(
@@ -116,8 +116,8 @@ def pause(provider: Provider, reason: str, account: Account | None = None) -> No
 
 
 def archive(provider: Provider) -> None:
-    """Takes the provider out of use: nothing is sent, CleverTap finds no endpoint, no list or menu has it.
-    Its webhooks are still taken, and everything stays readable."""
+    """Takes the provider out of use: nothing is sent, CleverTap finds no endpoint, and lists and menus leave
+    it out. Its webhooks are still accepted, and everything stays readable."""
     Provider.objects.filter(pk=provider.pk).update(
         archived_at=timezone.now(),
         state=Provider.State.PAUSED,
@@ -135,7 +135,7 @@ def restore(provider: Provider) -> None:
 
 
 def resume(provider: Provider) -> None:
-    """Sends again, at once, also what waits for a next try. One in the archive has to be taken out of it
+    """Sends again at once, also messages that wait for a retry. An archived provider must be restored
     first."""
     Provider.in_use().filter(pk=provider.pk).update(
         state=Provider.State.ACTIVE,

@@ -14,7 +14,7 @@ class ProviderFilter(SimpleListFilter):
     parameter_name = "provider"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The providers in use, and the one that the address names, which may be in the archive."""
+        """The providers in use, and the one that the URL names, which may be archived."""
         chosen = request.GET.get(self.parameter_name, "")
         offered = Q(archived_at=None)
         if chosen.isdecimal() and len(chosen) < 19:

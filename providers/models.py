@@ -16,7 +16,7 @@ from providers.encrypted_fields import EncryptedJSONField, Sealed
 from providers.quirks import Quirks, load
 
 ROTATION_GRACE = timedelta(days=7)
-UNREADABLE = "Its credentials cannot be read; enter them again."
+UNREADABLE = "Its credentials cannot be decrypted. Enter them again."
 
 
 class Provider(models.Model):
@@ -78,7 +78,8 @@ class Provider(models.Model):
         "addresses that may call back",
         max_length=4000,
         blank=True,
-        help_text="Networks that the BSP calls from, as 203.0.113.0/24, one a line. Empty: from anywhere.",
+        help_text="Networks that the BSP calls from, such as 203.0.113.0/24, one on each line. "
+        "Empty: any address.",
     )
     auto_reply = models.BooleanField("auto-reply to users not tracked on CleverTap", default=False)
     auto_reply_text = models.TextField(blank=True, max_length=4096)
@@ -88,11 +89,11 @@ class Provider(models.Model):
         validators=[MinValueValidator(30), MaxValueValidator(1000)],
     )
     rate_count = models.PositiveIntegerField(
-        "rate limit", null=True, blank=True, help_text="Most requests in each period; empty: none."
+        "rate limit", null=True, blank=True, help_text="The most requests in each period; empty: no limit."
     )
     rate_period = models.PositiveIntegerField(choices=Period.choices, default=Period.MINUTE)
     validity = models.DurationField(
-        default=timedelta(hours=24), help_text="A message still unsent after this long fails instead."
+        default=timedelta(hours=24), help_text="A message that is still not sent after this time fails."
     )
     cap_retries = models.PositiveSmallIntegerField(
         "tries after WhatsApp's marketing cap",
@@ -110,7 +111,10 @@ class Provider(models.Model):
     import_paging = models.CharField(max_length=6, choices=Paging.choices, default=Paging.CURSOR)
     import_credentials = EncryptedJSONField(default=dict, blank=True)
     import_every = models.PositiveIntegerField(
-        "automatic import", choices=Every.choices, default=Every.NEVER, help_text="Besides “Import now”."
+        "automatic import",
+        choices=Every.choices,
+        default=Every.NEVER,
+        help_text="How often templates are imported automatically.",
     )
     click_domain = models.CharField(
         "click-tracking domain",
@@ -119,19 +123,19 @@ class Provider(models.Model):
         help_text="Imported buttons whose URL holds this domain are tagged for click tracking.",
     )
     link_days = models.PositiveSmallIntegerField(
-        "short links live", default=30, help_text="Days after which a short link of ours leads nowhere."
+        "short links live", default=30, help_text="Days after which a short link of Waypost stops working."
     )
     unknown_templates = models.CharField(
         max_length=6,
         choices=Unknown.choices,
         default=Unknown.PASS,
-        help_text="Templates that are not listed here.",
+        help_text="What to do with messages for templates that are not listed here.",
     )
     stopped_templates = models.CharField(
         max_length=6,
         choices=Stopped.choices,
         default=Stopped.HOLD,
-        help_text="Messages for templates that are paused, disabled or rejected.",
+        help_text="What to do with messages for templates that are paused, disabled or rejected.",
     )
     public_id = models.CharField(max_length=64, unique=True, default=token, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -142,7 +146,8 @@ class Provider(models.Model):
         max_length=12,
         blank=True,
         editable=False,
-        help_text="What is wrong with the account (providers.messages.Account); empty: a person paused it.",
+        help_text="What is wrong with the account (providers.messages.Account); empty: a person "
+        "paused the provider.",
     )
     hold_until = models.DateTimeField(null=True, blank=True, editable=False)
     hold_reason = models.CharField(max_length=500, blank=True, editable=False)
@@ -151,16 +156,16 @@ class Provider(models.Model):
         null=True,
         blank=True,
         editable=False,
-        help_text="Until then no marketing template is sent: the BSP takes none by the usual way.",
+        help_text="Until then no marketing template is sent: the BSP accepts none.",
     )
     account_refusals = models.PositiveIntegerField(default=0, editable=False)
     account_failures = models.PositiveIntegerField(
         default=0,
         editable=False,
-        help_text="Reports in a row of messages that failed for the account's sake.",
+        help_text="How many reports in a row say that the account was refused.",
     )
     archived_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="Since when it is in the archive."
+        null=True, blank=True, editable=False, help_text="When the provider was archived."
     )
 
     class Meta:
@@ -215,11 +220,12 @@ class Provider(models.Model):
 
     @property
     def unreadable(self) -> str:
-        """What has to be entered again because no key of ours opens it, as a sentence; else empty."""
+        """A sentence about credentials that must be entered again because none of our keys can decrypt them;
+        otherwise empty."""
         if isinstance(self.credentials, Sealed):
             return UNREADABLE
         if self.import_endpoint and isinstance(self.import_credentials, Sealed):
-            return "The credentials of its template list cannot be read; enter them again."
+            return "The credentials of its template list cannot be decrypted. Enter them again."
         return ""
 
     @property
@@ -292,18 +298,18 @@ class CallbackToken(models.Model):
 
 
 class CallCount(models.Model):
-    """How many calls of a sort there were in a minute: turned away, answered too late, or a trial that leaves
-    no other row."""
+    """How many calls of one kind there were in a minute: refused, answered too late, or a test that leaves no
+    other row."""
 
     class What(models.TextChoices):
         LOGIN = "login", "CleverTap's login was refused"
-        MALFORMED = "malformed", "CleverTap's request could not be read"
+        MALFORMED = "malformed", "CleverTap's request could not be parsed"
         LATE = "late", "CleverTap got its answer after more than a second"
         SIGNATURE = "signature", "the BSP's webhook failed its verification"
         ADDRESS = "address", "a webhook came from an address that may not call"
-        UNHANDLED = "unhandled", "a webhook brought news that Waypost makes nothing of"
-        VALIDATED = "validated", "CleverTap tried the set-up and was let in"
-        CONNECTED = "connected", "the BSP took our credentials when the connection was checked"
+        UNHANDLED = "unhandled", "a webhook brought something that Waypost does not know"
+        VALIDATED = "validated", "CleverTap tested the set-up with a valid login"
+        CONNECTED = "connected", "the BSP accepted our credentials when the connection was checked"
 
     provider = models.ForeignKey(
         Provider, on_delete=models.CASCADE, related_name="call_counts", db_index=False
@@ -321,7 +327,7 @@ class CallCount(models.Model):
 
 
 class CallSample(models.Model):
-    """One such call, without its secrets. The last twenty of each sort are kept."""
+    """One such call, without its secrets. The last twenty of each kind are kept."""
 
     provider = models.ForeignKey(
         Provider, on_delete=models.CASCADE, related_name="call_samples", db_index=False
@@ -329,7 +335,7 @@ class CallSample(models.Model):
     what = models.CharField(max_length=10, choices=CallCount.What.choices)
     at = models.DateTimeField()
     address = models.CharField(max_length=45, blank=True, help_text="Who called.")
-    text = models.CharField(max_length=500, blank=True, help_text="What was wrong with it, in words.")
+    text = models.CharField(max_length=500, blank=True, help_text="What was wrong with the call, in words.")
 
     class Meta:
         ordering = ["-pk"]
@@ -340,7 +346,7 @@ class CallSample(models.Model):
 
 
 class AccountEvent(models.Model):
-    """One thing that the BSP told of the account: a restriction, a ban, its limits, its quality."""
+    """One thing that the BSP reported about the account: a restriction, a ban, its limits, its quality."""
 
     provider = models.ForeignKey(
         Provider, on_delete=models.CASCADE, related_name="account_events", db_index=False

@@ -10,7 +10,7 @@ from providers.messages import Account, Malformed, Outcome, ReportCode, SendResu
 EXCERPT = 300
 LONGEST_WAIT = 86_400.0
 ACCOUNT_LIMIT = 5  # refusals of the account in a row that pause the provider
-GATEWAYS = (502, 503, 504)  # what a gateway answers when the BSP behind it did not
+GATEWAYS = (502, 503, 504)  # what a gateway answers if the BSP behind it did not answer
 
 Reasons = tuple[tuple[tuple[str, ...], ReportCode], ...]
 AccountReasons = tuple[tuple[tuple[str, ...], Account], ...]
@@ -19,9 +19,9 @@ AccountReasons = tuple[tuple[tuple[str, ...], Account], ...]
 def by_status(response: HttpResponse, text: str = "", bsp_code: str = "") -> SendResult:
     """The outcome that the HTTP status alone decides.
 
-    429 throttles; 401 and 403 refuse our credentials, 402 says that the account has not paid.
-    A gateway's own 502, 503 or 504 leaves open whether the BSP has taken the message; every other
-    5xx is the BSP's word that it has not. A 2xx nobody can read is unknown.
+    429 throttles; 401 and 403 refuse our credentials, 402 says that the account has not paid. A gateway's own
+    502, 503 or 504 leaves open whether the BSP has taken the message; every other 5xx means that the BSP has
+    not. A 2xx that cannot be parsed is unknown.
     """
     from_gateway = _by_gateway(response, bsp_code)
     status = response.status
@@ -56,7 +56,7 @@ def account_by_words(words: str, reasons: AccountReasons) -> Account | None:
 def refused_with(
     words: str, reasons: Reasons, account_reasons: AccountReasons, bsp_code: str, text: str
 ) -> SendResult:
-    """A refusal whose sentence alone tells whether it is about the account or the message."""
+    """A refusal. Only its sentence shows whether it is about the account or the message."""
     account = account_by_words(words, account_reasons)
     return stopped(account, bsp_code, text) if account else rejected(by_words(words, reasons), bsp_code, text)
 
@@ -64,8 +64,8 @@ def refused_with(
 def _by_gateway(response: HttpResponse, bsp_code: str) -> bool:
     """Whether a gateway answered for the BSP, which may have taken the message meanwhile.
 
-    A 504 always comes from one. A 502 or 503 is the BSP's own where it bears a code of the BSP's, and
-    a 503 also where it is JSON or says when to come again: it was refused before it was handed on.
+    A 504 always comes from one. A 502 or 503 is the BSP's own if it has a code of the BSP, and a 503 also if
+    it is JSON or says when to retry: then it was refused before it was passed on.
     """
     if response.status == 504:
         return True
@@ -95,10 +95,10 @@ class Refusal(NamedTuple):
 
 ACCOUNT_REFUSALS = {
     Account.CREDENTIALS: Refusal(
-        "refused for their credentials", "Correct them, use Check connection, then resume."
+        "refused for their credentials", "Correct the credentials, use Check connection, then resume."
     ),
     Account.PAYMENT: Refusal(
-        "refused because the account has not paid", "Settle the payment with Meta or the BSP, then resume."
+        "refused because the account has not paid", "Clear up the payment with Meta or the BSP, then resume."
     ),
     Account.SENDER: Refusal(
         "refused because the sender is not set up",

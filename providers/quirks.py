@@ -1,4 +1,4 @@
-"""Per-provider switches for what CleverTap's documents leave open, with their defaults.
+"""Quirks: settings of each provider for what CleverTap's documents leave open, with their defaults.
 
 The first group concerns what CleverTap sends to us, the second what we send to CleverTap.
 """
@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-# The first switch of the second group.
+# The first quirk of the second group.
 RECEIVES_FROM = "payload_version"
 
 
@@ -16,17 +16,23 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     unwrap_body: Annotated[bool, Meta(description="Accept payloads wrapped in a top-level `body`.")] = True
     waba_match: Annotated[
         Literal["lenient", "strict"],
-        Meta(description="lenient: note a foreign wabaNumber; strict: refuse it with 2004."),
+        Meta(
+            description="lenient: accept another wabaNumber than the provider's and note it; "
+            "strict: refuse it with 2004."
+        ),
     ] = "lenient"
     default_country: Annotated[
         str,
-        Meta(pattern="^[0-9]{0,3}$", description="Country code put before national numbers; empty: none."),
+        Meta(
+            pattern="^[0-9]{0,3}$",
+            description="The country code to put before numbers without one; empty: none.",
+        ),
     ] = ""
     trust_callback_headers: Annotated[
         bool,
         Meta(
             description="Use the callback URLs that CleverTap's requests carry as headers. "
-            "Always so with Kaleyra, whose set-up it is."
+            "The Kaleyra connectors always do so."
         ),
     ] = False
     bad_credentials_answer: Annotated[
@@ -35,10 +41,17 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     ] = "200"
     dispatch_tests: Annotated[
         Literal["always", "listed", "never"],
-        Meta(description="Whether messages with the id 0|0|0|0 (test sends, template checks) are sent on."),
+        Meta(
+            description="Whether messages with the id 0|0|0|0 (test sends, template checks) are "
+            "sent to the BSP."
+        ),
     ] = "always"
     test_numbers: Annotated[
-        str, Meta(description="Numbers that test sends may go to when `dispatch_tests` is listed, by comma.")
+        str,
+        Meta(
+            description="Numbers that test sends may go to when `dispatch_tests` is `listed`, "
+            "separated by commas."
+        ),
     ] = ""
 
     payload_version: Annotated[
@@ -57,7 +70,7 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     click_ts: Annotated[bool, Meta(description="Add the integer `ts` to clicks.")] = True
     forward_sent: Annotated[bool, Meta(description="Forward `sent` reports.")] = True
     statuses_per_request: Annotated[
-        int, Meta(ge=1, le=1000, description="Most delivery reports in one request to CleverTap.")
+        int, Meta(ge=1, le=1000, description="The most delivery reports in one request to CleverTap.")
     ] = 20
     error_code_type: Annotated[
         Literal["integer", "string"], Meta(description="How error.code is written in failed reports.")
@@ -67,7 +80,7 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
         bool,
         Meta(
             description="Forward messages of people whose number is not known, with WhatsApp's user id in "
-            "`from`. Otherwise they wait here until the number is known."
+            "`from`. Otherwise these messages wait until the number is known."
         ),
     ] = False
     duplicate_document: Annotated[
@@ -84,19 +97,22 @@ class Quirks(Struct, frozen=True, forbid_unknown_fields=True):
     ] = "button"
     unsupported_replies: Annotated[
         Literal["drop", "text"],
-        Meta(description="Inbound kinds CleverTap has no form for: keep here only, or forward as text."),
+        Meta(
+            description="Inbound kinds that CleverTap's format lacks: keep them here only, or "
+            "forward them as text."
+        ),
     ] = "drop"
 
 
 def load(stored: dict[str, object]) -> Quirks:
-    """The switches with defaults for those not stored. Raises msgspec.ValidationError."""
+    """The quirks, with defaults for those not stored. Raises msgspec.ValidationError."""
     return msgspec.convert(stored, Quirks)
 
 
 def parse(name: str, value: str) -> object:
-    """A switch's value from text, as typed on a command line. Raises ValueError with the reason."""
+    """A quirk's value from text, as typed on a command line. Raises ValueError with the reason."""
     if name not in Quirks.__struct_fields__:
-        raise ValueError(f"there is no switch {name!r}; there are: {', '.join(Quirks.__struct_fields__)}")
+        raise ValueError(f"there is no quirk {name!r}; there are: {', '.join(Quirks.__struct_fields__)}")
     try:
         loaded = msgspec.convert({name: value}, Quirks, strict=False)
     except msgspec.ValidationError as error:

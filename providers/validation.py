@@ -68,11 +68,13 @@ def validate(provider: Provider) -> None:
             except ValidationError as error:
                 errors["options"] += [f"{name}: {message}" for message in error.messages]
     if provider.cap_retries and provider.validity <= timedelta(days=1):
-        errors["cap_retries"] = ["The next try is a day later, so the validity must be longer than that."]
+        errors["cap_retries"] = [
+            "The next attempt is a day later, so the validity must be longer than a day."
+        ]
     try:
         addresses.networks(provider.webhook_networks.splitlines())
     except ValueError as error:
-        errors["webhook_networks"] = [f"{error}. Write one network a line, as 203.0.113.0/24."]
+        errors["webhook_networks"] = [f"{error}. Write one network on each line, such as 203.0.113.0/24."]
     errors |= _import_errors(provider)
     try:
         load(provider.stored_quirks)
@@ -87,14 +89,14 @@ def _import_errors(provider: Provider) -> dict[str, list[str]]:
     errors: dict[str, list[str]] = {}
     stored = provider.import_credentials
     if bool(stored.get("username")) != bool(stored.get("password")):
-        errors["import_credentials"] = ["Basic authentication takes a username and a password."]
+        errors["import_credentials"] = ["Basic authentication needs a username and a password."]
     for name in (name.removeprefix("header:") for name in stored if name.startswith("header:")):
         if not HEADER_NAME.fullmatch(name):
             errors.setdefault("import_credentials", []).append(f"“{name}” cannot be the name of a header.")
     if provider.click_domain and not _HOST.fullmatch(provider.click_domain):
         errors["click_domain"] = ["Write the host alone, for example ct3.io: no https://, no path."]
     if provider.link_days < 1:
-        errors["link_days"] = ["At least a day."]
+        errors["link_days"] = ["Write at least one day."]
     return errors
 
 

@@ -113,7 +113,7 @@ class Engine:
         return self._behaviour.answer_modes.get(account.name, usual)
 
     async def _take(self, arrival: _Arrival, script: Script, attempt: int) -> web.StreamResponse:
-        """Takes the message, whatever the sender gets as an answer."""
+        """Accepts the message, whatever the sender gets as an answer."""
         dialect, account = arrival.dialect, arrival.account
         message = Message(dialect.new_id(arrival.send), account, arrival.send, time.time())
         reaction = script.reaction

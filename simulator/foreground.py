@@ -13,12 +13,12 @@ from simulator.traffic import Traffic
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8100)
-    parser.add_argument("--delay", type=float, default=0.05, help="seconds before a send is answered")
-    parser.add_argument("--accounts", type=Path, help="a JSON file, as for /_control/accounts")
-    parser.add_argument("--traffic", type=Path, help="a JSON file of what CleverTap posts by itself")
-    parser.add_argument("--no-record", action="store_true", help="keep counts only, for load tests")
+    parser.add_argument("--host", default="127.0.0.1", help="The address to listen at. Default: 127.0.0.1")
+    parser.add_argument("--port", type=int, default=8100, help="Default: 8100")
+    parser.add_argument("--delay", type=float, default=0.05, help="How many seconds later a BSP answers.")
+    parser.add_argument("--accounts", type=Path, help="A JSON file, as for /_control/accounts.")
+    parser.add_argument("--traffic", type=Path, help="A JSON file that says what CleverTap posts on its own.")
+    parser.add_argument("--no-record", action="store_true", help="Keep counts only, for load tests.")
 
 
 def run(

@@ -33,7 +33,7 @@ class SendRecord:
     to: str = ""
     reference: str = ""
     label: str = ""
-    message_id: str = ""  # empty: not taken
+    message_id: str = ""  # empty: not accepted
     attempt: int = 1  # how often this account has sent this reference
     answer: str
     detail: str = ""
@@ -104,7 +104,7 @@ class Journal:
             del records[: 1 + self._behaviour.kept // 10]
 
     def remember(self, message: Message) -> None:
-        """Keep a taken message, so that a user can reply to it."""
+        """Keep an accepted message, so that a user can reply to it."""
         if self.recording:
             self.keep(self._messages, message)
 

@@ -1,4 +1,4 @@
-"""What becomes of a message after it was taken: its events, in the order of the webhooks."""
+"""The events of a message after it was accepted, in the order of the webhooks."""
 
 import random
 import secrets
@@ -12,7 +12,7 @@ Event = Status | Inbound
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event, and when its webhook leaves: in seconds after the message was taken."""
+    """One event, and when its webhook leaves: in seconds after the message was accepted."""
 
     after: float
     event: Event

@@ -18,7 +18,7 @@ from simulator.traffic import Traffic
 from simulator.world import InboundRequest, World
 
 _BACKLOG = 4096
-# Seconds. A busy machine is late and no failure.
+# Seconds. On a busy machine, late is not a failure.
 _PATIENCE = 300.0
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Simulator(World):
         super().__init__(behaviour)
         self.host = host
         self.port = port  # 0 until it runs; a restarted simulator keeps its port
-        self.traffic: Traffic | None = None  # what the fake CleverTap posts by itself
+        self.traffic: Traffic | None = None  # what the fake CleverTap posts without being asked
         self._thread: threading.Thread | None = None
         self._running = threading.Event()
         self._failure: BaseException | None = None

@@ -1,5 +1,5 @@
-"""What happens by itself, at a low rate: the fake CleverTap posts messages of campaigns and uploads of
-events, and users write to the fake BSPs.
+"""Traffic without anybody's doing, at a low rate: the fake CleverTap posts messages of campaigns and uploads
+of events, and users write to the fake BSPs.
 
 A campaign has ten thousand recipients before a number repeats. The recipient's number decides what
 becomes of a message (simulator.behaviour). The mix of numbers is like that of real people.

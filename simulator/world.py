@@ -61,7 +61,7 @@ class World:
 
     @property
     def sink(self) -> list[SinkRecord]:
-        """The callbacks that the fake CleverTap took; `sink_refused` has the others."""
+        """The callbacks that the fake CleverTap accepted; `sink_refused` has the others."""
         return list(self.journal.sink)
 
     @property

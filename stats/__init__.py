@@ -1,4 +1,4 @@
-"""Figures, from the counts that the ledger writes to what pages, the API, commands and exports show.
+"""Figures: from the counts that the ledger writes to the pages, the API, commands and exports.
 
 template_health  how a provider's templates fare
 reconciliation   our figures beside those of CleverTap's campaign report

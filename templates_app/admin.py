@@ -1,4 +1,4 @@
-"""The template pages. What they can do is in the modules beside this one, a file a subject. config/admin.py
+"""The template pages. Their buttons and forms are in the packages beside this module. config/admin.py
 registers them, with what the other apps know of a template."""
 
 from django.contrib import admin
@@ -46,7 +46,7 @@ class TemplateAdmin(
     @column(description="status", ordering="status")
     def status_badge(self, template: Template) -> SafeString:
         if template.vanished_at:
-            return badge("Vanished", "warning", "The last import did not find it at the BSP.")
+            return badge("Vanished", "warning", "The last import did not find the template at the BSP.")
         return badge(template.get_status_display(), _TONES.get(template.status, ""), template.status_reason)
 
 

@@ -1,4 +1,4 @@
-"""What people agreed to, with its proof, and what CleverTap is told of it."""
+"""What people agreed to, with its proof, and what is sent to CleverTap about it."""
 
 from django.db import models
 from django.db.models import Q
@@ -50,7 +50,7 @@ class OptChange(models.Model):
         indexes = [
             models.Index(fields=["contact", "at"], name="opt_change_contact"),
             models.Index(fields=["phone", "at"], name="opt_change_phone"),
-            # `opting.adopt`: what was asked for before the number was known.
+            # `opting.adopt`: choices from before the number was known.
             models.Index(fields=["user_id"], condition=Q(phone="", user_id__gt=""), name="opt_change_nobody"),
         ]
 
@@ -59,9 +59,11 @@ class OptChange(models.Model):
 
 
 class PhoneChoice(models.Model):
-    """What the person behind a number, in its first spelling, last wanted. Holds for contacts to come, too.
+    """The last choice of the person with a number, in its first spelling. It also holds for contacts that get
+    the number later.
 
-    What was typed and what was chosen in WhatsApp itself are kept apart: each is taken back only by its own.
+    Typed choices and choices in WhatsApp itself are stored separately: each is only ended in the way it was
+    made.
     """
 
     class Kind(models.TextChoices):
@@ -83,27 +85,30 @@ class PhoneChoice(models.Model):
 
 
 class OptSetting(models.Model):
-    """Which replies to a provider's number opt a person out or in, and whether CleverTap is told."""
+    """Which replies to a provider's number opt a person out or in, and whether they are sent to CleverTap."""
 
     provider = models.OneToOneField(Provider, on_delete=models.CASCADE, related_name="opt_setting")
     stop_words = models.TextField(
         default="STOP\nUNSUBSCRIBE",
         blank=True,
-        help_text="One a line: what people write, a button's label, or its payload. The whole message must "
-        "be it, in any case; a payload may end in * (optout|*).",
+        help_text="One on each line: a word that people write, a button's label, or a button's payload. The "
+        "message must have nothing else; case does not matter. A payload may end in *, as optout|*.",
     )
-    start_words = models.TextField(default="START", blank=True, help_text="The same for opting in again.")
+    start_words = models.TextField(
+        default="START", blank=True, help_text="Words that opt a person in again, written in the same way."
+    )
     refuse_stopped = models.BooleanField(
-        "refuse who stopped in WhatsApp",
+        "refuse marketing to people who stopped it in WhatsApp",
         default=False,
-        help_text="Whether CleverTap's marketing templates to people who stopped marketing in WhatsApp are "
-        "refused at once, with code 2003. Else they are sent, and WhatsApp refuses them.",
+        help_text="Waypost then refuses CleverTap's marketing templates to these people at once, with code "
+        "2003. Otherwise they are sent, and WhatsApp refuses them.",
     )
     subscribe_url = models.URLField(
         "CleverTap's subscribe API",
         max_length=500,
         blank=True,
-        help_text="https://in1.api.clevertap.com/1/subscribe, by your region. Empty: it is not told.",
+        help_text="https://in1.api.clevertap.com/1/subscribe, depending on your region. Empty: "
+        "CleverTap gets no opt-outs.",
     )
     account = EncryptedJSONField(default=dict, blank=True)  # account_id, passcode
 
@@ -115,7 +120,7 @@ class OptSetting(models.Model):
 
 
 class Subscription(models.Model):
-    """An opt-out or opt-in that CleverTap is to be told. The rows are the queue."""
+    """An opt-out or opt-in to send to CleverTap. The rows are the queue."""
 
     class Status(models.TextChoices):
         UNSUBSCRIBE = "Unsubscribe"

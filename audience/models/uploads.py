@@ -55,7 +55,7 @@ class Upload(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
     by = models.CharField(max_length=150, blank=True)
     cancel = models.BooleanField(default=False)
-    worker = models.CharField(max_length=32, blank=True, help_text="Whoever works on it now.")
+    worker = models.CharField(max_length=32, blank=True, help_text="The worker that works on it now.")
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     seen_at = models.DateTimeField(null=True, help_text="The last sign of life.")

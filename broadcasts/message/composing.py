@@ -51,7 +51,7 @@ def needed(slot: Slot) -> bool:
 
 
 class Composer:
-    """How one broadcast's messages are made, by its templates as they are now."""
+    """Makes the messages of one broadcast, with its templates as they are now."""
 
     def __init__(self, broadcast: Broadcast) -> None:
         self.broadcast = broadcast
@@ -61,7 +61,7 @@ class Composer:
         self.problem = ""
         access = auth.access(broadcast.provider.public_id)
         if access is None:
-            self.problem = f"{broadcast.provider} is in the archive, so nothing is sent through it."
+            self.problem = f"{broadcast.provider} is archived, so nothing can be sent through it."
             return
         self.access = access
         for variant in broadcast.messages:
@@ -70,7 +70,7 @@ class Composer:
             self.problem = "It has no message."
 
     def _prepare(self, variant: Variant) -> str:
-        """Takes up a variant's template. Returns why it cannot be sent now, as a sentence."""
+        """Prepares a variant's template. Returns why it cannot be sent now, as a sentence."""
         label = f"The template {variant.template} ({variant.language})"
         template = self.templates.get(variant.name)
         if template is None:
@@ -126,6 +126,6 @@ def _expiry(slot: Slot, text: str, composer: Composer) -> str:
     try:
         wall = datetime.fromisoformat(text)
     except ValueError as error:
-        raise Missing(f"{slot.label}: “{text[:40]}” is no date") from error
+        raise Missing(f"{slot.label}: “{text[:40]}” is not a date") from error
     aware = wall if wall.tzinfo else wall.replace(tzinfo=composer.style.zone)
     return str(int(aware.timestamp() * 1000))

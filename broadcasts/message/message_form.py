@@ -19,7 +19,7 @@ MOST = 4
 LETTERS = "ABCD"
 _HELP = {
     "url": "What replaces the variable in the template’s URL, or the whole URL.",
-    "payload": "Comes back when the button is pressed. Empty: the button’s text.",
+    "payload": "The payload that comes back when somebody taps the button. Empty: the button’s text.",
     "location": "Latitude, longitude, name, address.",
     "expiry": "When the offer ends: 2026-03-31 18:00, or a date such as {{ event.Valid until }}.",
 }

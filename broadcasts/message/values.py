@@ -2,10 +2,10 @@
 
     Hello {{ profile.name | there }}, your order {{ event.Order id }} comes on {{ event.Delivery date }}.
 
-After `|` stands the fallback. `profile.` names a field of the contact (name, email, phone, gender,
-identity) or an attribute; `event.` a property of the event that set the message off. A number is sent with
-the digits that were written. A date is sent in the broadcast's format and is the same day in every zone. A
-moment is sent by the clock of the broadcast's zone.
+After `|` stands the fallback. `profile.` names a field of the contact (name, email, phone, gender, identity)
+or an attribute; `event.` a property of the event that triggered the message. A number is sent with the digits
+that were written. A date is sent in the broadcast's format and is the same day in every zone. A moment is
+sent by the clock of the broadcast's zone.
 """
 
 import re
@@ -78,7 +78,7 @@ def parse(text: str) -> Parts:
         match = _REFERENCE.fullmatch(text, start + 2, close)
         if not match or not match[2].strip():
             raise ValueError(
-                f"“{text[start : close + 2][:60]}” is no reference. "
+                f"“{text[start : close + 2][:60]}” is not a reference. "
                 "Write {{ profile.name | there }} or {{ event.Amount }}."
             )
         fallback = None if match[3] is None else match[3].strip()
@@ -134,7 +134,9 @@ def written(value: Any, style: Style, kind: str) -> str:
         return str(value).strip()
     try:
         local = at.astimezone(style.zone)
-    except OverflowError:  # 9999-12-31, by which people mean never, is past the last year in the east
+    except (
+        OverflowError
+    ):  # 9999-12-31, which people use for never, is past Python's last year in eastern time zones
         local = at
     return f"{day_text(local.date(), style.format)} {local:%H:%M}"
 

@@ -43,7 +43,7 @@ class Day:
 
 
 def span(broadcast: Broadcast, now: datetime) -> tuple[datetime, datetime] | None:
-    """From when to when it sends, as far as that is known; None for a draft without a time."""
+    """When it begins and ends to send, as far as that is known; None for a draft without a time."""
     starts = broadcast.started_at or broadcast.starts_at
     if broadcast.state == State.SCHEDULED:
         starts = starts or now
@@ -88,7 +88,7 @@ def page(view: View, day: date, now: datetime, zone: Any) -> dict[str, Any]:
 
 
 def _between(start: datetime, end: datetime) -> Any:
-    """Those that may have to do with this time."""
+    """The broadcasts that may fall into this time."""
     over = Q(finished_at__isnull=False, finished_at__lt=start)
     draft = Q(state=State.DRAFT, starts_at=None)
     once = Q(kind=Broadcast.Kind.ONE_TIME, started_at=None, starts_at__lt=start)

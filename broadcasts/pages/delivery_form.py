@@ -1,4 +1,5 @@
-"""The delivery step: when a broadcast goes out, how fast, to whom not, and when it stops by itself."""
+"""The delivery step: when a broadcast goes out, how fast, whom it leaves out, and when it pauses
+automatically."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -43,42 +44,44 @@ class DeliveryForm(_Form):
     """Times are by the clock of the zone chosen with them."""
 
     zone = forms.ChoiceField(
-        label="Time zone", widget=UnfoldAdminSelectWidget(), help_text="Of every time on this page."
+        label="Time zone",
+        widget=UnfoldAdminSelectWidget(),
+        help_text="The time zone of every time on this page.",
     )
     date_format = forms.ChoiceField(
         label="Dates in its messages",
         required=False,
         choices=Broadcast.DateFormat.choices,
         widget=UnfoldAdminSelectWidget(),
-        help_text="A moment is written with its time, by the clock of the time zone.",
+        help_text="How messages show dates. A date with a time is shown with it, in this time zone.",
     )
     starts_at = WallField(label="Begins", required=False, help_text="Empty: as soon as it is launched.")
     ends_at = WallField(
         label="Ends",
         required=False,
-        help_text="Nothing sets a message off from then on. Empty: until you end it.",
+        help_text="Nothing triggers a message from then on. Empty: until you end it.",
     )
-    quiet_from = time_field("Quiet from", "Nothing is sent in the quiet hours; it waits for their end.")
+    quiet_from = time_field("Quiet from", "Messages wait for the end of the quiet hours.")
     quiet_to = time_field("Quiet to")
     throttle = whole("Messages per 5 minutes", 1, 10_000_000, "Empty: as fast as the provider allows.")
     cap_count = whole(
         "Frequency cap: messages to a person",
         1,
         1000,
-        "Who had so many template messages already gets none, CleverTap’s counted too.",
+        "A person who got so many template messages already gets no more. CleverTap’s messages count too.",
     )
     cap_days = whole("In days", 1, 365)
     control_percent = whole(
         "Control group, percent",
         0,
         90,
-        "They are counted and never messaged. For one broadcast it is always the same people.",
+        "These people are counted and never messaged. Within one broadcast they are always the same people.",
     )
     error_percent = whole(
         "Error threshold, percent",
         1,
         100,
-        "When more of its messages fail, it pauses and says why. Empty: it never does.",
+        "When more of the messages fail, the broadcast pauses and says why. Empty: it never does.",
     )
 
     class Meta:
@@ -122,7 +125,7 @@ class DeliveryForm(_Form):
         if (begin is None) != (end is None):
             self.add_error("quiet_to", "Quiet hours need both a beginning and an end.")
         elif begin is not None and begin == end:
-            self.add_error("quiet_to", "They would never end. Choose another time.")
+            self.add_error("quiet_to", "Quiet hours would never end. Choose another time.")
         if bool(cleaned.get("cap_count")) != bool(cleaned.get("cap_days")):
             self.add_error("cap_days", "A frequency cap needs both a number of messages and of days.")
         cleaned["date_format"] = cleaned.get("date_format") or self.instance.date_format

@@ -1,4 +1,4 @@
-"""The steps of a broadcast as forms: what it is, what sets it off, whom it is for, when it goes out."""
+"""The steps of a broadcast as forms: what it is, what triggers it, who gets it, when it goes out."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ else:
 Kind = Broadcast.Kind
 Who = Broadcast.Who
 ABOUT = {
-    Kind.ONE_TIME: "One time: to those in the audience when it begins, once.",
+    Kind.ONE_TIME: "One time: once, to everybody who is in the audience when it begins.",
     Kind.ACTION: "Single action: whenever somebody does something.",
     Kind.INACTION: "Inaction within time: when somebody did one thing and not another in time.",
     Kind.DATE: "On a date/time: some days or hours before or after a date of the contact or of an event.",
@@ -60,10 +60,10 @@ class BasicsForm(_Form):
     kind = forms.ChoiceField(label="Type", choices=list(ABOUT.items()), widget=UnfoldAdminRadioSelectWidget())
     provider = forms.ModelChoiceField(Provider.in_use(), widget=UnfoldAdminSelectWidget(), empty_label=None)
     reported = forms.BooleanField(
-        label="Report its messages to CleverTap too",
+        label="Report its messages to CleverTap",
         required=False,
         widget=UnfoldBooleanWidget(),
-        help_text="CleverTap did not send them, so as a rule it is not told of them.",
+        help_text="CleverTap did not send these messages, so usually it gets no reports of them.",
     )
 
     class Meta:
@@ -78,9 +78,9 @@ class TriggerForm(_Form):
         label="The event",
         max_length=512,
         widget=UnfoldAdminTextInputWidget({"list": "events"}),
-        help_text="As the upload API names it.",
+        help_text="The name that the upload API uses.",
     )
-    event_where = ComparisonsField(label="Only where", help_text="What the event's properties must be.")
+    event_where = ComparisonsField(label="Only where", help_text="Conditions on the event's properties.")
     without = forms.CharField(
         label="And not the event", max_length=512, widget=UnfoldAdminTextInputWidget({"list": "events"})
     )
@@ -131,7 +131,7 @@ class TriggerForm(_Form):
             Kind.ACTION: ("Minutes to wait", "0: immediately."),
             Kind.INACTION: (
                 "Within minutes",
-                "The reminder goes out when they are over and the other event did not happen.",
+                "The message goes out after these minutes if the other event did not happen.",
             ),
         }
         if kind in waits:
@@ -167,7 +167,9 @@ class TriggerForm(_Form):
                 )
             chosen = cleaned.get("date_name")
             if chosen and not json.loads(chosen)[0] and cleaned.get("event_where"):
-                self.add_error("event_where", "The date is the contact's own: no event comes with it.")
+                self.add_error(
+                    "event_where", "This date belongs to the contact, so there is no event with properties."
+                )
         return cleaned
 
     def save(self, commit: bool = True) -> Broadcast:

@@ -1,4 +1,4 @@
-"""What a broadcast's page shows: where it is, why it waits, and how its messages fare."""
+"""What a broadcast's page shows: its state, why it waits, and the figures of its messages."""
 
 import re
 from datetime import datetime, timedelta
@@ -17,6 +17,7 @@ from lib.admin import Tone, badge, link, list_url, page_url
 from lib.display import length
 from providers.models import Provider
 from stats.pages import links
+from stats.query.figures import LABELS
 
 State = Broadcast.State
 Kind = Broadcast.Kind
@@ -29,17 +30,10 @@ TONES: dict[str, Tone] = {
     State.CANCELLED: "danger",
 }
 OPEN = (State.SCHEDULED, State.RUNNING)
-_FIGURES = {
-    "accepted": "Accepted",
-    "submitted": "Submitted",
-    "sent": "Sent",
-    "delivered": "Delivered",
-    "viewed": "Viewed",
-    "clicked_unique": "Clicked",
-    "replied": "Replied",
-    "not_sent": "Not sent",
-    "undelivered": "Undelivered",
-}
+_FIGURES = (
+    "accepted", "submitted", "sent", "delivered", "viewed", "clicked_unique", "replied", "not_sent",
+    "undelivered",
+)  # fmt: skip
 
 
 def state_badge(broadcast: Broadcast) -> SafeString:
@@ -62,8 +56,13 @@ def page(broadcast: Broadcast, stats: bool) -> dict[str, Any]:
             for reason, number in sorted(broadcast.excluded_for.items(), key=lambda item: -item[1])
         ],
         "figures": [
-            (name, label, f"{getattr(totals, name):,}", links.messages_behind(filters, name) if stats else "")
-            for name, label in _FIGURES.items()
+            (
+                name,
+                LABELS[name],
+                f"{getattr(totals, name):,}",
+                links.messages_behind(filters, name) if stats else "",
+            )
+            for name in _FIGURES
         ],
         "stats_url": links.page("campaign", filters) if stats else "",
         "several": len(broadcast.messages) > 1,
@@ -74,7 +73,7 @@ def page(broadcast: Broadcast, stats: bool) -> dict[str, Any]:
 
 
 def _settled(broadcast: Broadcast, totals: Any) -> bool:
-    """Whether nothing is on its way any more, or so long that nobody watches."""
+    """Whether no message is on its way any more, or it is so long ago that nobody watches."""
     if broadcast.finished_at and broadcast.finished_at < timezone.now() - timedelta(minutes=10):
         return True
     return bool(totals.delivered + totals.not_sent + totals.undelivered >= broadcast.queued)
@@ -84,7 +83,7 @@ def _counters(broadcast: Broadcast) -> list[dict[str, Any]]:
     total = broadcast.recipients
     about = (
         ("waiting", "Waiting", "not queued yet"),
-        ("queued", "Queued for sending", "became messages"),
+        ("queued", "Queued for sending", "handed over for sending"),
         ("control", "Control group", "never messaged"),
         ("excluded", "Excluded", "for the reasons below"),
         ("cancelled", "Cancelled", "will not be messaged"),
@@ -113,7 +112,7 @@ def people(broadcast: Broadcast, counter: str) -> SafeString:
 
 
 def meaning(broadcast: Broadcast, now: datetime) -> str:
-    """Where it is and what comes next, in a sentence or two."""
+    """Its state and what comes next, in a sentence or two."""
     match broadcast.state:
         case State.DRAFT:
             return "It is being written. Nothing happens until it is launched."
@@ -126,17 +125,17 @@ def meaning(broadcast: Broadcast, now: datetime) -> str:
         case State.CANCELLED:
             return broadcast.reason
         case State.DONE:
-            return broadcast.reason or "Everybody it was for has been dealt with."
+            return broadcast.reason or "Everybody in the audience has got the message or was left out."
     return _running(broadcast, now)
 
 
 def _running(broadcast: Broadcast, now: datetime) -> str:
     if not broadcast.triggered and not broadcast.planned:
-        return "Its recipients are being listed; nothing is sent before that is done."
+        return "Waypost is listing the recipients. It sends nothing before the list is complete."
     quiet = broadcast.quiet_from and broadcast.quiet_to
     until = clock.quiet_until(now, broadcast.quiet_from, broadcast.quiet_to, broadcast.tz) if quiet else None  # type: ignore[arg-type]
     if until:
-        return f"It is quiet until {local(broadcast, until)}."
+        return f"Quiet hours last until {local(broadcast, until)}."
     if broadcast.provider.state == Provider.State.PAUSED:
         return f"It waits because {broadcast.provider} is paused: {broadcast.provider.paused_reason}"
     if broadcast.waiting:
@@ -146,10 +145,10 @@ def _running(broadcast: Broadcast, now: datetime) -> str:
             return (
                 f"The throttle allows {broadcast.throttle:,} messages in 5 minutes; more in {length(left)}."
             )
-        return "It sends." if not broadcast.triggered else "It sends, and looks out for more."
+        return "It sends." if not broadcast.triggered else "It sends, and looks for more people."
     if broadcast.triggered:
-        looks = "dates that come near" if broadcast.kind == Kind.DATE else f"the event {broadcast.event_name}"
-        return f"It looks out for {looks}, every {length(enrolment.every(broadcast))}."
+        looks = "approaching dates" if broadcast.kind == Kind.DATE else f"the event {broadcast.event_name}"
+        return f"It looks for {looks}, every {length(enrolment.every(broadcast))}."
     return "Nearly done."
 
 
@@ -161,11 +160,7 @@ def summary(broadcast: Broadcast) -> list[tuple[str, str, list[tuple[str, str]]]
     """What was chosen, step by step: the step, its title, and facts."""
     return [
         ("basics", "What", _what(broadcast)),
-        *(
-            [("trigger", "When it is set off", [("Set off by", set_off(broadcast))])]
-            if broadcast.triggered
-            else []
-        ),
+        *([("trigger", "Trigger", [("Triggered by", set_off(broadcast))])] if broadcast.triggered else []),
         ("who", "Who", [("For", whom(broadcast))]),
         ("message", "Message", _messages(broadcast)),
         ("delivery", "Delivery", _delivery(broadcast)),
@@ -173,7 +168,7 @@ def summary(broadcast: Broadcast) -> list[tuple[str, str, list[tuple[str, str]]]
 
 
 def _what(broadcast: Broadcast) -> list[tuple[str, str]]:
-    told = "told of its messages" if broadcast.reported else "not told of its messages"
+    told = "gets reports of its messages" if broadcast.reported else "gets no reports of its messages"
     return [
         ("Name", broadcast.name),
         ("Type", broadcast.get_kind_display()),
@@ -184,7 +179,7 @@ def _what(broadcast: Broadcast) -> list[tuple[str, str]]:
 
 
 def set_off(broadcast: Broadcast) -> str:
-    """What sets a message off, in words."""
+    """What triggers a message, in words."""
     if broadcast.kind == Kind.DATE:
         whose = f" of the event {broadcast.event_name}" if broadcast.event_name else ""
         side = "before" if broadcast.offset < 0 else "after"

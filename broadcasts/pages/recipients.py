@@ -85,7 +85,7 @@ class RecipientAdmin(ExportedAdmin, LogAdmin):
     search_fields = ("phone",)  # shows the box
     search_help_text = "Whole phone number or identity"
     empty_title = "Nobody"
-    empty_text = "Every person that a broadcast is for has a row here, made before anything is sent."
+    empty_text = "Every person in the audience of a broadcast has a row here, made before anything is sent."
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Recipient], search_term: str

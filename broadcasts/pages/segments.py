@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 else:
     _Form = forms.ModelForm
 
-# Who may write filters: a count by a narrow filter says something about a single person.
+# People who may write filters: a count by a narrow filter says something about a single person.
 MAY_COUNT = (
-    "broadcasts.add_segment", "broadcasts.change_segment",
-    "broadcasts.add_broadcast", "broadcasts.change_broadcast",
-)  # fmt: skip
+    "broadcasts.add_segment",
+    "broadcasts.change_segment",
+    "broadcasts.add_broadcast",
+    "broadcasts.change_broadcast",
+)
 
 
 class SegmentForm(_Form):
@@ -76,7 +78,8 @@ class SegmentAdmin(ModelAdmin):
         obj.save()
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Who may not see a number that the filter asks for reads the filter's words, without it."""
+        """A user who may not see a number in the filter only sees the filter's words, with the number
+        masked."""
         legible = not isinstance(obj, Segment) or phone_masking.text(obj.words) == obj.words
         return legible and super().has_change_permission(request, obj)
 
@@ -91,7 +94,7 @@ class SegmentAdmin(ModelAdmin):
     def count_view(self, request: HttpRequest) -> HttpResponse:
         """How many a filter means, in numbers and in words; or what is wrong with it, place by place."""
         if request.method != "POST":
-            return JsonResponse({"failure": "Post the filter to count."}, status=405)
+            return JsonResponse({"failure": "Send the filter by POST to count."}, status=405)
         if not any(request.user.has_perm(permission) for permission in MAY_COUNT):
             raise PermissionDenied
         try:

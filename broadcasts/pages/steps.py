@@ -1,4 +1,4 @@
-"""A broadcast written step by step, each saved by itself; then reviewed, tested, launched."""
+"""A broadcast written step by step, each saved separately; then reviewed, tested, launched."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -75,7 +75,7 @@ class BroadcastSteps(ModelAdmin):
         form = BasicsForm(request.POST or None, instance=draft)
         if request.method == "POST" and form.is_valid():
             made = form.save()
-            self.log_addition(request, made, "Written as a draft.")
+            self.log_addition(request, made, "Saved as a draft.")
             return _after(made, "basics")
         return self._page(request, draft, "basics", {"form": form})
 
@@ -122,7 +122,10 @@ class BroadcastSteps(ModelAdmin):
             raise Http404
         if broadcast.state != State.DRAFT:
             if request.method == "POST":
-                words = "It is no longer a draft, perhaps launched in another tab; nothing was changed."
+                words = (
+                    "This broadcast is no longer a draft: it may have been launched in another "
+                    "tab. Nothing was changed."
+                )
                 self.message_user(request, words, messages.WARNING)
             return redirect(page_url("broadcasts_broadcast", broadcast.pk))
         return broadcast
@@ -204,13 +207,15 @@ class BroadcastSteps(ModelAdmin):
         else:
             people = sum(number for _, number in found.excluded)
             if broadcast.triggered:
-                text.append(f"{found.messages:,} people could get it, each when it is set off for them.")
+                text.append(
+                    f"{found.messages:,} people could get it, each when something triggers it for them."
+                )
             else:
                 of_them = counted(found.messages, "message")
                 text.append(f"{of_them}, and {people:,} of {found.people:,} people left out.")
                 button += f" {of_them}"
             if found.takes:
-                text.append(f"Sending takes about {length(found.takes)}, quiet hours not counted.")
+                text.append(f"Sending takes about {length(found.takes)}, without quiet hours.")
         title = f"Launch {broadcast}?"
         back = _url(broadcast, "review")
         return confirm(self, request, title=title, text=text, button=button, back=back)
@@ -230,7 +235,7 @@ class BroadcastSteps(ModelAdmin):
         except estimate.TooSlow as slow:
             context["failure"] = str(slow)
         except ValueError as error:
-            context["failure"] = f"It cannot be counted yet: {error}"
+            context["failure"] = f"The audience cannot be counted yet: {error}"
         return render(request, "broadcasts/estimate.html", context)
 
 
@@ -260,9 +265,9 @@ def _after(broadcast: Broadcast, step: str) -> HttpResponse:
 
 
 def _save(form: Any, broadcast: Broadcast, step: str) -> Taken | None:
-    """Stores what the form is about, and nothing that a worker may have written. Raises Unreadable.
+    """Stores the fields of the form, and nothing that a worker may have written. Raises Unreadable.
 
-    Returns what became of the list, if one was uploaded.
+    Returns the result of the uploaded list, if there is one.
     """
     file = form.cleaned_data.get("file")
     source = None if file is None else lists.inspect(file.file, file.name, file.size)

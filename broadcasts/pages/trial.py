@@ -32,7 +32,8 @@ class TrialForm(forms.Form):
     numbers = forms.CharField(
         label="Phone numbers",
         widget=UnfoldAdminTextareaWidget({"rows": 2, "placeholder": "+14155550100"}),
-        help_text=f"With country code, by comma or one a line; {MOST_NUMBERS} at most. {USER_IDS}",
+        help_text=f"With country code, separated by commas or line breaks; {MOST_NUMBERS} at most. "
+        f"{USER_IDS}",
     )
     variant = forms.ChoiceField(widget=UnfoldAdminSelectWidget())
     sample = forms.ChoiceField(label="With the values of", widget=UnfoldAdminSelectWidget())

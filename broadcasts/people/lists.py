@@ -28,8 +28,8 @@ class Source(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """What became of a list: contacts on it, values that are no contact's (and some of them), rows
-    that name somebody again."""
+    """The result of a list: contacts on it, values that belong to no contact (and some of them), rows that
+    repeat a person."""
 
     contacts: int
     unknown: int
@@ -40,9 +40,9 @@ class Taken(NamedTuple):
         sentences = [f"{counted(self.contacts, 'contact')} on the list."]
         if self.unknown:
             named = ", ".join(self.examples) + (" …" if self.unknown > len(self.examples) else "")
-            sentences.append(f"{self.unknown:,} are no contact’s: {named}.")
+            sentences.append(f"{self.unknown:,} belong to no contact: {named}.")
         if self.repeated:
-            sentences.append(f"{counted(self.repeated, 'row')} with somebody who was named before.")
+            sentences.append(f"{counted(self.repeated, 'row')} with a person from an earlier row.")
         return " ".join(sentences)
 
 
@@ -60,7 +60,7 @@ def inspect(file: IO[bytes], name: str, size: int) -> Source:
 def take(broadcast: Broadcast, source: Source) -> Taken:
     """Makes the list the broadcast's own, in place of an earlier one.
 
-    Each chunk is committed by itself. The list gets its name when it is complete, and without the name the
+    Each chunk is committed separately. The list gets its name when it is complete; without the name the
     broadcast cannot be launched.
     """
     _named(broadcast, "", 0)
@@ -69,7 +69,7 @@ def take(broadcast: Broadcast, source: Source) -> Taken:
     rows = csv_files.rows(source.file, facts.encoding, facts.delimiter, most=MOST_ROWS)
     values = (plain(cells[column]) for _, cells in rows if column < len(cells))
     heading = facts.header[column : column + 1]
-    contacts = len(_add(broadcast, source.by, heading)[0])  # a heading, or somebody like the others
+    contacts = len(_add(broadcast, source.by, heading)[0])  # a heading, or a person like the others
     count = contacts
     unknown: set[int] = set()  # hashes: there may be a million
     examples: list[str] = []
@@ -89,7 +89,7 @@ def _named(broadcast: Broadcast, name: str, unknown: int) -> None:
 
 
 def _add(broadcast: Broadcast, by: str, values: list[str]) -> tuple[list[int], list[str]]:
-    """Adds the contacts whom the values name. Returns those who are new, and the values of nobody."""
+    """Adds the contacts that the values name. Returns the new ones, and the values that belong to nobody."""
     country = broadcast.provider.quirks.default_country
     if by == "phone":
         numbers = {value: phone.spellings(phone.digits(value, country)) for value in values}
@@ -99,9 +99,12 @@ def _add(broadcast: Broadcast, by: str, values: list[str]) -> tuple[list[int], l
     rows = sql.found(Contact, ("id", by), list(keys), by=by)
     known = {key for _, key in rows}
     added = sql.insert(
-        Listed, ("broadcast_id", "contact_id"), [(broadcast.pk, pk) for pk, _ in rows],
-        ignore_conflicts=True, returning=("contact_id",),
-    )  # fmt: skip
+        Listed,
+        ("broadcast_id", "contact_id"),
+        [(broadcast.pk, pk) for pk, _ in rows],
+        ignore_conflicts=True,
+        returning=("contact_id",),
+    )
     strangers = [value for value in dict.fromkeys(values) if known.isdisjoint(numbers[value])]
     return [pk for (pk,) in added], strangers
 

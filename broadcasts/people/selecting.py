@@ -1,7 +1,7 @@
 """A filter as a condition on contacts, for PostgreSQL and SQLite.
 
-JSON values are compared in SQL of our own: Django takes a key such as "2024" for a list's position,
-and compares a number with what is none.
+JSON values are compared in SQL of our own: Django treats a key such as "2024" as a list's position, and
+compares numbers with texts.
 """
 
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ from campaigns.models import Event, Message, Status
 from lib import phone
 from lib.phone_sql import Person
 
-Mine = Literal["pk", "person"]  # what of a contact is among others' rows
+Mine = Literal["pk", "person"]  # the columns of a contact that other tables refer to
 REACHABLE = Q(opted_in=True, dnd=False, stopped=False) & ~Q(phone="")
 _CONSENT = {
     "reachable": REACHABLE,

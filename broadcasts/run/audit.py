@@ -52,7 +52,7 @@ def disagreements() -> Iterator[str]:
 def strays() -> Iterator[str]:
     """Recipients whose state and message contradict each other."""
     lost = Q(state=State.QUEUED) & (Q(message=None) | ~Q(message__to=F("phone")))
-    # The message went by its age, soon after which nothing is judged.
+    # Retention deleted the message because of its age. Rows that old are not checked.
     for provider, gone_to in Horizon.objects.values_list("provider", "gone_to"):
         lost &= ~Q(broadcast__provider=provider, message=None, decided_at__lte=gone_to + timedelta(days=1))
     early = ~Q(state=State.QUEUED) & Q(message__isnull=False)

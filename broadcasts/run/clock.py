@@ -46,7 +46,7 @@ def quiet_until(at: datetime, begin: time, end: time, zone: ZoneInfo) -> datetim
     if not is_quiet(at, begin, end, zone):
         return None
     at, today = at.astimezone(UTC), at.astimezone(zone).date()
-    # Both readings of the end: clocks put back may bring quiet hours a second time.
+    # Both times at which the clock shows the end: when clocks are put back, quiet hours may come twice.
     ends = [
         reading
         for days in range(3)
@@ -74,7 +74,7 @@ def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return moment(midnight, zone), moment(midnight + DAY, zone)
 
 
-MORNING = time(9)  # when something is due on a day, and nobody has said at what time
+MORNING = time(9)  # when something is due on a day, and no time was chosen
 
 
 def day_due(day: date, days: int, hours: int, wall: time | None, zone: ZoneInfo) -> datetime:
@@ -104,7 +104,7 @@ def sources(
 ) -> list[tuple[datetime, datetime]]:
     """Where to look for what `shifted` brings into (after, until]: ranges, both ends included.
 
-    They may hold more than that, near a change of the clocks; whoever looks shifts each once more.
+    Near a change of the clocks the ranges may have too much, so the caller shifts each value again.
     """
     after, until = after.astimezone(UTC), until.astimezone(UTC)
     if not days and wall is None:

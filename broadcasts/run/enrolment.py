@@ -1,4 +1,4 @@
-"""What sets off the messages of a triggered broadcast: events that come in, and dates that come near.
+"""What triggers the messages of a triggered broadcast: events that come in, and dates that approach.
 
 `Broadcast.looked` says how far the events or dates were seen. For events:
 
@@ -37,7 +37,7 @@ LOOK_DATES = timedelta(seconds=5)
 
 
 def begin(broadcast: Broadcast, now: datetime) -> None:
-    """Starts with now: earlier events and dates set nothing off."""
+    """Starts with now: earlier events and dates trigger nothing."""
     if broadcast.kind == Broadcast.Kind.DATE:
         broadcast.looked = {"until": now.isoformat()}
     else:
@@ -46,7 +46,7 @@ def begin(broadcast: Broadcast, now: datetime) -> None:
 
 
 def look(broadcast: Broadcast, now: datetime) -> bool:
-    """Plans what was set off since the last look. Returns whether there may be more at once."""
+    """Plans what was triggered since the last look. Returns whether there may be more at once."""
     dates = broadcast.kind == Broadcast.Kind.DATE
     more = _look_dates(broadcast, now) if dates else _look_events(broadcast, now)
     # The last look comes after the end: it finds what happened between the look before it and the end.
@@ -57,7 +57,7 @@ def look(broadcast: Broadcast, now: datetime) -> bool:
 
 
 def over(broadcast: Broadcast) -> bool:
-    """Whether nothing can set messages off any more."""
+    """Whether nothing can trigger messages any more."""
     return bool(broadcast.looked.get("over"))
 
 
@@ -125,7 +125,7 @@ def _plan_events(broadcast: Broadcast, events: Sequence[ContactEvent], now: date
 
 
 def _people(broadcast: Broadcast, ids: set[int], now: datetime) -> dict[int, Person]:
-    """Those of the contacts whom the broadcast is for."""
+    """The contacts that are in the broadcast's audience."""
     rows = planning.audience(broadcast, now).filter(pk__in=ids).values_list(*Person._fields)
     return {person.id: person for person in map(Person._make, rows)}
 
@@ -204,7 +204,7 @@ def _plan_dates(broadcast: Broadcast, due: Sequence[tuple[ContactDate, datetime]
 
 
 def _trigger(row: ContactDate) -> str:
-    """The name of what set a message off. An attribute's rows are written anew with each profile, so the
+    """The name of the trigger of a message. An attribute's rows are written anew with each profile, so the
     date is its name, and not the row's id."""
     return f"e{row.event_id}" if row.event_id else f"d{row.at:%Y%m%dT%H%M%S}"
 

@@ -1,4 +1,5 @@
-"""Before a launch: what is missing, how many it would reach, who not and why, and how long it takes."""
+"""Before a launch: what is missing, how many people it would reach, whom it leaves out and why, and how long
+it takes."""
 
 import re
 from collections.abc import Iterator
@@ -55,7 +56,7 @@ def patiently() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How many a filter means, and how many of those may be messaged."""
+    """How many people a filter finds, and how many of them may be messaged."""
 
     people: int
     reachable: int
@@ -70,9 +71,9 @@ def heads(found: contact_filters.Filter, now: datetime) -> Head:
 
 @dataclass(slots=True)
 class Estimate:
-    """What a launch now would come to. `excluded` has a count for each reason in words; for a
-    triggered broadcast these are the people who could set it off, and `expected` how often, in
-    EXPECTED_DAYS days, that is likely to happen."""
+    """The result of a launch now. `excluded` has a count for each reason in words. For a triggered broadcast
+    all people are counted who could trigger it, and `expected` is how often that is likely to happen in
+    EXPECTED_DAYS days."""
 
     people: int = 0
     excluded: list[tuple[str, int]] = field(default_factory=list)
@@ -96,7 +97,9 @@ def estimate(broadcast: Broadcast, now: datetime) -> Estimate:
             reachable=Count("pk", filter=REACHABLE),
             numbers=Count(Person("phone"), filter=REACHABLE, distinct=True),
         )
-        listed = broadcast.who == Broadcast.Who.LIST  # a list may be left from before another choice
+        listed = (
+            broadcast.who == Broadcast.Who.LIST
+        )  # a list may remain from before another audience was chosen
         made = Estimate(counted["people"], unknown=broadcast.list_unknown if listed else 0)
         excluded = {name: counted[name] for name in ("no_phone", "not_opted_in")}
         excluded |= {"dnd": counted["left_alone"], "whatsapp": counted["in_whatsapp"]}
@@ -133,7 +136,7 @@ def _often(broadcast: Broadcast, now: datetime) -> Q | None:
 
 
 def _lacking(broadcast: Broadcast, people: QuerySet[Contact], now: datetime) -> float:
-    """Those without an attribute that their variant needs, as far as counting tells."""
+    """People without an attribute that their variant needs, as far as counting can show."""
     lacking = 0.0
     for variant in broadcast.messages:
         references = values.references(list(variant.values.values()))
@@ -165,7 +168,7 @@ def _takes(broadcast: Broadcast, messages: int) -> timedelta:
 
 
 class Rehearsal:
-    """What a broadcast is tried with, each read once: how its messages are made, and some of its people."""
+    """What the checks of a broadcast need, each read once: its composer, and some of its people."""
 
     def __init__(self, broadcast: Broadcast, now: datetime) -> None:
         self.broadcast, self.now = broadcast, now
@@ -182,7 +185,7 @@ class Rehearsal:
 def problems(
     broadcast: Broadcast, now: datetime, rehearsal: Rehearsal | None = None
 ) -> list[tuple[str, str]]:
-    """Why it cannot be launched: for each reason the step where it is put right, and a sentence."""
+    """Why it cannot be launched: for each reason the step that corrects it, and a sentence."""
     return [
         *_of_trigger(broadcast),
         *_of_who(broadcast),
@@ -195,11 +198,11 @@ def _of_trigger(broadcast: Broadcast) -> Iterator[tuple[str, str]]:
     if broadcast.provider.state == Provider.State.PAUSED:
         yield "basics", f"{broadcast.provider} is paused: {broadcast.provider.paused_reason} Resume it first."
     if broadcast.kind in (Kind.ACTION, Kind.INACTION) and not broadcast.event_name:
-        yield "trigger", "It is not said which event sets a message off."
+        yield "trigger", "Choose the event that triggers a message."
     if broadcast.kind == Kind.INACTION and not (broadcast.without and broadcast.wait_minutes):
-        yield "trigger", "It is not said what must not happen, and within which time."
+        yield "trigger", "Choose the event that must not happen, and within which time."
     if broadcast.kind == Kind.DATE and not broadcast.date_name:
-        yield "trigger", "It is not said which date sets a message off."
+        yield "trigger", "Choose the date that triggers a message."
     try:
         _ = broadcast.conditions
     except contact_filters.Wrong as wrong:
@@ -233,15 +236,15 @@ def _of_message(broadcast: Broadcast, rehearsal: Rehearsal) -> Iterator[tuple[st
                 if reference.source == "event":
                     yield (
                         "message",
-                        f"Variant {variant.name}: no event sets it off, so {reference} is never known.",
+                        f"Variant {variant.name}: no event triggers it, so {reference} is never known.",
                     )
     if not list(_of_trigger(broadcast)) and not list(_of_who(broadcast)):
         yield from (("message", words) for words in _tried(rehearsal))
 
 
 def _tried(rehearsal: Rehearsal) -> Iterator[str]:
-    """Makes messages for real contacts, as they would be sent. One person's values may be at fault for
-    a refusal; where nobody's can be sent, the message is."""
+    """Makes messages for real contacts, as they would be sent. A refusal may be the fault of one person's
+    values. If nobody's message can be sent, the message itself is wrong."""
     composer, now = rehearsal.composer, rehearsal.now
     for variant in rehearsal.broadcast.messages:
         refusal = ""
@@ -264,20 +267,20 @@ def _tried(rehearsal: Rehearsal) -> Iterator[str]:
 
 def _of_times(broadcast: Broadcast, now: datetime) -> Iterator[tuple[str, str]]:
     if broadcast.starts_at and broadcast.starts_at < now:
-        yield "delivery", "It was to begin at a time that has passed. Choose another, or none for now."
+        yield "delivery", "The time to begin has passed. Choose another, or leave it empty to begin now."
     if broadcast.ends_at and broadcast.ends_at <= max(broadcast.starts_at or now, now):
         yield "delivery", "It would end before it begins."
 
 
 def key(sample: Sample) -> str:
-    """What a form knows a sample by: while it is open, newer ones take the first places."""
+    """How a form names a sample. Its position would change, because newer samples come first."""
     contact, event = sample
     return f"{contact.pk}-{event.pk if event else 0}"
 
 
 def samples(broadcast: Broadcast, now: datetime, chosen: str = "") -> list[Sample]:
-    """Some of those it would reach, each with the event that would set it off, to try the message on;
-    and the one that was chosen by its key, if it would reach that contact."""
+    """Some people whom it would reach, each with the triggering event, to try the message with; and the one
+    chosen by its key, if the broadcast would reach that contact."""
     people = planning.audience(broadcast, now).filter(REACHABLE)
     found = _newest(broadcast, people, now) or [
         (contact, None) for contact in people.order_by("pk")[:SAMPLES]

@@ -46,7 +46,7 @@ def withdraw(broadcast: Broadcast) -> bool:
 
 
 def pause(broadcast: Broadcast, reason: str) -> bool:
-    """Sends nothing on any more. What went to the BSP's queue before, still goes out."""
+    """Queues no more messages. Messages that are queued for sending still go out."""
     with transaction.atomic():
         stored = _locked(broadcast, (State.RUNNING,))
         if stored is None:
@@ -62,7 +62,7 @@ def resume(broadcast: Broadcast) -> bool:
         stored = _locked(broadcast, (State.PAUSED,))
         if stored is None:
             return False
-        # A broadcast that could not begin through a fault of ours still has to begin.
+        # A broadcast that could not begin because of an error in Waypost still has to begin.
         stored.state = State.RUNNING if stored.started_at else State.SCHEDULED
         stored.reason, stored.next_step_at = "", timezone.now()
         totals = results.totals(stored)
@@ -74,7 +74,7 @@ def resume(broadcast: Broadcast) -> bool:
 
 
 def cancel(broadcast: Broadcast, reason: str) -> bool:
-    """Ends it for good. Who still waits is not messaged."""
+    """Ends it for good. People who still wait get no message."""
     now = timezone.now()
     with transaction.atomic():
         stored = _locked(broadcast, (State.SCHEDULED, State.RUNNING, State.PAUSED))
@@ -88,7 +88,7 @@ def cancel(broadcast: Broadcast, reason: str) -> bool:
 
 
 def end(broadcast: Broadcast) -> bool:
-    """Ends a triggered broadcast: nothing sets off a message any more. People who wait still get theirs."""
+    """Ends a triggered broadcast: nothing triggers a message any more. People who wait still get theirs."""
     now = timezone.now()
     with transaction.atomic():
         stored = _locked(broadcast, (State.RUNNING,))

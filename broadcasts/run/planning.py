@@ -56,7 +56,7 @@ class _Recipient(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """Somebody to be messaged: why (empty for one time), and not before when."""
+    """A person to message: the trigger (empty for one time), and the earliest time."""
 
     person: Person
     trigger: str
@@ -66,7 +66,7 @@ class Wanted(NamedTuple):
 
 
 def audience(broadcast: Broadcast, now: datetime) -> QuerySet[Contact]:
-    """Whom the broadcast is for, whether or not they may be messaged."""
+    """The broadcast's audience, including people who may not be messaged."""
     if broadcast.who == Broadcast.Who.LIST:
         return Contact.objects.filter(listed__broadcast=broadcast)
     return selecting.contacts(broadcast.meant, now)
@@ -77,7 +77,7 @@ def chunk() -> int:
 
 
 def gather(broadcast: Broadcast, now: datetime) -> None:
-    """Fixes whom it is for, in one statement. Later changes of contacts change nothing."""
+    """Fixes the audience, in one statement. Later changes of contacts have no effect."""
     if broadcast.who != Broadcast.Who.LIST:
         forget_gathered(broadcast)  # a list that was uploaded before another choice was made
         meant = audience(broadcast, now).order_by().values_list(Value(broadcast.pk), "pk")
@@ -119,7 +119,7 @@ def why_not(person: Person) -> str:
 
 
 def add(broadcast: Broadcast, wanted: Sequence[Wanted], now: datetime) -> int:
-    """Makes their rows: waiting, in the control group, or excluded. Who has one already keeps it.
+    """Makes their rows: waiting, in the control group, or excluded. People who have a row keep it.
 
     Returns how many are new.
     """
@@ -136,7 +136,8 @@ def add(broadcast: Broadcast, wanted: Sequence[Wanted], now: datetime) -> int:
         if not reason:
             taken[one.trigger].add(phone.person(person.phone))
             state = State.WAITING
-            # Of inaction only people who would be reminded are compared, and that is known when it is due.
+            # For inaction the control group has only people who would be reminded. That is known when the
+            # reminder is due.
             if broadcast.kind != Broadcast.Kind.INACTION and is_control(broadcast, person.identity):
                 state = State.CONTROL
             else:

@@ -15,7 +15,7 @@ from lib.throttle import Window
 LEAST_AHEAD, MOST_AHEAD = 10, 2000
 SECONDS_AHEAD = 5
 PERIOD = 300.0  # seconds of the throttle
-LEAST_JUDGED = 20  # messages before their errors say anything
+LEAST_JUDGED = 20  # so few messages that their errors mean nothing
 
 
 def throttle(broadcast: Broadcast, now: datetime) -> Window | None:
@@ -27,7 +27,7 @@ def throttle(broadcast: Broadcast, now: datetime) -> Window | None:
 
 
 def halt(broadcast: Broadcast) -> str:
-    """Why it must not go on, by how its messages fared; empty when it may."""
+    """Why it must pause because of its failed messages; empty if it may go on."""
     if broadcast.error_percent is None or broadcast.queued - broadcast.queued_before < LEAST_JUDGED:
         return ""
     failed = results.failures(broadcast) - broadcast.errors_before

@@ -1,4 +1,4 @@
-"""Sending on: waiting recipients become messages of the ledger, as fast as the broadcast's limits allow.
+"""Releasing: waiting recipients get messages in the ledger, as fast as the broadcast's limits allow.
 
 The messages are made outside a transaction. The transaction that stores them takes only recipients who still
 wait. So a pause, a cancellation or a second worker in between loses no message and sends none twice.
@@ -28,7 +28,7 @@ from providers.messages import Refused
 from providers.models import Provider
 
 CHUNK = {"postgresql": 500, "sqlite": 100}
-LATE = timedelta(hours=24)  # a message that was set off longer ago is of no use any more
+LATE = timedelta(hours=24)  # a message that was triggered longer ago is of no use any more
 SOON = timedelta(seconds=0.5)
 RETRY = timedelta(seconds=5)
 LEAST_ALIKE = 5  # so many refusals for one reason are the template's or the provider's fault
@@ -39,8 +39,8 @@ Reason = Recipient.Reason
 
 @dataclass(slots=True)
 class Round:
-    """What one look at the waiting came to: messages by recipient, who is not messaged and why, who is
-    of the control group, who waits on, and when to look again; or why everything must stop."""
+    """The result of one look at waiting recipients: messages by recipient, people left out and why, people of
+    the control group, people who still wait, and when to look again; or why everything must stop."""
 
     messages: dict[int, Accepted] = field(default_factory=dict)
     excluded: dict[int, tuple[str, str]] = field(default_factory=dict)
@@ -51,14 +51,15 @@ class Round:
 
 
 def release(broadcast: Broadcast, now: datetime) -> Broadcast | None:
-    """Sends on what may be sent now. Returns the broadcast as it is then; None if it no longer runs."""
+    """Queues the messages that may be sent now. Returns the broadcast as it is then; None if it no longer
+    runs."""
     made = prepare(broadcast, now)
     with transaction.atomic():
         stored = Broadcast.objects.select_for_update().get(pk=broadcast.pk)
         if stored.state != Broadcast.State.RUNNING:
             return None
         _store(stored, made, now)
-        # Who asked for a step meanwhile, after a change say, gets it at once.
+        # A step that was asked for meanwhile, for example after a change, is taken at once.
         if stored.next_step_at == broadcast.next_step_at:
             stored.next_step_at = made.again
         if made.halt:
@@ -94,7 +95,7 @@ def prepare(broadcast: Broadcast, now: datetime) -> Round:
     waiting = Recipient.objects.filter(broadcast=broadcast, state=State.WAITING)
     # A one-time broadcast does not look at due_at, which may lie ahead after a clock was set back.
     due = waiting.filter(due_at__lte=now) if broadcast.triggered else waiting
-    # However few may be sent now: whether all are refused alike shows only in some.
+    # At least some, however few may be sent now: only several refusals show that all are alike.
     few = max(room, LEAST_ALIKE)
     rows = list(due.order_by("due_at", "id").select_related("contact", "event")[:few])
     if not rows:
@@ -108,7 +109,8 @@ def prepare(broadcast: Broadcast, now: datetime) -> Round:
 
 
 def _exclude(broadcast: Broadcast, rows: Sequence[Recipient], made: Round, now: datetime) -> None:
-    """Who must not be messaged after all, by what has happened since they were planned."""
+    """People who must not be messaged any more, because of something that happened since they were
+    planned."""
     acted = _acted(broadcast, rows)
     messaged_before = _messaged(broadcast, rows)
     room = release_limits.under_cap(broadcast, rows, now)
@@ -149,7 +151,7 @@ def _exclude(broadcast: Broadcast, rows: Sequence[Recipient], made: Round, now: 
 
 
 def _acted(broadcast: Broadcast, rows: Sequence[Recipient]) -> set[int]:
-    """Inaction: those who did the other event since."""
+    """Inaction: people who have done the other event since."""
     if broadcast.kind != Broadcast.Kind.INACTION:
         return set()
     since = min(row.since for row in rows)
@@ -163,8 +165,8 @@ def _acted(broadcast: Broadcast, rows: Sequence[Recipient]) -> set[int]:
 
 
 def _messaged(broadcast: Broadcast, rows: Sequence[Recipient]) -> set[int]:
-    """Inaction: those who were messaged after this event already, for an earlier one; in the control group
-    those who would have been."""
+    """Inaction: people who got a message after this event already, for an earlier event; in the control
+    group, people who would have got one."""
     if broadcast.kind != Broadcast.Kind.INACTION:
         return set()
     contacts = {row.contact_id for row in rows}

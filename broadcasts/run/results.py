@@ -1,4 +1,4 @@
-"""How a broadcast's messages fare, by the counts that stats read."""
+"""The figures of a broadcast's messages, from the counts that stats read."""
 
 from django.utils import timezone
 
@@ -26,6 +26,10 @@ def filters(broadcast: Broadcast) -> Filters:
     """Everything of the broadcast, from its first message to now."""
     provider = broadcast.provider
     return Filters(
-        timezone.now(), broadcast.tz, range="all", campaign=broadcast.code, provider=provider.nickname,
+        timezone.now(),
+        broadcast.tz,
+        range="all",
+        campaign=broadcast.code,
+        provider=provider.nickname,
         provider_id=provider.pk,
-    )  # fmt: skip
+    )

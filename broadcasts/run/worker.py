@@ -1,4 +1,4 @@
-"""The queue of broadcasts, each worked by one worker at a time: planning, looking for triggers, sending on.
+"""The queue of broadcasts, each worked by one worker at a time: planning, looking for triggers, releasing.
 
 Everything is done in steps. Each ends in a commit that says, in `next_step_at`, when there is more to
 do, so whoever comes next goes on where the last one was killed.
@@ -33,8 +33,8 @@ def lease(broadcast: Broadcast) -> str:
 
 
 def _due() -> QuerySet[Broadcast]:
-    """Those whose time has come; and those written in what is the future, since a clock was set back:
-    their next step may be hours away for no reason."""
+    """Broadcasts whose time has come; and broadcasts that were changed in the future, because a clock was set
+    back: their next step may be hours away for no reason."""
     now = timezone.now()
     waiting = Broadcast.objects.filter(next_step_at__isnull=False)
     return waiting.filter(Q(next_step_at__lte=now) | Q(updated_at__gt=now + CLOCKS_DIFFER))
@@ -51,8 +51,8 @@ def drain(
     woken: threading.Event | None = None,
     stop: threading.Event | None = None,
 ) -> int:
-    """Takes every step that is due, of one broadcast or of all in turn. Returns how many. A broadcast that
-    another worker works is left to that one. What will be due within `soon` seconds is waited for."""
+    """Takes every step that is due, of one broadcast or of all in turn. Returns how many. Skips a broadcast
+    that another worker works on. Waits for steps that are due within `soon` seconds."""
     stop, done, left = stop or threading.Event(), 0, set[int]()
     mine = Broadcast.objects.filter(next_step_at__isnull=False)
     if pk is not None:
@@ -77,7 +77,7 @@ def drain(
 
 
 def _step_or_pause(pk: int) -> None:
-    """Takes a step. A fault of ours pauses that broadcast, so that the others go on."""
+    """Takes a step. An error in Waypost pauses that broadcast, and the others go on."""
     try:
         step(pk, timezone.now())
     except leases.Lost:
@@ -90,7 +90,7 @@ def _step_or_pause(pk: int) -> None:
         rows.update(next_step_at=timezone.now() + RETRY)
     except Exception as error:
         logger.exception("Broadcast %s could not go on", pk)
-        words = f"Our own fault: {type(error).__name__}: {error}"
+        words = f"An error in Waypost: {type(error).__name__}: {error}"
         rows = Broadcast.objects.filter(pk=pk, state__in=(State.SCHEDULED, State.RUNNING))
         rows.update(state=State.PAUSED, reason=words[:500], next_step_at=None)
 
@@ -134,7 +134,7 @@ def _begin(broadcast: Broadcast, now: datetime) -> None:
 
 
 def _recruit(broadcast: Broadcast, now: datetime) -> bool:
-    """Makes the next recipients. Returns whether those there are may be messaged."""
+    """Makes the next recipients. Returns whether messages may be released."""
     if not broadcast.triggered:
         if not broadcast.gathered:
             planning.gather(broadcast, broadcast.started_at or now)
@@ -145,7 +145,7 @@ def _recruit(broadcast: Broadcast, now: datetime) -> bool:
 
 
 def _conclude(pk: int, now: datetime) -> None:
-    """Ends what has nothing left to do, and sees to it that triggers are looked for."""
+    """Ends a broadcast that has nothing left to do, or plans the next look for triggers."""
     with transaction.atomic():
         broadcast = Broadcast.objects.select_for_update().get(pk=pk)
         if broadcast.state != State.RUNNING:
@@ -157,13 +157,13 @@ def _conclude(pk: int, now: datetime) -> None:
             broadcast.state, broadcast.finished_at, broadcast.next_step_at = State.DONE, now, None
             if not broadcast.recipients:
                 broadcast.reason = (
-                    "Nothing set a message off." if broadcast.triggered else "Nobody was in the audience."
+                    "Nothing triggered a message." if broadcast.triggered else "Nobody was in the audience."
                 )
         broadcast.save()
 
 
 def _cancel(broadcast: Broadcast) -> None:
-    """Cancels the next of those who wait; what was gathered and not planned is forgotten."""
+    """Cancels the next of those who wait. Gathered contacts that were not planned are dropped."""
     if broadcast.gathered and not broadcast.planned and broadcast.who != Broadcast.Who.LIST:
         planning.forget_gathered(broadcast)
     waiting = Recipient.objects.filter(broadcast=broadcast, state=Recipient.State.WAITING)

@@ -103,7 +103,7 @@ class OutletAdmin(LogAdmin):
 
     @button("Retry now", permissions=["operate"], icon="forward", path="retry", post=True, variant="primary")
     def retry_now(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        text = ["Ends the break after a failure, and puts back what was parked."]
+        text = ["Retries now, without the wait after a failure, and includes what was parked."]
         return self.at_once(request, object_id, self.retry_selected, "Retry now", text)
 
     @action(description="Retry now", permissions=["operate"])
@@ -114,8 +114,8 @@ class OutletAdmin(LogAdmin):
                 self.message_user(request, f"{what} Set it on the provider's page.", messages.WARNING)
                 continue
             count = forward.retry_outlet(outlet)
-            self.log_change(request, outlet, f"Retried now; {count} parked put back.", "resent")
-            text = f"{self.what(outlet)} are tried now. {count:,} that were parked are among them."
+            self.log_change(request, outlet, f"Retried now, with {count} that were parked.", "resent")
+            text = f"{self.what(outlet)} are retried now, with {count:,} that were parked."
             self.message_user(request, text, messages.SUCCESS)
 
 

@@ -1,4 +1,4 @@
-"""What an answer of CleverTap's says about the items of the request."""
+"""What CleverTap's answer says about the items of the request."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -29,7 +29,7 @@ class Judgement(NamedTuple):
 
 def judge(items: Sequence[Item], answer: Result) -> Judgement:
     if not isinstance(answer, HttpResponse):
-        doubt = "" if isinstance(answer, NotSent) else "It may have arrived, so a repeat is possible: "
+        doubt = "" if isinstance(answer, NotSent) else "It may have arrived, so CleverTap may get it twice: "
         return Judgement(_all(items, Verdict(Forward.PENDING, doubt + str(answer))), trouble=str(answer))
     if 200 <= answer.status < 300:
         return Judgement(_processed(items, unprocessed(answer.body)), answered=True)

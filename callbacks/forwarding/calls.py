@@ -60,7 +60,7 @@ def forward(owed: Owed, hold: Hold, stop: threading.Event) -> Progress:
     lanes = _lanes(taken.items, owed.batch)
     while lanes and not stop.is_set():
         wave = _send(owed, lanes, hold)
-        patiently(partial(_record, owed, wave))  # or CleverTap would get them again
+        patiently(partial(_record, owed, wave))  # otherwise CleverTap would get them again
         hold.renew()
         states = [verdict.state for verdict in wave.verdicts.values()]
         if parked := states.count(Forward.PARKED):
@@ -151,7 +151,7 @@ def _record(owed: Owed, wave: _Wave) -> None:
 
 
 def _watch(owed: Owed, wave: _Wave, now: datetime) -> None:
-    """How long CleverTap waited for what it took, and a span in the trace of each message."""
+    """Notes how long accepted items took to reach CleverTap, and a span in the trace of each message."""
     took, provider_id = [], owed.provider.pk
     for call in wave.calls:
         for item in call.items:

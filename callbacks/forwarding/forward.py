@@ -1,8 +1,7 @@
 """Bringing reports and inbound messages to CleverTap, in its format, at least once, in order.
 
-Each provider has its own queue, worked apart from sending, so that a CleverTap that is down
-slows nothing else. What fails is tried again for days; what CleverTap will never take is
-parked for an operator.
+Each provider has its own queue, worked apart from sending, so that a CleverTap that is down slows nothing
+else. What fails is tried again for days; what CleverTap will never accept is parked for an operator.
 """
 
 import logging
@@ -66,9 +65,9 @@ def due(provider: Provider) -> bool:
 
 
 def park_old(now: datetime) -> int:
-    """Parks what CleverTap has not taken for days. Returns how many."""
+    """Parks what CleverTap has not accepted for days. Returns how many."""
     old = now - GIVE_UP
-    text = f"Given up after {GIVE_UP.days} days."
+    text = f"Waypost stopped retrying after {GIVE_UP.days} days."
     events = Event.objects.filter(forward=Forward.PENDING, owed_since__lt=old)
     replies = Reply.objects.filter(forward=Forward.PENDING, owed_since__lt=old)
     parked = sum(rows.update(forward=Forward.PARKED, forward_error=text) for rows in (events, replies))
@@ -104,7 +103,7 @@ def retry_outlet(outlet: Outlet) -> int:
     model: type[Event] | type[Reply] = Event if reports else Reply
     parked = model._default_manager.filter(provider_id=outlet.provider_id, forward=Forward.PARKED)
     count, last = 0, 0
-    # By ascending id: what is parked anew meanwhile is not taken up again.
+    # By ascending id: items that are parked again meanwhile are not retried twice.
     while ids := list(
         parked.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:RETRIED_AT_ONCE]
     ):

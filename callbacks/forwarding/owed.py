@@ -39,7 +39,7 @@ class Item:
 
 class Taken(NamedTuple):
     items: list[Item]
-    dropped: int = 0  # settled without a call: CleverTap has no form for them
+    dropped: int = 0  # settled without a call: CleverTap's format has no place for them
 
 
 class Owed(ABC):
@@ -168,7 +168,7 @@ class Replies(Owed):
         return super().due() or (self.open() and self._named_by_id().exists())
 
     def _named_by_id(self) -> QuerySet[Reply]:
-        """What waits for a number, and need not: CleverTap takes the user id."""
+        """Messages that wait for a number and need not: CleverTap accepts the user id."""
         waiting = Reply.objects.filter(provider=self.provider, forward=Forward.NO_NUMBER)
         return waiting.exclude(user_id="") if self.quirks.from_user_id else waiting.none()
 
@@ -190,13 +190,14 @@ class Replies(Owed):
                 items.append(Item(reply.pk, lane, payload, reply.received_at))
         if dropped:
             Reply.objects.filter(pk__in=dropped).update(
-                forward=Forward.NONE, forward_error="CleverTap has no form for this kind of message."
+                forward=Forward.NONE,
+                forward_error="CleverTap's format has no place for this kind of message.",
             )
         return Taken(items, len(dropped))
 
     def _known(self, senders: set[str]) -> dict[str, str]:
-        """The spelling in which CleverTap last wrote to a person, of those whose number has several.
-        CleverTap finds nobody by another one."""
+        """For people whose number has several spellings: the one that CleverTap last used. CleverTap finds
+        nobody by another one."""
         people = {phone.person(each) for each in senders if len(phone.spellings(each)) > 1}
         sent = Message.objects.filter(
             provider=self.provider, person__in=people, untracked=False, reported=True

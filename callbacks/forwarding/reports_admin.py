@@ -1,4 +1,4 @@
-"""Delivery reports on their way to CleverTap, above all those that it did not take."""
+"""Delivery reports on their way to CleverTap, above all those that it did not accept."""
 
 from typing import Any
 
@@ -51,7 +51,7 @@ def retry(page: ModelAdmin, request: HttpRequest, items: QuerySet[Any]) -> None:
         trail.note(request, What.RESENT, str(items.model._meta.verbose_name_plural), rows=count)
         page.message_user(request, f"{count:,} will be forwarded now.", messages.SUCCESS)
     else:
-        page.message_user(request, "Nothing to retry: it has been forwarded already.", messages.WARNING)
+        page.message_user(request, "Nothing to retry: it is forwarded already.", messages.WARNING)
 
 
 # The indexes on what is owed to CleverTap.
@@ -74,7 +74,7 @@ class OwedFilter(choice_filter("forward", _OF_REPORTS, title="forwarding", spell
 
 @admin.register(Event)
 class EventAdmin(LogAdmin):
-    """Delivery reports, above all those that CleverTap did not take. A report opens its message's page."""
+    """Delivery reports, above all those that CleverTap did not accept. A report opens its message's page."""
 
     list_display = (
         "received",

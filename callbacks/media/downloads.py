@@ -112,7 +112,7 @@ def drain(*, woken: threading.Event | None = None, stop: threading.Event | None 
 
 
 def _take() -> list[Media]:
-    """The next to fetch. Others leave them alone for a while, and find them again if this worker dies."""
+    """The next to fetch. Other workers skip them for a while, and find them again if this worker dies."""
     with transaction.atomic():
         next_ones = _due().select_for_update(skip_locked=True).order_by("next_attempt_at", "id")
         ids = list(next_ones.values_list("pk", flat=True)[:AT_ONCE])

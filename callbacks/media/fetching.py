@@ -32,8 +32,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "video": ("video/",),
     "audio": ("audio/", "video/"),
 }
-SVG = "image/svg+xml"  # no picture of WhatsApp's: it is a page that may hold programs
-# What servers say errors in. A person may send such a document, too, but then the webhook says so.
+SVG = "image/svg+xml"  # WhatsApp has no such pictures: it is a page that may contain scripts
+# The types of error pages. A person may send such a document, too, but then the webhook says so.
 _ERROR_PAGES = ("text/html", "application/xhtml+xml", "application/json", "application/problem+json")
 _HTML = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script")
 _ERROR_KEYS = frozenset({"error", "errors", "code", "detail", "fault", "message", "meta", "status"})
@@ -63,7 +63,7 @@ def fetch(connector: Connector, config: Config, inbound: Reply, timeout: float) 
     end = monotonic() + timeout
     request = first_call(connector, config, inbound)
     if request is None:
-        raise Unavailable("the provider was set up anew and cannot fetch it any more", for_good=True)
+        raise Unavailable("the provider's connector was changed and cannot fetch it any more", for_good=True)
     followed = False
     for _ in range(HOPS):
         response = _call(request, end - monotonic())
@@ -77,7 +77,7 @@ def fetch(connector: Connector, config: Config, inbound: Reply, timeout: float) 
         if onward is None:
             return _checked(response, inbound)
         request, followed = onward, True
-    raise Unavailable("the BSP sends from one address to the next", for_good=True)
+    raise Unavailable("the BSP redirects too often", for_good=True)
 
 
 def _tells_where(connector: Connector) -> bool:
@@ -103,7 +103,7 @@ def _redirected(request: HttpRequest, location: str) -> HttpRequest:
     except ValueError:  # such as unbalanced brackets
         target, same = "", False
     if not target.startswith(("https://", "http://")):
-        raise Unavailable("the BSP redirects to something that is no web address", for_good=True)
+        raise Unavailable("the BSP redirects to something that is not a web address", for_good=True)
     return HttpRequest("GET", target, request.headers if same else {})
 
 

@@ -32,19 +32,19 @@ class MediaView(View):
         with sql.borrowed():
             found = signed_urls.media_of(token)
         if found is None:
-            return _words(404, "There is no media here: the address is wrong, or too old.")
+            return _words(404, "There is no file here: the address is wrong or has expired.")
         file = _opened(found)
         if file is None:
             if not _waiting.acquire(blocking=False):
-                return _words(503, "Too many are fetched at once. Ask again in a moment.")
+                return _words(503, "Too many files are being fetched. Ask again in a moment.")
             try:
                 file = _fetched(found)
             except Unavailable as error:
-                return _words(410 if error.for_good else 502, "The BSP does not give it out.")
+                return _words(410 if error.for_good else 502, "The BSP does not provide this file.")
             finally:
                 _waiting.release()
         if file is None:
-            return _words(503, "It is being fetched. Ask again in a moment.")
+            return _words(503, "Waypost is fetching the file. Ask again in a moment.")
         response = FileResponse(
             file,
             content_type=found.content_type,

@@ -32,7 +32,7 @@ def apply(provider_id: int, new: Collection[Inbound]) -> None:
 
 
 def _of_one_person(message: Reply, change: Reply) -> bool:
-    """One of them may have come before the number was known."""
+    """Whether both are one person's: one of them may have come before the number was known."""
     names = {message.sender, message.user_id} & {change.sender, change.user_id}
     return bool(names - {""})
 

@@ -1,4 +1,5 @@
-"""What BSPs tell of people, and what follows from it: messages that waited for a number, and opt-outs."""
+"""What BSPs report about people, and what follows from it: messages that waited for a number, and
+opt-outs."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from providers.models import Provider
 
 
 def learn(items: Mapping[int, Sequence[WebhookItem]]) -> dict[int, Learnt]:
-    """Keeps who is who, by everything that the items of each provider tell. Belongs to the caller's
+    """Stores which numbers and user ids belong together, as the items of each provider say. In the caller's
     transaction. Returns what was new; usually nothing is, which takes one statement to see."""
     named = {
         pk: [item.person for item in mine if isinstance(item, StatusUpdate | Inbound | Preference)]
@@ -38,7 +39,7 @@ def learn(items: Mapping[int, Sequence[WebhookItem]]) -> dict[int, Learnt]:
 
 
 def with_numbers(choices: Sequence[Preference]) -> list[Preference]:
-    """The same choices, with the numbers of those who are told by a known user id alone."""
+    """The same choices, with numbers added where an item has only a known user id."""
     names = [name for one in choices if not one.sender for name in one.person.names]
     numbers = known.numbers(names) if names else {}
     return [

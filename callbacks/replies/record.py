@@ -26,7 +26,7 @@ from providers.models import Provider
 CREDIT_FOR = timedelta(days=3)
 # WhatsApp lets nobody answer freely after this time.
 WINDOW = timedelta(hours=24)
-_NOT_FETCHED = ("echo", "history")  # what the business wrote itself, and what is long over
+_NOT_FETCHED = ("echo", "history")  # messages that the business itself wrote, and old ones
 
 
 class _Row(NamedTuple):
@@ -91,8 +91,8 @@ def store(provider: Provider, inbound: Sequence[tuple[Webhook, Inbound]]) -> tup
 
 
 def too_early(provider: Provider, inbound: Sequence[Inbound]) -> set[int]:
-    """The `id()` of those that answer a message whose id at the BSP is yet to be recorded: the answer of a
-    machine may overtake the BSP's own."""
+    """The `id()` of replies to a message whose id at the BSP is not recorded yet: a robot's reply may come
+    before the BSP's answer to our request."""
     named = [reply for reply in inbound if reply.context_bsp_id]
     found = _answered(provider.pk, named) if named else {}
     unknown = [reply for reply in named if id(reply) not in found]
@@ -106,7 +106,7 @@ def too_early(provider: Provider, inbound: Sequence[Inbound]) -> set[int]:
 
 
 def _with_numbers(inbound: Sequence[tuple[Webhook, Inbound]]) -> list[tuple[Webhook, Inbound]]:
-    """The same messages, with the numbers of those who are told by a known user id alone."""
+    """The same messages, with numbers added where a message has only a known user id."""
     unnamed = [reply for _, reply in inbound if not reply.sender]
     if not unnamed:
         return list(inbound)
@@ -186,7 +186,7 @@ def credit(provider_id: int, replies: Sequence[Inbound], answered: Mapping[int, 
 
 
 def _keep_referrals(fresh: Sequence[tuple[int, Inbound]]) -> None:
-    """Keeps the ad that somebody came from, when the raw webhook is long deleted."""
+    """Stores the ad that somebody came from, since the raw webhook is deleted after some time."""
     came = [(pk, reply.referral) for pk, reply in fresh if reply.referral is not None]
     Referral.objects.bulk_create(
         Referral(
@@ -223,7 +223,7 @@ def _identity(reply: Inbound, webhook: Webhook) -> str:
     them apart.
     """
     if reply.bsp_id and reply.kind == "history":
-        return f"history:{reply.bsp_id}"[:255]  # the same message may still come by itself
+        return f"history:{reply.bsp_id}"[:255]  # the message may still come outside of the history
     if reply.bsp_id:
         return reply.bsp_id[:255]
     when = b"" if reply.timestamp else str(webhook.pk).encode()

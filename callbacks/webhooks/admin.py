@@ -46,14 +46,17 @@ _STATES: dict[int, Tone] = {
 _MEANINGS: dict[int, str] = {
     Webhook.State.PENDING: "It is stored and about to be read.",
     Webhook.State.READING: "It is being read.",
-    Webhook.State.READING_ALONE: "A worker ended over it, or took very long. It is read once more.",
-    Webhook.State.WAITING: "It reports on a message that is not known yet. It is looked at again for hours.",
+    Webhook.State.READING_ALONE: "A worker crashed while it read this webhook, or took very long. "
+    "It is read once more.",
+    Webhook.State.WAITING: "It reports on a message that is not known yet. Waypost looks again for "
+    "some hours.",
     Webhook.State.DONE: "It was read.",
     Webhook.State.UNMATCHED: "It reports on a message that was not sent through this provider, or was sent "
     "from elsewhere. If the message has turned up since, read it again.",
     Webhook.State.NOT_OURS: "Something in it is for a number or account that no provider here has. If you "
     "add that provider, read it again.",
-    Webhook.State.QUARANTINED: "It could not be read, so nothing of it was used. After a fix, read it again.",
+    Webhook.State.QUARANTINED: "It could not be parsed, so nothing of it was used. After a fix, "
+    "read it again.",
 }
 
 
@@ -131,7 +134,7 @@ class WebhookAdmin(LogAdmin):
             trail.note(request, What.STARTED, "webhooks read again", rows=count)
             self.message_user(request, f"{count:,} will be read again.", messages.SUCCESS)
         else:
-            text = "Nothing to read again: only webhooks that were not recorded are."
+            text = "Nothing to read again: only webhooks that were not recorded can be read again."
             self.message_user(request, text, messages.WARNING)
 
     def get_urls(self) -> list[URLPattern]:

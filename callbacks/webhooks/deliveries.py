@@ -43,7 +43,8 @@ class Delivery:
 
 
 def came(reads: Sequence[Read], deliveries: Sequence[Delivery]) -> dict[tuple[int, str], datetime]:
-    """When each kind of news came last, for the URL's provider and for whom it was meant."""
+    """When each kind of webhook came last, for the URL's provider and for the provider that it was meant
+    for."""
     seen: dict[tuple[int, str], datetime] = {}
     meant = [(delivery.provider.pk, read) for delivery in deliveries for read in delivery.reads]
     for provider_id, read in [*((read.webhook.provider_id, read) for read in reads), *meant]:

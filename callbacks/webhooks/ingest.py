@@ -33,14 +33,14 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 GATHER = 0.02  # seconds; statements for many webhooks cost little more than for one
 BATCHES = 8  # until a worker lets go of its providers, so that others may take some
-# The parts of the waiting providers that a worker takes in turn. At first it leaves most to others; what
-# these have left it takes as well.
+# The shares of the waiting providers that a worker takes, one after the other. At first it leaves most to
+# other workers; then it takes what they have left.
 SHARES = (4, 2, 1)
 REREAD = 1.0  # seconds between looks at the providers' settings
 
 State = Webhook.State
 _OPEN = f"({', '.join(str(state.value) for state in Webhook.OPEN)})"  # as the index has it
-ENDS_WORKERS = "Reading it ended its worker twice, or took longer than a worker's lease."
+ENDS_WORKERS = "Its worker crashed twice while reading it, or took longer than a worker's lease."
 
 
 def lease(provider_id: int) -> str:
@@ -122,9 +122,9 @@ class _Reader:
 def run_batch(providers: Sequence[int], directory: Directory, limit: int = BATCH) -> int:
     """Reads the oldest webhooks of the providers that are due. Returns how many.
 
-    That they are being read is committed first. Who finds some so knows that their reading ended a worker,
-    or took longer than its lease. Each of them is read alone then, and one that does it again is
-    quarantined: else it would stop everybody's webhooks.
+    Before reading, it commits that they are being read. A worker that finds such webhooks knows that another
+    one crashed over them, or took longer than its lease. It reads each of them alone. One that crashes a
+    worker again is quarantined: otherwise it would stop everybody's webhooks.
     """
     webhooks = _oldest(providers, limit)
     interrupted = [webhook for webhook in webhooks if webhook.state in (State.READING, State.READING_ALONE)]
@@ -214,17 +214,17 @@ def _parse(directory: Directory, webhook: Webhook) -> tuple[list[WebhookItem], s
     return items, {kind_of(item) for item in items}
 
 
-# What may be read again from the admin: the others have been taken in.
+# What may be read again from the admin: the others are recorded.
 TROUBLED = (State.UNMATCHED, State.QUARANTINED, State.NOT_OURS)
 
 
 def replay(webhooks: Sequence[int]) -> int:
-    """Reads webhooks again that were not taken in, after a fix. Returns how many."""
+    """Reads webhooks again that were not recorded, after a fix. Returns how many."""
     return _again(Webhook.objects.filter(state__in=TROUBLED, id__in=webhooks))
 
 
 def reread(webhooks: QuerySet[Webhook], chunk: int = 1000) -> int:
-    """Reads webhooks again that an earlier version took in without what it did not know. Returns how many.
+    """Reads webhooks again of which an earlier version left something unhandled. Returns how many.
 
     Reports and messages that were recorded before change nothing.
     """

@@ -1,4 +1,4 @@
-"""Which kinds of news a provider has ever got by webhook, and when last: shows what was not subscribed to."""
+"""Which kinds of webhooks a provider has ever got, and when last: shows which ones are not subscribed to."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -9,7 +9,7 @@ from lib import sql
 from providers.models import Provider
 
 LONGEST = 60
-MOST = 100  # kinds kept for a provider beside those to subscribe to: the words come from outside
+MOST = 100  # the most kinds kept for a provider besides those to subscribe to: the names come from outside
 
 
 class _Kind(NamedTuple):

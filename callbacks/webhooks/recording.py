@@ -75,7 +75,7 @@ def take_in(directory: Directory, reads: Sequence[Read]) -> None:
 
 
 def _note_unhandled(reads: Sequence[Read]) -> None:
-    """Counts the news that nothing is made of: more than usual of it means that a BSP changed its format."""
+    """Counts items that Waypost does not know: more of them than usual mean that a BSP changed its format."""
     for read in reads:
         for item in read.items:
             if isinstance(item, Unhandled):
@@ -83,7 +83,8 @@ def _note_unhandled(reads: Sequence[Read]) -> None:
 
 
 def _sorted(directory: Directory, reads: Sequence[Read]) -> list[Delivery]:
-    """Each item under the provider that it is for. What is for nobody, or nothing, is only counted."""
+    """Each item under the provider that it is for. Items for no provider, and unknown items, are only
+    counted."""
     deliveries: dict[int, Delivery] = {}
     for read in reads:
         routes = directory.routes(read.webhook.provider_id)
@@ -186,7 +187,7 @@ class _Ending(NamedTuple):
 
 
 def settle(reads: Sequence[Read]) -> None:
-    """Writes how each webhook ended: done, waiting for its message, given up, not ours, or unreadable."""
+    """Writes how each webhook ended: done, waiting for its message, unmatched, not ours, or quarantined."""
     now = timezone.now()
     rows = []
     for read in reads:

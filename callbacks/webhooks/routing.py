@@ -79,9 +79,9 @@ class Routes:
         return [one for one in others if self._vouches(one)]
 
     def _vouches(self, other: Provider) -> bool:
-        """Whether a webhook that is proven for our provider is proven for the other one, too.
+        """Whether a webhook that is verified for our provider is verified for the other one, too.
 
-        Where nothing proves webhooks, a login that both share says that the account is the same.
+        If webhooks are not verified, a login that both share shows that the account is the same.
         """
         ours, theirs = self.directory.config(self.provider), self.directory.config(other)
         connector = self.provider.connector

@@ -30,7 +30,7 @@ class _CallbackView(PlainView):
     purpose: ClassVar[str]
 
     async def head(self, request: DjangoRequest, token: str) -> HttpResponse:
-        """BSPs look in this way whether the URL is there."""
+        """BSPs use HEAD to check that the URL exists."""
         known = await aside.at_hand(auth.callback_access, self.purpose, token)
         return HttpResponse(status=404 if known is None else 200)
 
@@ -116,9 +116,12 @@ class WebhookView(_CallbackView):
 
 
 def _answered(access: ProviderAccess, incoming: HttpRequest) -> HttpResponse | None:
-    """The answer to a handshake, or to what is not believed; None for a webhook to keep."""
+    """The answer to a handshake or to a webhook that fails its verification; None for a webhook to keep."""
     if access.config.sealed and access.connector.proof:
-        return answer(503, {"message": "What proves a webhook cannot be read. Please send it again later."})
+        return answer(
+            503,
+            {"message": "The webhook's secret cannot be decrypted now. Please send the webhook again later."},
+        )
     challenge = access.connector.handshake(incoming, access.config)
     if challenge is not None:
         kind = challenge.header("Content-Type") or "text/plain"
@@ -134,7 +137,7 @@ def _answered(access: ProviderAccess, incoming: HttpRequest) -> HttpResponse | N
 
 
 def _why_refused(access: ProviderAccess, incoming: HttpRequest) -> str:
-    """Why a webhook was not believed, as far as it can be told without a secret."""
+    """Why a webhook failed its verification, as far as one can say without revealing a secret."""
     secrets = [field.label for field in access.connector.credentials if field.secret]
     size = f"{len(incoming.body):,} bytes"
     return f"{incoming.method}, {size}: it does not match the provider's secrets ({', '.join(secrets)})"

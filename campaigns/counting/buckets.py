@@ -35,7 +35,8 @@ def timing(histogram: Mapping[int, int]) -> Timing:
 
 
 def quantile(histogram: Mapping[int, int], share: float) -> float | None:
-    """The seconds within which this share of the messages stays, taken as spread evenly over their bucket."""
+    """The seconds within which this share of the messages lies. It assumes that times are spread evenly in a
+    bucket."""
     total = sum(histogram.values())
     if total <= 0:
         return None

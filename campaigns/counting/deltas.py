@@ -58,9 +58,8 @@ def squash(limit: int = BATCH) -> int:
 
 
 def behind() -> timedelta | None:
-    """For how long no delta has been folded although some wait; None while that is less than LATE.
-
-    All figures stay right, but each page has to read every delta.
+    """How long deltas have waited without being folded; None while that is less than LATE. Figures stay
+    right, but each page has to read every delta.
     """
     since = Lease.objects.filter(name=LEASE).values_list("expires_at", flat=True).first()
     if since is None or (late := timezone.now() - since) < LATE or not StatCount.objects.exists():

@@ -1,10 +1,10 @@
 """The parts of a provider's set-up that CleverTap's requests and Kaleyra's webhooks carry.
 
-Source: CleverTap's Kaleyra page. Every send carries `kaleyra-host`, `delivery-report-callback-url`
-and `inbound-message-callback-url` as headers; the incoming URL entered at Kaleyra carries
-`inbound_message_callback_url` and `payload_version` as query parameters. Waypost believes
-them where the connector has `login_headers` or the provider's quirk `trust_callback_headers` is on.
-It takes callback URLs only for hosts in CALLBACK_HOSTS.
+Source: CleverTap's Kaleyra page. Every send carries `kaleyra-host`, `delivery-report-callback-url` and
+`inbound-message-callback-url` as headers; the incoming URL entered at Kaleyra carries
+`inbound_message_callback_url` and `payload_version` as query parameters. Waypost uses them if the connector
+has `login_headers` or the provider's quirk `trust_callback_headers` is on. It takes callback URLs only for
+hosts in CALLBACK_HOSTS.
 
 A send comes with CleverTap's login; many webhooks prove only that their sender knows the URL. So a
 webhook may set the URL of inbound messages where there is none, and may never change it.

@@ -29,7 +29,7 @@ from templates_app.models import Template
 
 _encode = msgspec.json.Encoder().encode
 EXCERPT = 4000
-GIVEN_UP = 1.0  # seconds after which CleverTap books an error, whatever we answer then
+GIVEN_UP = 1.0  # seconds after which CleverTap counts an error, whatever we answer then
 
 
 async def receive(access: ProviderAccess, body: bytes, began: float) -> None:
@@ -52,8 +52,8 @@ async def receive(access: ProviderAccess, body: bytes, began: float) -> None:
 
 
 class Read(NamedTuple):
-    """What a request comes to: a row to store, or none for CleverTap's validation and for tests that go no
-    further; and the refusal to answer with."""
+    """The result of reading a request: the row to store, if there is one, and the refusal to answer with.
+    CleverTap's validation has no row, nor have tests that are not sent on."""
 
     entry: Accepted | entries.Refused | None = None
     refused: Refused | None = None
@@ -78,7 +78,8 @@ def read(access: ProviderAccess, body: bytes, began: float) -> Read:
 
 
 def addressed(access: ProviderAccess, send: Send) -> Send:
-    """The message to the number of a user id, where it is known. Raises Refused for one that goes nowhere."""
+    """The message, addressed to the number of its user id if that is known. Raises Refused if it has no
+    address."""
     if not is_user_id(send.to):
         return send
     if number := known.numbers([send.to]).get(send.to):
@@ -111,7 +112,7 @@ def check(access: ProviderAccess, send: Send, now: float) -> list[str]:
     if marketing and not send.is_test and opting.refused(access.provider_id, send.to):
         raise Refused(AnswerCode.NOT_SUBSCRIBED, "This number stopped marketing messages in WhatsApp")
     try:
-        if not access.config.sealed:  # what lacks its credentials cannot be built; sending builds it again
+        if not access.config.sealed:  # no credentials: sending builds it again
             _build(access, send, prepared)
     except Refused as refused:
         if not prepared.stale or refused.code != AnswerCode.TEMPLATE:
@@ -209,7 +210,7 @@ def _write(group: Sequence[Entry]) -> None:
 
 
 def _note_late(group: Sequence[Entry]) -> None:
-    """Corrects the time to answer of those who became late by the commit itself."""
+    """Corrects the time to answer of messages that became late because of the commit itself."""
     now = time()
     late = []
     for entry in group:

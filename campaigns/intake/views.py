@@ -22,7 +22,7 @@ from providers.refused_calls import What
 
 logger = logging.getLogger(__name__)
 
-LATE = 1.0  # seconds after which CleverTap may have given the call up
+LATE = 1.0  # seconds after which CleverTap may have stopped waiting
 SUCCESS = b'{"status":"success"}'
 
 

@@ -1,7 +1,8 @@
-"""Messages that the BSP took and then reported as failed for the account's sake: back to the queue.
+"""Messages that the BSP accepted and then reported as failed because of the account: they go back to the
+queue.
 
-They fare as if the BSP had refused or slowed them at once: no message is to blame, and each waits until the
-account may send again, or its validity ends.
+They are treated as if the BSP had refused or slowed them at once. The messages are fine, so each waits until
+the account may send again, or its validity ends.
 """
 
 from collections.abc import Sequence
@@ -35,7 +36,7 @@ def reported(reports: Sequence[Reported], now: datetime) -> dict[int, datetime]:
 
 
 def _asked(update: StatusUpdate) -> float:
-    """For how many seconds the report has us wait."""
+    """How many seconds the report asks us to wait."""
     return MARKETING_HOLD if update.marketing_is_off else update.wait or 0.0
 
 

@@ -1,7 +1,7 @@
-"""Takes from messages what they said and to whom. Every figure stays, and is still what a recount finds.
+"""Removes from messages their contents and their numbers. Every figure stays, and a recount still finds it.
 
-A message without its body keeps its template, its times, its status and its codes. One without its number has
-what stands for the person (`identities.pseudonyms`), so that counts by person stay.
+A message without its body keeps its template, its times, its status and its codes. In place of its number it
+has a pseudonym (`identities.pseudonyms`), so that counts by person stay.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,14 +22,14 @@ _OWED = Event.objects.filter(message=OuterRef("pk"), forward=Forward.PENDING)
 
 
 def settled(messages: QuerySet[Message]) -> QuerySet[Message]:
-    """Those that nobody works on: sent or given up, and with no report that CleverTap is still owed where it
-    has a URL for them."""
+    """Those that no worker needs any more: sent or failed, and without a report that must still be forwarded
+    to CleverTap."""
     owed = Exists(_OWED.exclude(provider__delivery_url=""))
     return messages.filter(status__in=ENDED).exclude(owed)
 
 
 def drop_bodies(messages: Sequence[int]) -> None:
-    """Takes payloads, contents, custom properties, requests and answers. In the caller's transaction."""
+    """Removes payloads, contents, custom properties, requests and answers. In the caller's transaction."""
     rows = Message.objects.filter(pk__in=messages).values_list("pk", "template", "language")
     sql.update(
         Message,
@@ -42,14 +42,14 @@ def drop_bodies(messages: Sequence[int]) -> None:
 
 
 def _empty(template: str, language: str) -> str:
-    """A content that says nothing, and names the template still."""
+    """A content without values, which still names the template."""
     content: Content = TemplateContent(template, language) if template else Freeform("text")
     return msgspec.json.encode(content).decode()
 
 
 def hide_people(messages: Sequence[int]) -> None:
-    """Puts what stands for the person in the place of the number, and takes whatever else holds it. Needs
-    `settled` messages without bodies. In the caller's transaction. Raises pseudonyms.NoKey."""
+    """Replaces the number by the person's pseudonym, and removes whatever else contains it. Needs `settled`
+    messages without bodies. In the caller's transaction. Raises pseudonyms.NoKey."""
     rows = Message.objects.filter(pk__in=messages).values_list("pk", "to", "error_text")
     sql.update(
         Message,
@@ -76,7 +76,7 @@ def _hidden(text: str) -> str:
 
 
 def _hide_in_reports(messages: Sequence[int]) -> None:
-    """The page that a click led to still tells its clicks from those of another page."""
+    """The clicked page stays, so that its clicks can still be told from those of another page."""
     reports = Event.objects.filter(message__in=messages)
     reports.filter(forward=Forward.PENDING).update(
         forward=Forward.PARKED, forward_error="Its message has no number any longer."
@@ -97,7 +97,7 @@ def _page(url: str) -> str:
 
 
 def put(message: int, values: Mapping[str, str]) -> None:
-    """Puts texts of a message without what names a person in the place of those with it."""
+    """Replaces texts of a message by the same texts without anything that names a person."""
     Message.objects.filter(pk=message).update(**values)
 
 

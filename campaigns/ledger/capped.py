@@ -1,7 +1,7 @@
-"""Messages that met WhatsApp's cap on marketing for one person, tried again where a provider does so.
+"""Messages that met WhatsApp's cap on marketing for one person, retried if the provider's settings say so.
 
-The code is Meta's 131049. Meta asks for a day at least before the next try and for growing gaps, holds back
-accounts that insist, and lets no marketing through to numbers of the United States. Source: Meta, "Per-user
+The code is Meta's 131049. Meta asks for a day at least before the next try and for growing gaps, restricts
+accounts that retry sooner, and delivers no marketing to numbers of the United States. Source: Meta, "Per-user
 marketing template message limits".
 """
 
@@ -24,7 +24,7 @@ FIRST_WAIT = timedelta(days=1)  # the next one is twice as long
 
 
 class Cap(NamedTuple):
-    """How a provider takes the cap: the BSP's codes for it, how many further tries, a message's validity."""
+    """How a provider handles the cap: the BSP's codes for it, the number of retries, a message's validity."""
 
     codes: frozenset[str]
     retries: int
@@ -32,7 +32,7 @@ class Cap(NamedTuple):
 
     @classmethod
     def of(cls, provider: Provider) -> Self | None:
-        """None for a provider that leaves it to CleverTap, as all do unless told otherwise."""
+        """None for a provider that leaves retries to CleverTap, which is the default."""
         if not provider.cap_retries:
             return None
         return cls(provider.connector.capped_codes, provider.cap_retries, provider.validity)

@@ -68,8 +68,8 @@ def put_back(reasons: Mapping[int, str], claimed_at: datetime, until: datetime) 
 
 
 def hurry(provider_id: int, capped: Collection[str]) -> None:
-    """Lets no queued message wait any longer than its provider does, but for those with these codes: their
-    wait is for the sake of the person."""
+    """Makes all queued messages due as soon as their provider may send, except those with these codes: they
+    wait to spare the person."""
     now = timezone.now()
     waiting = Message.objects.filter(provider_id=provider_id, status=Status.QUEUED, next_attempt_at__gt=now)
     months.in_work(waiting).exclude(bsp_code__in=capped).update(next_attempt_at=now)
@@ -83,7 +83,8 @@ def recover(provider_id: int, handed_over: datetime | None) -> int:
     claimed = months.in_work(Message.objects.filter(provider_id=provider_id, status=Status.SENDING))
     left = claimed.filter(claimed_at__lte=handed_over) if handed_over else claimed.none()
     unknown = left.update(
-        status=Status.UNKNOWN, error_text="The worker stopped while this was being sent. It may have left."
+        status=Status.UNKNOWN,
+        error_text="The worker stopped while this was being sent. It may have been sent.",
     )
     claimed.update(
         status=Status.QUEUED,

@@ -195,7 +195,7 @@ def add_replies(provider_id: int, answered: Mapping[int, datetime], now: datetim
 
 
 def add_reactions(provider_id: int, reacted: Mapping[int, Reaction], now: datetime) -> None:
-    """Records that people reacted to messages, once each. A reaction is no answer and in no figure."""
+    """Records that people reacted to messages, once each. A reaction is not an answer and in no figure."""
     kind = Event.Kind.REACTED.value
     known = found(reacted)
     reactions = [

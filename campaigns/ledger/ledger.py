@@ -204,7 +204,7 @@ def record(provider_id: int, updates: Sequence[StatusUpdate], forward_sent: bool
 def record_all(told: Sequence[Told]) -> list[str]:
     """Records delivery reports of any providers: events, statuses and counts in one transaction.
 
-    A failure for the account's sake is not the end of a message; nor is one for WhatsApp's cap on marketing
+    A failure because of the account is not the end of a message; nor is one for WhatsApp's cap on marketing
     where the provider makes a next try. Returns for each update, in order: recorded, repeated, or unmatched
     (no such message yet).
     """

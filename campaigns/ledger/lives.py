@@ -13,15 +13,15 @@ _lives: Remembered[None, list[tuple[int, str]]] = Remembered()
 
 
 def nonce(message_id: int) -> str:
-    """Of the life in which the message was accepted; empty where there is none."""
+    """The nonce of the life in which the message was accepted; empty for the first life."""
     lives = _lives.get(None, _load, settings.PROVIDER_CACHE_SECONDS)
     position = bisect_right(lives, message_id, key=lambda life: life[0])
     return lives[position - 1][1] if position else ""
 
 
 def begin() -> str:
-    """Begins another one: what is accepted from now on has references that nobody was ever given. Returns its
-    nonce."""
+    """Begins another life: messages accepted from now on get references that no BSP has ever seen. Returns
+    the nonce."""
     last = Message.objects.aggregate(last=Max("id"))["last"] or 0
     Installation.objects.filter(first_message__gt=last).delete()  # nothing was accepted in it
     begun = Installation.objects.create(nonce=token_hex(4), first_message=last + 1)

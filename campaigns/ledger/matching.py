@@ -35,7 +35,7 @@ def reference(message_id: int, attempt: int) -> str:
 
 
 def parse_reference(text: str) -> Reference | None:
-    """The attempt that it names; None also for one of another life of the database."""
+    """The attempt that it names; None if it belongs to another life of the database."""
     match = _REFERENCE.fullmatch(text)
     if match is None or (match[3] or "") != lives.nonce(int(match[1])):
         return None
@@ -90,7 +90,7 @@ def match(told: Sequence[Told]) -> dict[int, Reference]:
 
 
 def _consistent(told: Sequence[Told], matched: dict[int, Reference]) -> dict[int, Reference]:
-    """Without those whose message or attempt says something else than the update."""
+    """Leaves out updates that contradict their message or attempt."""
     ids = {found.message_id for found in matched.values()}
     if not ids:
         return matched

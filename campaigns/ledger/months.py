@@ -1,6 +1,5 @@
-"""The months of the tables in parts: made ahead, and begun when the calendar turns. Which ids are of a time.
-
-On SQLite there are none, and no bounds.
+"""The months of the partitioned tables: parts are made ahead and begun when the calendar turns. Which ids
+belong to a time. SQLite has no parts, and ids have no bounds there.
 """
 
 import logging
@@ -29,7 +28,8 @@ _MONTHS: Remembered[None, list[Month]] = Remembered()
 
 
 def turn(now: datetime) -> None:
-    """What may wait a minute: makes the parts of the next months, and begins the next one when it is time."""
+    """Makes the parts of the next months, and begins the next one when it is time. Upkeep calls it every
+    minute."""
     if not parts.parted():
         return
     last = (
@@ -38,7 +38,7 @@ def turn(now: datetime) -> None:
     )
     _note_rest(last.number)
     ready = _make(last.number + AHEAD)
-    if last.moved_at is None:  # whoever began it was killed
+    if last.moved_at is None:  # the process that began it was killed
         _move(last)
     elif ready >= last.number + 1 and _calendar(last.began_at) < _calendar(now):
         begun, _ = Month.objects.get_or_create(number=last.number + 1, defaults={"began_at": now})
@@ -87,17 +87,17 @@ def overdue(now: datetime) -> str:
 
 
 def _make(number: int) -> int:
-    """Returns up to which part every table has its own."""
+    """Returns the number of the last part that every table has."""
     for table in parts.BY:
         try:
             parts.make(table, number)
-        except OperationalError as error:  # it is read for long; there is time until the month ends
+        except OperationalError as error:  # somebody reads the table; the month has not ended yet
             logger.info("No part %s of %s yet: %s", number, table, error)
     return min(parts.numbers(table)[-1] for table in parts.BY)
 
 
 def _move(month: Month) -> None:
-    """Its time is noted before any row has an id of it, and again when all new ones have."""
+    """Notes the time before any row has an id of the part, and again when all new rows have one."""
     parts.move(month.number)
     now = max(month.began_at, datetime.now(UTC))
     Month.objects.filter(pk=month.pk, moved_at=None).update(moved_at=now)
@@ -127,6 +127,6 @@ def until(at: datetime) -> int:
 
 
 def ended(number: int) -> datetime | None:
-    """When the part got its last rows; None while it gets some."""
+    """When the part got its last rows; None while it still gets rows."""
     after = [each for each in _known() if each.number == number + 1]
     return after[0].moved_at + MARGIN if after and after[0].moved_at else None

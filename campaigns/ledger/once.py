@@ -1,6 +1,5 @@
-"""What is taken once, also where its table is in parts and no constraint can say so.
-
-A small table of hashes says it there, for `REPEAT_RETENTION_DAYS`. On SQLite the tables' own constraints do.
+"""What may be stored only once. On partitioned tables no constraint can ensure it, so a small table of hashes
+does, for `REPEAT_RETENTION_DAYS`. On SQLite the tables' own constraints do.
 """
 
 import hashlib
@@ -22,8 +21,8 @@ class _Once(NamedTuple):
 
 
 def new(entries: Sequence[T], name: Callable[[T], tuple[object, ...]], now: datetime) -> list[T]:
-    """Those that were not taken before, by their names; one without a name always is. In the caller's
-    transaction: another one that takes the same waits for it."""
+    """Those that were not stored before, by their names; one without a name always counts as new. In the
+    caller's transaction: another transaction with the same name waits for it."""
     if not parts.parted():
         return list(entries)
     named = {_digest(words): entry for entry in reversed(entries) if (words := name(entry))}

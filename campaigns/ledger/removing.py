@@ -1,4 +1,4 @@
-"""Takes whole messages away. Their figures stay in the counts, and what a recount can prove ends there."""
+"""Deletes whole messages. Their figures stay in the counts, but a recount can no longer prove them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,7 +15,8 @@ OF_MESSAGES = (Click, Link, Pricing, Event, Attempt)
 
 
 def remove(messages: Sequence[int]) -> None:
-    """With attempts, reports, prices, links and clicks; and notes up to when rows are gone."""
+    """Deletes messages with their attempts, reports, prices, links and clicks, and notes until when rows are
+    deleted."""
     with transaction.atomic():
         rows = Message.objects.filter(pk__in=messages)
         _note(rows, "accepted_at")
@@ -33,13 +34,13 @@ def remove_refusals(refusals: Sequence[int]) -> None:
 
 
 def drop(model: type[Model], number: int) -> None:
-    """A whole part of a table, with what lies in the same part of others. Raises OperationalError while
-    somebody reads it for long."""
+    """Drops a whole part of a table, with the same part of the tables that depend on it. Raises
+    OperationalError while somebody reads it for long."""
     with transaction.atomic():
         if time := _TIMES.get(model):
             low, high = number * parts.ROOM, (number + 1) * parts.ROOM
             rows = model._base_manager.filter(pk__gte=low, pk__lt=high)
-            last = rows.aggregate(last=Max(time))["last"]  # by an index, which knows no provider
+            last = rows.aggregate(last=Max(time))["last"]  # by an index that does not have the provider
             providers = Provider.objects.values_list("pk", flat=True)
             _gone_to({pk: last for pk in providers if rows.filter(provider=pk).exists()})
         together = (Message, *OF_MESSAGES) if model is Message else (model,)

@@ -80,8 +80,8 @@ def settle(tries: Sequence[Tried], now: datetime) -> None:
 
 
 def put_off(times: Mapping[int, datetime], reports: Sequence[Reported]) -> None:
-    """Queues messages for their next tries that failed for WhatsApp's cap on marketing (`capped`), or for the
-    account's sake (`account_refused`)."""
+    """Queues messages for their next tries that failed for WhatsApp's cap on marketing (`capped`), or because
+    of the account (`account_refused`)."""
     failures = {each.message.id: each.update for each in reports if each.update.kind == "failed"}
     for pk, at in times.items():
         failure = failures[pk]

@@ -1,4 +1,4 @@
-"""What the ledger does, as others watch it: how long it took, and the spans of each message's trace."""
+"""What others may watch of the ledger: how long things took, and the spans of each message's trace."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta

@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 
 LONGEST_AGENT = 500
 
-# Programs that open a link to show a preview of it, or to check that it is safe. The exception: Cubot is
-# a make of phones.
+# Programs that open a link to show a preview of it, or to check that it is safe. The exception: Cubot is a
+# brand of phones.
 _PREVIEW = re.compile(
     r"^WhatsApp/|facebookexternalhit|facebookcatalog|meta-external|Facebot|(?<!cu)bot\b|Slack-ImgProxy"
     r"|SkypeUriPreview|BingPreview|Google-InspectionTool|GoogleOther|Google-Safety|Mediapartners-Google"

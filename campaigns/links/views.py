@@ -33,9 +33,9 @@ class LinkView(View):
             logger.exception("A short link could not be looked up")
             return _words(503, "One moment", "This link cannot be opened right now. Please try it again.")
         if found is None:
-            return _words(404, "Nothing here", "This link leads nowhere. Please check that it is complete.")
+            return _words(404, "Nothing here", "This link does not exist. Please check that it is complete.")
         if found.expires_at <= timezone.now():
-            return _words(410, "This link has expired", "It was part of a message that is too old by now.")
+            return _words(410, "This link has expired", "The message with this link is too old.")
         clicks.note(found.link_id, request.META)
         # iri_to_uri leaves nothing that could end the header.
         return HttpResponse(

@@ -36,12 +36,12 @@ _TONES: dict[int, Tone] = {
 }
 _MEANINGS: dict[int, str] = {
     Status.SENDING: "It is on its way to the BSP right now.",
-    Status.UNKNOWN: "It left us, but no answer came, so it may have been delivered. It is not sent again by "
-    "itself. A delivery report settles it; otherwise resend it.",
-    Status.ACCEPTED: "The BSP took it. No delivery report has come yet.",
+    Status.UNKNOWN: "It left Waypost, but no answer came, so it may have been delivered. Waypost does not "
+    "resend it automatically. A delivery report settles the question; otherwise resend it.",
+    Status.ACCEPTED: "The BSP accepted it. No delivery report has come yet.",
     Status.SENT: "The BSP handed it to WhatsApp. It has not reached the phone yet.",
     Status.DELIVERED: "It is on the phone.",
-    Status.READ: "It was read.",
+    Status.READ: "The person has read it.",
 }
 
 
@@ -70,7 +70,7 @@ def _why_waiting(message: Message) -> str:
         return f"It waits because the BSP asked for a break until {until}: {provider.hold_reason}"
     if message.next_attempt_at > now:
         why = phone_masking.text(message.error_text)
-        again = f"It is tried again at {display.clock(message.next_attempt_at)[:-4]}."
+        again = f"Waypost retries it at {display.clock(message.next_attempt_at)[:-4]}."
         return f"{_sentence(why)} {again}" if why else again
     return "It is next in line, as far as the rate limit and the concurrency allow."
 

@@ -1,6 +1,7 @@
 """The message log by campaign, by template and by the BSP's code.
 
-No index has the first two, but the counts know when there were any: only messages of that time are looked at.
+No index has campaign or template, but the counts know when such messages were accepted: only messages of that
+time are searched.
 """
 
 from datetime import timedelta
@@ -83,8 +84,8 @@ class BspCodeFilter(NamedFilter):
 
 
 def among(messages: QuerySet[Message], **named: str) -> QuerySet[Message]:
-    """Those of a campaign or a template. Tests are not counted, so they are found only while the name has
-    counts, or none at all."""
+    """The messages of a campaign or a template. Tests are not counted: they are found only at the times of
+    counted messages, or if the name has no counts at all."""
     scopes = StatScope.objects.filter(**named).values("pk")
     ends = StatPoint.objects.filter(scope_id__in=scopes).aggregate(first=Min("at"), last=Max("at"))
     found = messages.filter(**named)

@@ -1,4 +1,4 @@
-"""Sending a test of a template, and watching what becomes of it."""
+"""Sending a test of a template, and watching its timeline."""
 
 from datetime import timedelta
 from typing import Any

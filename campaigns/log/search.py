@@ -35,8 +35,8 @@ DISORDER = timedelta(minutes=10)
 
 
 def search(messages: QuerySet[Message], term: str) -> QuerySet[Message]:
-    """By phone number or its beginning, msgId or its beginning, or the whole of: the BSP's id, a user id, a
-    username."""
+    """Finds a phone number or msgId by its beginning; the BSP's id, a user id or a username only as a
+    whole."""
     if term.strip() == UNTRACKED:
         return messages.filter(untracked=True, msg_id=UNTRACKED)
     found = Q()
@@ -46,7 +46,7 @@ def search(messages: QuerySet[Message], term: str) -> QuerySet[Message]:
 
 
 def searched(messages: QuerySet[Message], term: str) -> tuple[QuerySet[Message], bool]:
-    """The same for a list, and whether some may be missing.
+    """The search for a list, and whether some messages may be missing.
 
     Up to FEW messages that match are found by the search's own index. Where more match, the search looks
     only at the FEW newest messages that pass the filters.

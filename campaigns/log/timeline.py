@@ -113,22 +113,23 @@ def _accepted(message: Message) -> Step:
     late = message.answer_ms > LATE
     facts = _facts(
         Answered_in=f"{message.answer_ms} ms" if message.answer_ms else "",
-        Too_late="CleverTap gives up after a second: it may have booked this as an error." if late else "",
+        Too_late="CleverTap waits one second only: it may count this message as an error." if late else "",
         Tolerated="; ".join(message.notes),
     )
     # CleverTap's own tests, and messages that began here.
     title = "Accepted" if message.untracked or not message.reported else "Accepted from CleverTap"
-    return Step(message.accepted_at, 0, title, "warning" if late else "success",
-                "late accept" if late else "", facts)  # fmt: skip
+    return Step(
+        message.accepted_at, 0, title, "warning" if late else "success", "late accept" if late else "", facts
+    )
 
 
 _OUTCOMES: dict[str, tuple[str, Tone]] = {
-    Outcome.ACCEPTED: ("the BSP took it", "success"),
+    Outcome.ACCEPTED: ("submitted", "success"),
     Outcome.THROTTLED: ("the BSP asked for a break", "warning"),
-    Outcome.RETRY: ("not taken, to be tried again", "warning"),
-    Outcome.STOPPED: ("refused for the account’s sake, back in the queue", "warning"),
+    Outcome.RETRY: ("not accepted, to be retried", "warning"),
+    Outcome.STOPPED: ("refused because of the account, back in the queue", "warning"),
     Outcome.REJECTED: ("refused", "danger"),
-    Outcome.UNKNOWN: ("no answer, it may have left", "warning"),
+    Outcome.UNKNOWN: ("no answer: it may have been sent", "warning"),
 }
 
 
@@ -172,7 +173,7 @@ def _head(request: Mapping[str, Any]) -> str:
 _KINDS: dict[int, tuple[str, Tone]] = {
     Event.Kind.SENT: ("Sent", "info"),
     Event.Kind.DELIVERED: ("Delivered", "success"),
-    Event.Kind.READ: ("Read", "success"),
+    Event.Kind.READ: ("Viewed", "success"),
     Event.Kind.FAILED: ("Failed", "danger"),
     Event.Kind.CLICKED: ("Clicked", "success"),
     Event.Kind.REPLIED: ("Replied", "success"),
@@ -226,7 +227,7 @@ def _lag(lag: timedelta) -> str:
 _FORWARDS: dict[int, tuple[str, Tone]] = {
     Forward.PENDING: ("Waiting to be forwarded to CleverTap", "info"),
     Forward.DONE: ("Forwarded to CleverTap", "success"),
-    Forward.PARKED: ("Parked: CleverTap did not take it", "danger"),
+    Forward.PARKED: ("Parked: CleverTap did not accept it", "danger"),
 }
 
 
@@ -242,7 +243,7 @@ _NO_ANSWERS = {
     "reaction": "Reaction",
     "edit": "Answer edited",
     "revoke": "Answer deleted by its sender",
-    "unsupported": "Something that WhatsApp does not hand on",
+    "unsupported": "A kind of message that WhatsApp does not pass on",
     "ephemeral": "Disappearing message",
     "welcome": "Chat opened",
     "group": "Written in a group",

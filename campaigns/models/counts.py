@@ -12,7 +12,7 @@ class Campaign(models.Model):
     code = models.CharField("campaign id", max_length=64, help_text="As CleverTap writes it in msgId.")
     name = models.CharField(max_length=120, blank=True, help_text="Given by an operator.")
     first_seen_at = models.DateTimeField()
-    last_seen_at = models.DateTimeField(help_text="To the minute.")
+    last_seen_at = models.DateTimeField(help_text="Rounded to the minute.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["provider", "code"], name="campaign_once")]

@@ -15,11 +15,11 @@ class Status(models.IntegerChoices):
     QUEUED = 10
     SENDING = 20
     UNKNOWN = 30
-    ACCEPTED = 40
+    ACCEPTED = 40, "Submitted"  # the BSP accepted it; the figure Accepted is what Waypost accepted
     SENT = 50
     FAILED = 60
     DELIVERED = 70
-    READ = 80
+    READ = 80, "Viewed"
 
 
 class Message(models.Model):

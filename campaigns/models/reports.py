@@ -43,7 +43,7 @@ class Event(models.Model):
     class Kind(models.IntegerChoices):
         SENT = 1
         DELIVERED = 2
-        READ = 3
+        READ = 3, "Viewed"
         FAILED = 4
         CLICKED = 5
         REPLIED = 6
@@ -80,7 +80,7 @@ class Event(models.Model):
         indexes = [
             # callbacks.forwarding.owed: the oldest reports still owed to CleverTap.
             models.Index(fields=["provider", "id"], condition=Q(forward=1), name="event_pending"),
-            # The admin's list of what was given up.
+            # The admin's list of parked reports.
             models.Index(fields=["provider", "id"], condition=Q(forward=3), name="event_parked"),
             # stats.query.messages_behind: the messages behind a figure, newest first.
             models.Index(fields=["kind", "at", "id"], name="event_at"),

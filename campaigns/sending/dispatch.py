@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 TIMEOUT = 30.0  # seconds for one request
 BATCH = 128  # messages claimed at once, at most: soon they are on their way
 GATHER = 0.008  # seconds; statements for many messages cost little more than for one
-UNDER_WAY = 0.25  # seconds until the next claim while requests are under way and no wake-up reaches us
+UNDER_WAY = 0.25  # seconds until the next claim while requests are under way and no wake-up comes
 REREAD = 1.0  # seconds between looks at the provider's settings
 AGE_LOOK = 60.0  # seconds between looks for messages past their validity: each reads the whole queue
 TEMPLATE_HOLD = timedelta(minutes=2)  # until the next look whether the template may be sent
@@ -52,8 +52,8 @@ def drain(
 ) -> int:
     """Sends everything due for a provider. Returns how many attempts were made.
 
-    With `linger` it waits for more to be announced by `woken` before it gives the queue up; `stop` ends
-    it once the requests under way are answered. Does nothing while another worker holds the queue.
+    With `linger` it waits for `woken` to announce more before it releases the queue; `stop` ends it once the
+    requests under way are answered. Does nothing while another worker holds the queue.
     """
     sender = _Sender(
         provider_id, woken or leases.Wake(), stop or threading.Event(), None if linger else UNDER_WAY
@@ -178,14 +178,14 @@ class _Sender:
             calls = self._calls(claimed, now)
             self._hand_over(calls, now)
         except BaseException:  # nothing has left, so none of them need become unknown
-            reasons = {message.id: "Something failed before it was sent." for message in claimed}
+            reasons = {message.id: "An error stopped it before it was sent." for message in claimed}
             with contextlib.suppress(DatabaseError):
                 outages.patiently(partial(claims.put_back, reasons, now, now))
             raise
         return len(claimed)
 
     def _asked(self) -> bool:
-        """Whether somebody says that more is due. Where nobody would, we look."""
+        """Whether a wake-up says that more is due. Without wake-ups, it looks itself."""
         return self.under_way is not None or not isinstance(self.woken, leases.Wake) or self.woken.asked
 
     def _calls(self, claimed: list[Claimed], now: datetime) -> list[tuple[HttpRequest, Done]]:
@@ -254,7 +254,7 @@ class _Sender:
         self.more |= any(one.retry_at is not None and one.retry_at <= now for one in tries)
         if self.limits.window is not None:
             self.limits.window.finish(len(tries), time())
-        # A message that only goes another way says nothing of how much the BSP takes.
+        # A message that is only sent by another API says nothing about how much the BSP accepts.
         self._hold_back(self.limits.learn([result for result in results if not result.category]), now)
         marketing_hold.learn(self.provider, results, now)
         if self.provider.state == Provider.State.PAUSED and any(result.account for result in results):
@@ -264,7 +264,7 @@ class _Sender:
     def _heed_stops(
         self, answered: Sequence[tuple[Flight, Result]], tries: Sequence[Tried], now: datetime
     ) -> None:
-        """Whoever a refusal calls stopped has stopped."""
+        """Notes opt-outs: some refusals say that the person has stopped marketing."""
         codes = self.provider.connector.stopped_codes
         if stopped := [tried for tried in tries if tried.bsp_code in codes]:
             numbers = {flight.claimed.id: flight.claimed.to for flight, _ in answered}
@@ -289,7 +289,7 @@ class _Sender:
         claims.hurry(self.provider_id, self.provider.connector.capped_codes)
 
     def _pause_provider(self, failures: int, refused: Refused) -> None:
-        """Stops the queue. What met the refusal goes out at once when the provider is resumed."""
+        """Stops the queue. Refused messages are sent at once when the provider is resumed."""
         words = self.outgoing.redactor.text(refused.words)
         reason = why_paused(f"{failures} requests", refused.account, words)
         lifecycle.pause(self.provider, reason, refused.account)

@@ -27,7 +27,7 @@ class Wait(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """Why the BSP takes nothing from the account, and its own words."""
+    """Why the BSP accepts nothing from the account, and its own words."""
 
     account: Account
     words: str
@@ -40,7 +40,7 @@ class Limits:
     provider: Provider
 
     def __init__(self, learnt: Mapping[str, Any]) -> None:
-        self.outages = 0  # requests in a row that the BSP did not take, as far as we know
+        self.outages = 0  # requests in a row that the BSP did not accept, as far as we know
         self.refused: Refused | None = None  # the last refusal of the whole account
         # Concurrency in use (grows with success, shrinks when throttled), and the last wait chosen
         # for a BSP that does not say how long.

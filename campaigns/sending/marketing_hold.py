@@ -1,6 +1,6 @@
-"""Where a BSP takes no marketing templates from an account, they alone wait. All other messages go on.
+"""If a BSP accepts no marketing templates from an account, only these wait. All other messages are sent.
 
-It says so in its answer, or takes the message and says so in a failed report.
+The BSP says so in its answer, or accepts the message and says so in a failed report.
 """
 
 import logging
@@ -17,7 +17,8 @@ _MARKETING = "MARKETING"
 
 
 def learn(provider: Provider, results: Sequence[SendResult], now: datetime) -> None:
-    """Holds the marketing templates for an hour when one was refused for what it is. Then some are tried."""
+    """Holds the marketing templates for an hour after one was refused because it is marketing. Then some are
+    tried."""
     if any(result.marketing_is_off for result in results):
         _hold(provider, now, now)
 
@@ -40,7 +41,7 @@ def _hold(provider: Provider, since: datetime, now: datetime) -> None:
 
 
 def holds(provider: Provider, prepared: Prepared, now: datetime) -> bool:
-    """Whether the message has to wait: its template is a marketing one, and would go the refused way."""
+    """Whether the message has to wait: its template is marketing, and the BSP would refuse it again."""
     held, known = provider.marketing_held_until, prepared.registered
     if held is None or held <= now or known is None or known.category != _MARKETING:
         return False

@@ -94,7 +94,7 @@ class Outgoing:
             if template and template.stopped and self.provider.stopped_templates == Provider.Stopped.HOLD:
                 return Held(f"Held: the template is {template.status.lower()}.")
             if marketing_hold.holds(self.provider, prepared, now):
-                return Held("Held: the BSP takes no marketing templates from this account.")
+                return Held("Held: the BSP accepts no marketing templates from this account.")
             return _Draft(prepared, prepared.destinations(test=message.untracked))
         except DatabaseError:
             raise
@@ -153,7 +153,7 @@ class Outgoing:
         )
 
     def _went_both_ways(self, message: Claimed) -> bool:
-        """Whether the message was refused by the other way just before, too."""
+        """Whether the other API has just refused the message, too."""
         before = Attempt.objects.filter(message_id=message.id, number=message.attempt - 1)
         return before.filter(bsp_code__in=self.connector.category_codes).exists()
 
@@ -165,7 +165,7 @@ class Outgoing:
                 if left_open and self.connector.repeats_safely(self.config):
                     return msgspec.structs.replace(result, outcome=Outcome.RETRY)
                 return result
-            except Exception as error:  # a connector's bug must not cost the other answers
+            except Exception as error:  # a bug of the connector must not lose the other answers
                 slug = self.connector.slug
                 logger.exception("An answer of %s could not be read", slug)
                 text = f"The {slug} connector failed on the answer: {type(error).__name__}: {error}"

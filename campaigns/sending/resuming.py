@@ -1,4 +1,4 @@
-"""What a provider owes when an operator resumes it: whatever waits for a next try goes out at once."""
+"""What happens when an operator resumes a provider: messages that wait for a retry are sent at once."""
 
 import threading
 
@@ -12,9 +12,9 @@ TASK = "campaigns.resumed"
 def hurry(
     provider_id: int, *, woken: threading.Event | None = None, stop: threading.Event | None = None
 ) -> None:
-    """Lets no message wait any longer, but for those that wait for the sake of the person, and has them sent.
+    """Makes all waiting messages due, except those that wait to spare the person, and wakes the sender.
 
-    Where the wake-up for it is lost, each waits until its next try.
+    If the wake-up is lost, each waits until its next try.
     """
     provider = Provider.in_use().filter(pk=provider_id, state=Provider.State.ACTIVE).first()
     if provider is not None:

@@ -30,7 +30,7 @@ def send(
     provider, began = template.provider, time()
     access = auth.access(provider.public_id)
     if access is None:
-        raise Refused(AnswerCode.TEMPLATE, f"{provider} is in the archive, so nothing is sent through it")
+        raise Refused(AnswerCode.TEMPLATE, f"{provider} is archived, so nothing can be sent through it")
     content = fill(template.name, template.language, template.components, values)
     entries = {}
     for number in numbers:

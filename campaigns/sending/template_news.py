@@ -1,7 +1,7 @@
-"""What refusals say of templates: that the category is another by now, or that the content may be.
+"""What refusals say about templates: the category has changed, or the content may have.
 
-For another category the message goes out once more, by the way of that category. In both cases an import of
-the template tells how it is.
+If the category has changed, the message is sent once more, by the API for that category. In both cases
+Waypost imports the template again.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class _Use(NamedTuple):
 
 
 def heed_reports(provider: Provider, updates: Sequence[StatusUpdate], now: datetime) -> None:
-    """The same of failed reports: several BSPs tell in them alone that values do not fit."""
+    """The same for failed reports: several BSPs say only there that values do not fit."""
     misfits = [update for update in updates if update.bsp_code in provider.connector.misfit_codes]
     if not misfits:
         return

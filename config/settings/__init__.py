@@ -130,7 +130,7 @@ CALLBACK_HOSTS = env.list("CALLBACK_HOSTS", default=[".wzrkt.com", ".clevertap.c
 # When something is an incident, and how many seconds pass between two looks for them
 INCIDENT_LOOK_SECONDS = env.float("INCIDENT_LOOK_SECONDS", default=10.0)
 if not 0 < INCIDENT_LOOK_SECONDS <= 30:
-    raise ImproperlyConfigured("INCIDENT_LOOK_SECONDS: name more than 0 and at most 30 seconds")
+    raise ImproperlyConfigured("INCIDENT_LOOK_SECONDS: write more than 0 and at most 30 seconds")
 INCIDENT_QUEUE_MINUTES = env.int("INCIDENT_QUEUE_MINUTES", default=5)  # a message is due and not sent
 INCIDENT_SILENCE_MINUTES = env.int("INCIDENT_SILENCE_MINUTES", default=30)  # a BSP sends no report
 HEARTBEAT_URL = env.str("HEARTBEAT_URL", default="")  # of a dead man's switch, called every minute
@@ -194,7 +194,7 @@ ARCHIVE_BUCKET_REGION = env.str("ARCHIVE_BUCKET_REGION", default="us-east-1")
 ARCHIVE_BUCKET_KEY = env.str("ARCHIVE_BUCKET_KEY", default="")
 ARCHIVE_BUCKET_SECRET = env.str("ARCHIVE_BUCKET_SECRET", default="")
 if ARCHIVE_NUMBERS not in ("whole", "masked", "hashed"):
-    raise ImproperlyConfigured("ARCHIVE_NUMBERS: name whole, masked or hashed")
+    raise ImproperlyConfigured("ARCHIVE_NUMBERS: write whole, masked or hashed")
 
 # How old the figures in CleverTap's campaign report may be when it is exported
 CLEVERTAP_REPORT_CACHE_HOURS = env.float("CLEVERTAP_REPORT_CACHE_HOURS", default=4.0)
@@ -211,7 +211,8 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "accounts_cache",
-        # Beyond it counts are thrown away: nobody is to push theirs out with others' names.
+        # Beyond this number counts are deleted: so many that nobody can push out their own count with made-up
+        # names.
         "OPTIONS": {"MAX_ENTRIES": 1_000_000},
     }
 }
@@ -229,7 +230,9 @@ try:
     for _network in TRUSTED_PROXIES:
         ipaddress.ip_network(_network)
 except ValueError as error:
-    raise ImproperlyConfigured(f"TRUSTED_PROXIES: {error}. Write networks by comma, as 10.0.0.0/8") from error
+    raise ImproperlyConfigured(
+        f"TRUSTED_PROXIES: {error}. Write networks separated by commas, such as 10.0.0.0/8"
+    ) from error
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],

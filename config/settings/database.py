@@ -27,7 +27,7 @@ else:
             "reconnect_timeout": 3,
         },
         "connect_timeout": 3,
-        # A machine that is gone says nothing: it is given up after ten seconds, not after minutes.
+        # A machine that is gone sends nothing: the connection ends after ten seconds, not after minutes.
         "keepalives_idle": 5,
         "keepalives_interval": 2,
         "keepalives_count": 2,

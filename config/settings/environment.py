@@ -31,10 +31,10 @@ def generated(name: str, make: Callable[[], str]) -> str:
         return value or keys.keep(DATA_DIR / f"{name.lower()}.key", make)
     except OSError as error:
         raise ImproperlyConfigured(
-            f"{name} is not set, and none can be kept in {DATA_DIR}: {error}"
+            f"{name} is not set, and a generated one cannot be stored in {DATA_DIR}: {error}"
         ) from error
 
 
 PORT = env.int("PORT", default=8000)
-# A line of .env.example that is filled in by nothing is as good as none.
+# An empty line of .env.example counts as not set.
 PUBLIC_BASE_URL = (env.str("PUBLIC_BASE_URL", default="") or f"http://127.0.0.1:{PORT}").rstrip("/")

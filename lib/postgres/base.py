@@ -66,8 +66,8 @@ def ended(idle: "psycopg.Connection[Any]") -> bool:
 
 
 class Errors(DatabaseErrorWrapper):
-    """As Django's, but who is told that a transaction stood still has lost the connection, as at a restart.
-    psycopg calls it an internal error."""
+    """As Django's, but the error for a transaction that stood still counts as a lost connection, as at a
+    restart. psycopg calls it an internal error."""
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
         if isinstance(error, psycopg.errors.IdleInTransactionSessionTimeout):

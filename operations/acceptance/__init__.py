@@ -1,1 +1,1 @@
-"""What CleverTap's integration team does with a new partner, done with one provider and written down."""
+"""Tests one provider as CleverTap's integration team tests a new partner, and writes a report."""

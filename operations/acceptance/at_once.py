@@ -1,8 +1,8 @@
 """Many POSTs to one host at the same moment, each on a connection of its own.
 
-The caller often shares its machine with the server, and whatever it spends is missing there: then answers are
-late that would not be. So requests are bytes before the first is sent, and answers are read after the last
-has come.
+The caller often runs on the server's machine. Whatever it uses, the server lacks, and then answers are late
+that would otherwise be in time. So requests are bytes before the first is sent, and answers are read after
+the last has come.
 """
 
 import asyncio

@@ -14,11 +14,11 @@ from operations.acceptance.simulated import Refused
 from providers.features import Feature
 from providers.messages import ReportCode
 
-_KEPT = "a failure for the account's sake is not reported: the message is kept, and goes out again."
+_KEPT = "an error of the account is not reported: Waypost keeps the message and sends it later."
 _NOTHING_PLAIN = "the BSP can send neither a text nor a template of this provider that has no media."
 _REAL = "a real BSP and real people cannot be told to do it. The simulator can: run the kit on the demo."
 
-# Kind as the simulator calls it, and the feature without which the BSP does not tell of it.
+# Kind as the simulator calls it, and the feature without which the BSP does not report it.
 INBOUND: tuple[tuple[str, str, Feature], ...] = (
     ("text", "text", Feature.INBOUND_TEXT),
     ("image", "image", Feature.INBOUND_MEDIA),
@@ -39,7 +39,7 @@ _WRITTEN: dict[str, dict[str, Any]] = {
 
 
 def codes(kit: Kit) -> Iterator[Row]:
-    """Messages to numbers of the simulator's fail with the BSP's own word for each of CleverTap's codes."""
+    """Messages to numbers of the simulator fail with the BSP's own error for each of CleverTap's codes."""
     section, label = "Failures, by CleverTap's code", kit.provider.connector.label
     why_not = _not_played(kit)
     sent: dict[ReportCode, dict[str, Any]] = {}
@@ -47,7 +47,7 @@ def codes(kit: Kit) -> Iterator[Row]:
         if why_not:
             yield not_run(section, str(code.value), why_not)
         elif kit.simulated is not None and code not in kit.simulated.codes:
-            yield not_run(section, str(code.value), f"the simulated {label} has no word of its own for it.")
+            yield not_run(section, str(code.value), f"the simulated {label} has no error code for it.")
         elif code == ReportCode.CREDENTIALS and kit.provider.connector_slug != "generic":
             yield not_run(section, str(code.value), _KEPT)
         else:
@@ -58,22 +58,26 @@ def codes(kit: Kit) -> Iterator[Row]:
     reports = kit.reports(ids)
     for code, payload in sent.items():
         failed = next((each for each in reports[str(payload["msgId"])] if each.status == "failed"), None)
-        flaw = "" if failed else "CleverTap was told of no failure."
+        flaw = "" if failed else "No failure was reported to CleverTap."
         if failed is not None and failed.code != code:
-            flaw = f"CleverTap was told {failed.code}."
+            flaw = f"The code reported to CleverTap is {failed.code}."
         yield judged(
-            section, str(code.value), flaw, "CleverTap was told with its code.", request=shown(payload),
+            section,
+            str(code.value),
+            flaw,
+            "The failure was reported to CleverTap with its code.",
+            request=shown(payload),
             answer=f"reported as failed, {failed.code}" if failed else answers[code].shown,
             milliseconds=failed.milliseconds if failed else None,
-        )  # fmt: skip
+        )
 
 
 def _not_played(kit: Kit) -> str:
-    """Why nobody can have messages fail here; empty where the simulator can."""
+    """Why messages cannot be made to fail here; empty if the simulator can do it."""
     if kit.simulated is None:
         return _REAL
     if Feature.FAILED in kit.provider.connector.lacks:
-        return f"the BSP does not tell of it. {kit.provider.connector.lacks[Feature.FAILED]}"
+        return f"the BSP does not report it. {kit.provider.connector.lacks[Feature.FAILED]}"
     return "" if kit.can_send else _NOTHING_PLAIN
 
 
@@ -82,7 +86,7 @@ def inbound(kit: Kit) -> Iterator[Row]:
     for name, kind, needs in INBOUND:
         lacks = kit.provider.connector.lacks.get(needs)
         if lacks:
-            yield not_run(section, name, f"the BSP does not tell of it. {lacks}")
+            yield not_run(section, name, f"the BSP does not report it. {lacks}")
         elif kit.simulated is None:
             yield not_run(section, name, _REAL)
         elif not kit.provider.inbound_url:
@@ -104,7 +108,7 @@ def _written(kit: Kit, section: str, name: str, kind: str) -> Row:
         assert kit.simulated is not None
         kit.simulated.write(sender, kind, **about)
     except Refused as refused:
-        return not_run(section, name, f"the simulated BSP refuses to play it: {refused}")
+        return not_run(section, name, f"the simulated BSP cannot simulate it: {refused}")
     mine = Reply.objects.filter(provider=kit.provider, sender=sender)
     came = kit.wait(lambda: mine.exclude(forward=Forward.PENDING).exists())
     took = round((monotonic() - began) * 1000)
@@ -114,9 +118,11 @@ def _written(kit: Kit, section: str, name: str, kind: str) -> Row:
     elif reply is None:
         flaw = "No webhook brought it."
     else:
-        flaw = f"CleverTap has not taken it: {reply.get_forward_display()} {reply.forward_error}".rstrip()
+        flaw = f"CleverTap has not accepted it: {reply.get_forward_display()} {reply.forward_error}".rstrip()
     found = f"{reply.kind}, {reply.get_forward_display()}" if reply else ""
-    return judged(section, name, flaw, "CleverTap took it.", request=request, answer=found, milliseconds=took)
+    return judged(
+        section, name, flaw, "CleverTap accepted it.", request=request, answer=found, milliseconds=took
+    )
 
 
 # The end of the number that the simulator plays it for.
@@ -149,7 +155,8 @@ def outages(kit: Kit) -> Iterator[Row]:
 
 
 def _clevertap_down(kit: Kit, section: str) -> Row:
-    """The report is tried while CleverTap is down, kept, and taken when it is up again."""
+    """Waypost tries the report while CleverTap is down, keeps it, and CleverTap accepts it when it is up
+    again."""
     assert kit.simulated is not None
     payload = kit.plain()
     msg_id, mine = str(payload["msgId"]), Outlet.objects.filter(provider=kit.provider, kind="delivery")
@@ -164,8 +171,14 @@ def _clevertap_down(kit: Kit, section: str) -> Row:
     mine.update(hold_until=None)  # as "Retry now" does
     wake("callbacks.forward", kit.provider.pk)
     taken = tried and kit.wait(lambda: bool(kit.reports([msg_id])[msg_id]))
-    flaw = "" if taken else "No report was tried." if not tried else "The report did not come afterwards."
+    flaw = (
+        ""
+        if taken
+        else "Waypost tried to forward no report."
+        if not tried
+        else "The report did not arrive afterwards."
+    )
     return judged(
-        section, _CLEVERTAP, flaw, "The report was kept and taken afterwards.",
+        section, _CLEVERTAP, flaw, "Waypost kept the report, and CleverTap accepted it afterwards.",
         answer=answer.shown, milliseconds=round((monotonic() - began) * 1000), **shown_call,
     )  # fmt: skip

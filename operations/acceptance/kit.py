@@ -1,4 +1,4 @@
-"""The caller's side: posting as CleverTap does, and waiting for what the rows say came of it."""
+"""The caller's side: posts as CleverTap does, and waits until the rows show the result."""
 
 import json
 import secrets
@@ -28,7 +28,7 @@ from templates_app.models import Template
 BUDGET = 1.0  # seconds after which CleverTap gives a call up
 LOGIN_LIVES = timedelta(hours=1)
 _LOOK = 0.2
-_TIMEOUT = 60.0  # far beyond the budget, so that what is late is answered and has a figure
+_TIMEOUT = 60.0  # far beyond the budget, so that late answers still come and are measured
 _SHOWN = 1500  # characters of a request or an answer
 
 
@@ -37,7 +37,7 @@ class Options(NamedTuple):
 
     to: str = ""  # a test number; with the simulator there are enough
     media: str = ""  # the address of a folder with picture.png, film.mp4, sound.mp3 and paper.pdf
-    base: str = ""  # our address as CleverTap sees it, where PUBLIC_BASE_URL is not to be called from here
+    base: str = ""  # our URL as CleverTap sees it, if PUBLIC_BASE_URL cannot be called from here
     burst: int = 1500
     budget: float = BUDGET
     patience: float = 120.0  # seconds to wait for reports
@@ -64,7 +64,7 @@ class Answered(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A report that CleverTap has taken."""
+    """A report that CleverTap has accepted."""
 
     status: str
     code: int | None
@@ -72,7 +72,7 @@ class Report(NamedTuple):
 
 
 def _nothing() -> None:
-    """For whoever need not know that the run is alive."""
+    """For callers that do not need to know that the run is alive."""
 
 
 class Kit:
@@ -142,7 +142,7 @@ class Kit:
         return None
 
     def person(self, end: str) -> str:
-        """A number of the simulator's; its end says what becomes of the message."""
+        """A number of the simulator's; its last digits decide what happens to the message."""
         return self._people + end
 
     def post(self, payload: object, headers: dict[str, str] | None = None) -> Answered:
@@ -165,7 +165,7 @@ class Kit:
         return HttpRequest("POST", self.messages_url, {"Content-Type": "application/json", **login}, body)
 
     def reports(self, msg_ids: Sequence[str]) -> dict[str, list[Report]]:
-        """The reports on these messages that CleverTap has taken, oldest first."""
+        """The reports on these messages that CleverTap has accepted, oldest first."""
         found: dict[str, list[Report]] = {each: [] for each in msg_ids}
         events = Event.objects.filter(
             message__provider=self.provider, message__msg_id__in=msg_ids, forward=Forward.DONE
@@ -179,12 +179,12 @@ class Kit:
         return found
 
     def handed_over(self, msg_ids: Sequence[str]) -> set[str]:
-        """Those of the messages that the BSP has taken."""
+        """The messages that the BSP has accepted."""
         mine = Message.objects.filter(provider=self.provider, msg_id__in=msg_ids, status__gte=Status.ACCEPTED)
         return set(mine.exclude(status=Status.FAILED).values_list("msg_id", flat=True))
 
     def wait(self, done: Callable[[], bool]) -> bool:
-        """Whether it came to pass in time."""
+        """Whether it happened in time."""
         end = monotonic() + self.options.patience
         while not done():
             if monotonic() > end:

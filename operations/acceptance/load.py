@@ -30,16 +30,20 @@ def burst(kit: Kit) -> Iterator[Row]:
     kept = _kept(kit, sent) if stored else {}
     own = f" By Waypost's own clock the slowest took {max(kept.values())} ms." if kept else ""
     yield judged(
-        "Load", name, _burst_flaw(kit, answers, budget, own + busy), _figures(answers) + own,
+        "Load",
+        name,
+        _burst_flaw(kit, answers, budget, own + busy),
+        _figures(answers) + own,
         request=f"{count:,} {what}, such as {shown(sent[0])}",
-        answer=_figures(answers), milliseconds=max((each.milliseconds for each in answers), default=0),
-    )  # fmt: skip
+        answer=_figures(answers),
+        milliseconds=max((each.milliseconds for each in answers), default=0),
+    )
     if stored:
         taken = [str(p["msgId"]) for p, answer in zip(sent, answers, strict=True) if answer.json == SUCCESS]
         lost = len(set(taken) - kept.keys())
         flaw = f"{lost:,} answered with success are not stored." if lost else ""
         right = f"All {len(taken):,} are stored."
-        yield judged("Load", "what was answered with success is stored", flaw, right)
+        yield judged("Load", "every message answered with success is stored", flaw, right)
 
 
 def _kept(kit: Kit, sent: Sequence[dict[str, Any]]) -> dict[str, int]:
@@ -56,8 +60,8 @@ def _fast(kit: Kit) -> bool:
 
 
 def _busy() -> str:
-    """A sentence where this machine had more to do than it has processors, before the burst: then it says
-    little of a quiet one."""
+    """A sentence if this machine was overloaded before the burst: then the result says little about a quiet
+    machine."""
     load, processors = os.getloadavg()[0], os.cpu_count() or 1
     if load <= processors / 2:
         return ""
@@ -70,7 +74,7 @@ def _burst_flaw(kit: Kit, answers: list[Answered], budget: float, besides: str) 
         return f"{len(broken):,} got no answer: {broken[0].problem}.{besides}"
     refused = [each for each in answers if each.json != SUCCESS]
     if refused:
-        return f"{len(refused):,} were not taken: {refused[0].shown}.{besides}"
+        return f"{len(refused):,} were not accepted: {refused[0].shown}.{besides}"
     late = [each for each in answers if each.milliseconds > budget * 1000]
     return (
         f"{len(late):,} were answered later than {budget:g} s. {_figures(answers)}{besides}" if late else ""
@@ -89,7 +93,7 @@ def template_import(kit: Kit) -> Iterator[Row]:
     wrong = kit.get(kit.templates_url, {})
     flaw = "" if wrong.status in (401, 403) else f"Answered {wrong.status}."
     yield judged(
-        section, "without a login nothing is shown", flaw, "Refused.",
+        section, "a call without a login gets nothing", flaw, "Refused.",
         request=f"GET {kit.templates_url}", answer=wrong.shown, milliseconds=wrong.milliseconds,
     )  # fmt: skip
     usable = len(usable_templates(kit.provider))
@@ -100,10 +104,14 @@ def template_import(kit: Kit) -> Iterator[Row]:
         if not flaw and len(set(names)) != len(names):
             flaw = "A template was listed twice."
         yield judged(
-            section, f"pages of {limit}", flaw, f"{len(names)} templates on {pages} pages, each once.",
-            request=f"GET {kit.templates_url}?limit={limit}", answer=last.shown,
+            section,
+            f"pages of {limit}",
+            flaw,
+            f"{len(names)} templates on {pages} pages, each once.",
+            request=f"GET {kit.templates_url}?limit={limit}",
+            answer=last.shown,
             milliseconds=last.milliseconds,
-        )  # fmt: skip
+        )
 
 
 def _pages(kit: Kit, limit: int) -> tuple[list[tuple[str, str]], int, Answered, str]:

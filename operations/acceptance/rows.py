@@ -12,7 +12,7 @@ class Verdict(StrEnum):
 
 
 class Row(Struct, frozen=True):
-    """What was asked, what came of it, and how long that took. `why` says what a verdict rests on."""
+    """The request, the answer, and how long that took. `why` gives the reason for the verdict."""
 
     section: str
     name: str

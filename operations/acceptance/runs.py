@@ -27,7 +27,7 @@ MOST_STARTS = 2
 
 State = AcceptanceRun.State
 
-# In this order: whoever cannot validate and log in need not go on.
+# In this order: without a valid login the rest makes no sense.
 CHECKS: tuple[Callable[[Kit], Iterator[Row]], ...] = (
     sending.validation,
     sending.refusals,
@@ -137,7 +137,7 @@ def _work(run: AcceptanceRun, stop: threading.Event | None, on_row: Callable[[Ro
     except Lost:
         pass
     except Exception as error:
-        _end(run, State.FAILED, f"Our own fault: {type(error).__name__}.")
+        _end(run, State.FAILED, f"An error in Waypost: {type(error).__name__}.")
         raise
 
 

@@ -21,7 +21,7 @@ _NO_NUMBER = "it would reach a phone: name a test number with --to."
 
 
 def flaw_of(answer: Answered, budget: float) -> str:
-    """Why CleverTap would not count the call as taken; empty when it would."""
+    """Why CleverTap would not count the call as accepted; empty if it would."""
     if answer.problem:
         return answer.problem
     if answer.status != 200 or answer.json != SUCCESS:
@@ -53,8 +53,8 @@ def refusals(kit: Kit) -> Iterator[Row]:
     calls: tuple[tuple[int, str, dict[str, Any], dict[str, str] | None], ...] = (
         (2000, "a wrong login", kit.message(text), basic("acceptance", "wrong")),
         (2001, "a template without a name", kit.message(text | unknown), None),
-        (2002, "what is no phone number", kit.message(text) | {"to": "+000"}, None),
-        (2004, "a kind of message that there is not", kit.message(text) | {"type": "contacts"}, None),
+        (2002, "something that is not a phone number", kit.message(text) | {"to": "+000"}, None),
+        (2004, "a kind of message that does not exist", kit.message(text) | {"type": "contacts"}, None),
     )
     for code, name, payload, login in calls:
         answer = kit.post(payload, login)
@@ -83,7 +83,7 @@ def templates(kit: Kit) -> Iterator[Row]:
     media, wanted = kit.media(), []
     for kind in payloads.KINDS:
         mine = [each for each in usable if kind.name in payloads.kinds_of(each.components)]
-        # A template may be of several kinds: one is wanted that the BSP lacks none of.
+        # A template may be of several kinds: choose one whose kinds the BSP all supports.
         lacking = {
             each: [needs[name] for name in payloads.kinds_of(each.components) if needs[name] in lacks]
             for each in mine
@@ -113,12 +113,16 @@ def _message_of(kit: Kit, template: Template, media: Mapping[str, str]) -> dict[
     of_ours, of_theirs = (
         kit.message(
             payloads.template(
-                kit.provider.waba_number, template.name, template.language, template.components, files,
+                kit.provider.waba_number,
+                template.name,
+                template.language,
+                template.components,
+                files,
                 round(time() * 1000),
             )
         )
         for files in (media, {})
-    )  # fmt: skip
+    )
     if access is None:  # in the archive, where everything is refused
         return of_ours
     try:
@@ -146,7 +150,7 @@ def freeform(kit: Kit) -> Iterator[Row]:
 
 
 def expected(kit: Kit) -> set[str]:
-    """The reports that a message gets which is read. A person may have read receipts off."""
+    """The reports on a message that is read. A person may have read receipts off."""
     lacks = kit.provider.connector.lacks
     wanted = {Feature.SENT: "sent", Feature.DELIVERED: "delivered"}
     if kit.simulated:
@@ -155,8 +159,8 @@ def expected(kit: Kit) -> set[str]:
 
 
 def there_and_back(kit: Kit, section: str, messages: list[tuple[str, dict[str, Any]]]) -> Iterator[Row]:
-    """Posts each, then waits until CleverTap has taken the reports on all, or until the BSP has taken
-    them where it reports nothing."""
+    """Posts each message. Then waits until CleverTap has accepted the reports on all, or, if the BSP reports
+    nothing, until the BSP has accepted the messages."""
     answers = [kit.post(payload) for _, payload in messages]
     ids = [str(payload["msgId"]) for _, payload in messages]
     taken = [
@@ -179,10 +183,10 @@ def there_and_back(kit: Kit, section: str, messages: list[tuple[str, dict[str, A
         if wanted:
             flaw = flaw or _reports_flaw(kit, reports[msg_id], wanted)
             words = ", ".join(each.status for each in reports[msg_id]) or "none"
-            right = f"Taken in time; reports that CleverTap took: {words}."
+            right = f"Accepted in time; reports that CleverTap accepted: {words}."
         else:
-            flaw = flaw or ("" if msg_id in handed_over else "The BSP has not taken it.")
-            right = "Taken in time, and by the BSP, which reports nothing."
+            flaw = flaw or ("" if msg_id in handed_over else "The BSP has not accepted it.")
+            right = "Accepted in time, and submitted to the BSP, which reports nothing."
         yield judged(
             section, name, flaw, right,
             request=shown(payload), answer=answer.shown, milliseconds=answer.milliseconds,
@@ -202,5 +206,5 @@ def _reports_flaw(kit: Kit, reports: list[Report], wanted: set[str]) -> str:
         return f"It failed with {failed[0].code}; its page in the message log says why."
     missing = wanted - {each.status for each in reports}
     if missing:
-        return f"CleverTap was not told: {', '.join(sorted(missing))}."
+        return f"Not reported to CleverTap: {', '.join(sorted(missing))}."
     return ""

@@ -20,7 +20,7 @@ class Refused(Exception):
 
 
 class Simulated(NamedTuple):
-    """`codes` are CleverTap's codes for failures that the BSP has words of its own for."""
+    """`codes` are CleverTap's codes for failures for which the BSP has errors of its own."""
 
     url: str
     account: str
@@ -47,7 +47,7 @@ class Simulated(NamedTuple):
         return f"{self.url}/files"
 
     def write(self, sender: str, kind: str, **about: Any) -> None:
-        """Has a person write to the business. Raises Refused where the BSP tells of no such thing."""
+        """Makes a person write to the business. Raises Refused if the BSP does not report such messages."""
         self._ask("POST", "inbound", {"account": self.account, "from": sender, "type": kind} | about)
 
     def sink_mode(self, mode: str) -> None:

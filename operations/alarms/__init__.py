@@ -1,1 +1,1 @@
-"""Telling people of incidents: which rule sends what to which channel, and the deliveries as rows."""
+"""Alarms: which rule sends what to which channel, and the deliveries as rows."""

@@ -29,13 +29,13 @@ _SEVERITIES = {"notice": "info", "warning": "warning", "critical": "critical"}
 
 
 class Undelivered(Exception):
-    """The channel did not take it. The text says why, without secrets."""
+    """The channel did not accept the alarm. The text says why, without secrets."""
 
 
 def send(channel: Channel, alarm: Alarm) -> None:
-    """Sends it, and returns once the channel has taken it. Raises Undelivered."""
+    """Sends the alarm, and returns once the channel has accepted it. Raises Undelivered."""
     if isinstance(channel.address, Sealed) or isinstance(channel.secret, Sealed):
-        raise Undelivered("Its address or its secret cannot be read; enter them again.")
+        raise Undelivered("The channel’s address or secret cannot be decrypted. Enter both again.")
     _SENDERS[Channel.How(channel.how)](channel, alarm)
 
 
@@ -50,13 +50,14 @@ def check(how: str, address: str) -> None:
 
 
 def _plugin(address: str) -> Any:
-    import apprise  # takes a fifth of a second, which no other process shall pay
+    import apprise  # the import takes a fifth of a second: only processes that send need it
 
     # Also for the https:// address that a service gives out.
     parts = apprise.plugins.url_to_dict(address)  # type: ignore[no-untyped-call]
     if parts is None:
         raise ValueError(
-            "apprise does not know such a URL. https://github.com/caronc/apprise/wiki lists what it takes."
+            "apprise does not know such a URL. https://github.com/caronc/apprise/wiki lists the "
+            "URLs that it knows."
         )
     if parts["schema"] not in _SCHEMAS:
         raise ValueError(
@@ -65,17 +66,17 @@ def _plugin(address: str) -> Any:
         )
     if fetched := sorted({name.strip().lower() for name in parts["qsd"]} & _FETCHED):
         raise ValueError(
-            f"Take {', '.join(fetched)} out of the URL: apprise would fetch or read what it names, and "
-            "alarms need nothing of it."
+            f"Remove {', '.join(fetched)} from the URL: with it, apprise would fetch a URL or read a file, "
+            "and no alarm needs that."
         )
     if parts["schema"] in _HOSTS:
         _check_target(f"https://{parts['host']}")
     plugin = apprise.Apprise.instantiate(address)
     if plugin is None:
         raise ValueError(
-            "The URL lacks something that its kind has. https://github.com/caronc/apprise/wiki has its form."
+            "Something is missing in the URL. https://github.com/caronc/apprise/wiki has its form."
         )
-    plugin.redirects = False  # what was checked is what is called
+    plugin.redirects = False  # calls exactly the address that was checked
     return plugin
 
 
@@ -99,7 +100,11 @@ def _by_apprise(channel: Channel, alarm: Alarm) -> None:
     finally:
         log.removeHandler(answer)
     if not taken:
-        why = f"answered HTTP {answer.status}" if answer.status else "was not reached, or did not take it"
+        why = (
+            f"answered HTTP {answer.status}"
+            if answer.status
+            else "could not be reached, or did not accept it"
+        )
         raise Undelivered(f"{plugin.service_name} {why}.")
 
 
@@ -153,7 +158,8 @@ _STATUS = re.compile(r"\berror=(\d{3})\b")
 # Of these the URL names the host that is called. A mail server's is not checked: it may be our own.
 _HOSTS = {"json", "jsons", "workflow", "workflows"}
 _SCHEMAS = _HOSTS | {"mailto", "mailtos", "opsgenie", "pagerduty", "slack", "tgram"}
-# What has it read a file or fetch a URL: templates of Slack, Telegram and Teams, and the keys of mail.
+# Parameters that make it read a file or fetch a URL: templates of Slack, Telegram and Teams, and the keys of
+# mail.
 _FETCHED = {"template", "pgp", "pgppub", "pgpprv", "wkd"}
 _TYPES = {"notice": "info", "warning": "warning", "critical": "failure"}
 _SENDERS: dict[Channel.How, Callable[[Channel, Alarm], None]] = {

@@ -1,4 +1,4 @@
-"""Delivering what the rules want said: rows that are tried until the channel takes them."""
+"""Delivers the alarms that the rules ask for: rows that are tried until the channel accepts them."""
 
 import logging
 import threading
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 State = Delivery.State
 WAITS = (10, 30, 60, 120, 300, 900, 1800, 3600)  # seconds before the second try, the third, …
-TAKEN = timedelta(minutes=2)  # for so long a delivery is one worker's
+TAKEN = timedelta(minutes=2)  # seconds for which a delivery belongs to one worker
 
 
 def due() -> bool:
@@ -26,7 +26,7 @@ def due() -> bool:
 
 
 def drain(stop: threading.Event | None = None, **_: object) -> int:
-    """Sends every delivery that is due. Returns how many were taken."""
+    """Sends every delivery that is due. Returns how many were accepted."""
     sent, now = 0, timezone.now()
     waiting = Delivery.objects.filter(state=State.PENDING, next_attempt_at__lte=now).order_by("id")
     for delivery in waiting.select_related("channel", "incident"):
@@ -55,7 +55,7 @@ def _send(delivery: Delivery) -> bool:
 
 
 def _failed(delivery: Delivery, why: str) -> None:
-    logger.warning("Channel %s did not take an alarm: %s", delivery.channel, why)
+    logger.warning("Channel %s did not accept an alarm: %s", delivery.channel, why)
     given_up = delivery.attempts > len(WAITS)
     wait = timedelta(seconds=0 if given_up else WAITS[delivery.attempts - 1])
     Delivery.objects.filter(pk=delivery.pk).update(
@@ -75,7 +75,7 @@ def test(channel: Channel) -> str:
 
 
 def heartbeat() -> bool:
-    """Calls HEARTBEAT_URL, if there is one: whoever listens there rings when the calls stop."""
+    """Calls HEARTBEAT_URL, if there is one: the service there raises an alarm when the calls stop."""
     if not settings.HEARTBEAT_URL:
         return False
     try:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from operations.models import Delivery, Incident, Rule
 
 About = Delivery.About
-_ENDED_KEPT = timedelta(days=2)  # who was told that it began hears that it ended, even after an outage
+_ENDED_KEPT = timedelta(days=2)  # channels that got the beginning also get the end, even after an outage
 
 
 def plan(now: datetime) -> int:
@@ -52,7 +52,7 @@ def _concerns(rule: Rule, incident: Incident) -> bool:
 def _due(
     rule: Rule, incident: Incident, made: list[Delivery], now: datetime
 ) -> Iterator[tuple[Delivery.About, int]]:
-    """What the rule wants said of the incident now, and the number of the repetition."""
+    """What the rule wants to send about the incident now, and the number of the repetition."""
     said = [each for each in made if each.about in (About.BEGAN, About.AGAIN)]
     if incident.ended_at is not None:
         if said and rule.ended:

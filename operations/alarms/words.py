@@ -12,8 +12,8 @@ About = Delivery.About
 
 
 class Alarm(msgspec.Struct, frozen=True):
-    """One alarm. As JSON it is what an endpoint of one's own gets; `key` is the same for everything that is
-    said of an incident."""
+    """One alarm. An endpoint of your own gets it as JSON; `key` is the same for all alarms about one
+    incident."""
 
     key: str
     about: str

@@ -1,1 +1,1 @@
-"""The admin's first page: is it well, and if not, what is wrong and what is to be done?"""
+"""The admin's first page: is everything well, and if not, what is wrong and what should be done?"""

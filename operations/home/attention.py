@@ -72,7 +72,7 @@ def row(incident: Incident, now: datetime) -> Row:
 
 
 def _counted(number: int, behind: str) -> str:
-    """What has no list of messages behind it may be calls as well."""
+    """Without a list of messages behind the number, it may also count calls."""
     if not number:
         return ""
     if behind:
@@ -81,13 +81,16 @@ def _counted(number: int, behind: str) -> str:
 
 
 def _unwatched(now: datetime) -> Row | None:
-    """The page's own look: without a worker nothing below is true any more, and no incident would say so."""
+    """The page's own check: without a worker nothing below is current, and no incident would say so."""
     last = Sign.objects.filter(what=Sign.What.WORKER).aggregate(last=Max("seen_at"))["last"]
     if last is not None and now - last < UNWATCHED:
         return None
     text = "No worker is running. Nothing is sent, and incidents are not looked for."
     if last is not None:
-        text = f"No worker gave a sign of life for {display.length(now - last)}. What is below is as of then."
+        text = (
+            f"No worker gave a sign of life for {display.length(now - last)}. The figures below "
+            "date from then."
+        )
     return Row(
         badge("No worker", TONES[Incident.Severity.CRITICAL]),
         "",

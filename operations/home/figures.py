@@ -17,7 +17,7 @@ from providers.models import Provider
 from stats.pages import links
 from stats.query import series
 from stats.query.breakdowns import Group
-from stats.query.figures import RATE, Figures
+from stats.query.figures import LABELS, RATE, Figures
 from stats.query.filters import Filters, since
 from stats.tables import formatting
 
@@ -85,27 +85,27 @@ def figures(
         ),
         Figure(
             "delivered",
-            "Delivered",
+            LABELS["delivery_rate"],
             formatting.percent(RATE["delivery_rate"].of(total)),
-            "of those accepted, in the last hour",
+            "delivered of accepted, in the last hour",
             links.messages_behind(filters, "delivered"),
             _delivered_tone(total),
             _shares(day, "delivery_rate"),
         ),
         Figure(
             "errors",
-            "Errors",
+            LABELS["error_rate"],
             formatting.percent(RATE["error_rate"].of(total)),
-            "of the messages of the last hour",
+            "in the last hour",
             links.messages_behind(filters, "error_rate"),
             error_tone(total),
             _shares(day, "error_rate"),
         ),
         Figure(
             "oldest",
-            "Oldest waiting",
+            "Longest wait",
             display.length(wait) if wait else formatting.NOTHING,
-            "for being sent",
+            "of a queued message",
             list_url("campaigns_message", status=Status.QUEUED.value, **of_provider),
             wait_tone(wait),
             "" if provider else _waits(samples.of_last_day(now), now),

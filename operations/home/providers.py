@@ -90,7 +90,7 @@ def _state(provider: Provider, now: datetime) -> tuple[str, Tone, str]:
 
 
 def _ago(at: datetime | None, now: datetime) -> str:
-    """To the minute, as the counts tell it."""
+    """In whole minutes, as the counts have it."""
     if at is None:
         return formatting.NOTHING
     minutes = max(int((now - at).total_seconds() // 60), 0)

@@ -1,4 +1,4 @@
-"""What people do with an incident: take note of it, or silence it until a moment and for a reason."""
+"""What people do with an incident: acknowledge it, or silence it until a time and for a reason."""
 
 from datetime import datetime
 from typing import Any
@@ -7,13 +7,14 @@ from operations.models import Incident
 
 
 def acknowledge(incident: Incident, by: Any, now: datetime) -> bool:
-    """Notes who looks after it. Returns whether nobody did so before."""
+    """Notes who takes care of it. Returns whether nobody did so before."""
     mine = Incident.objects.filter(pk=incident.pk, ended_at=None, acknowledged_at=None)
     return bool(mine.update(acknowledged_at=now, acknowledged_by=by))
 
 
 def silence(incident: Incident, by: Any, until: datetime, reason: str) -> bool:
-    """Nobody is told of it before `until`. Raises ValueError without a reason. Returns whether it is open."""
+    """No notification is sent before `until`. Raises ValueError without a reason. Returns whether it is
+    open."""
     if not reason.strip():
         raise ValueError("Say why it is silenced.")
     mine = Incident.objects.filter(pk=incident.pk, ended_at=None)

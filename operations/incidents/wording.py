@@ -22,13 +22,13 @@ def title_of(incident: Incident) -> str:
 
 
 def state_words(incident: Incident) -> str:
-    """Whether it is open, and who looks after it."""
+    """Whether it is open, and who takes care of it."""
     if incident.ended_at:
         return "Ended"
     if incident.silenced_until and incident.silenced_until > timezone.now():
         return f"Silenced until {display.clock(incident.silenced_until)[:-7]}: {incident.silence_reason}"
     if incident.acknowledged_at:
-        return f"{incident.acknowledged_by or 'Somebody'} looks after it"
+        return f"{incident.acknowledged_by or 'Somebody'} takes care of it"
     return "Open"
 
 

@@ -1,4 +1,4 @@
-"""What every kind of incident says of itself."""
+"""What every kind of incident declares."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Severity = Incident.Severity
 
 
 class Found(NamedTuple):
-    """One thing that is wrong now. `text` is a sentence for whoever is on call; `since` is when it began,
+    """One thing that is wrong now. `text` is a sentence for the engineer on call; `since` is when it began,
     where the rows tell; `severity` is for what is worse, or not as bad, as its kind usually is."""
 
     scope: str
@@ -78,7 +78,7 @@ def on_provider(words: str) -> Steps:
 
 
 def by_hand(words: str) -> Steps:
-    """A next step that no page of ours can do: it leads to the incident itself."""
+    """A next step that is done outside of Waypost's pages: it leads to the incident itself."""
     return lambda incident: Step(words, page_url("operations_incident", incident.pk))
 
 

@@ -1,4 +1,4 @@
-"""Broadcasts that stopped by themselves."""
+"""Broadcasts that paused automatically."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -26,6 +26,6 @@ KINDS = (
         "A broadcast paused itself",
         Severity.CRITICAL,
         _paused,
-        on_page("Mend the reason, then Resume", "broadcasts_broadcast"),
+        on_page("Correct the cause, then Resume", "broadcasts_broadcast"),
     ),
 )

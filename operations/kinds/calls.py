@@ -1,4 +1,4 @@
-"""Calls that were turned away, or answered too late."""
+"""Calls that Waypost refused, or answered too late."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -20,8 +20,8 @@ def _turned_away(
     words: str,
     over: Callable[[QuerySet[CallSample]], QuerySet[CallSample]] | None = None,
 ) -> Callable[[datetime], Iterable[Found]]:
-    """What was counted within the window, with the last sample in its text. `over` picks those last
-    calls after which others show that it is mended."""
+    """What was counted within the window, with the last sample in its text. `over` picks the last calls after
+    which later ones show that the cause is corrected."""
 
     def find(now: datetime) -> Iterable[Found]:
         counted = CallCount.objects.filter(minute__gt=now - _WINDOW, what=what, provider__archived_at=None)
@@ -51,7 +51,7 @@ def _turned_away(
 
 
 def _let_in_since(refused: QuerySet[CallSample]) -> QuerySet[CallSample]:
-    """Those after which CleverTap was let in: it posted a message, or saved the provider anew."""
+    """Those after which CleverTap used a valid login: it posted a message, or saved the provider again."""
     mine = {"provider": OuterRef("provider")}
     validated = CallSample.objects.filter(**mine, what=What.VALIDATED, at__gt=OuterRef("at"))
     posted = Message.objects.filter(**mine, accepted_at__gt=OuterRef("at"))

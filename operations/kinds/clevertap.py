@@ -33,7 +33,7 @@ def _failing(now: datetime) -> Iterable[Found]:
 
 
 def _owed(model: Any, outlets: Iterable[Outlet]) -> dict[int, int]:
-    """How much each provider's CleverTap is owed."""
+    """How many items wait to be forwarded for each provider."""
     mine = model.objects.filter(
         provider__in=[outlet.provider_id for outlet in outlets], forward=Forward.PENDING
     )
@@ -55,7 +55,7 @@ def _parked(model: Any, what: str) -> Callable[[datetime], list[Found]]:
         return [
             Found(
                 of_provider(pk),
-                f"CleverTap did not take {count:,} {what} of the last three days: {error}",
+                f"CleverTap did not accept {count:,} {what} of the last three days: {error}",
                 providers[pk],
                 pk,
                 count,
@@ -67,15 +67,15 @@ def _parked(model: Any, what: str) -> Callable[[datetime], list[Found]]:
     return find
 
 
-_RETRY = "Read why, mend it, and use Retry in the list"
+_RETRY = "Read the reason, correct it, and use Retry in the list"
 
 KINDS = (
     Kind(
         "clevertap_outlet_failing",
-        "CleverTap does not take what it is owed",
+        "CleverTap does not accept reports or inbound messages",
         Severity.CRITICAL,
         _failing,
-        in_list("See that the callback URL is the one on CleverTap's page", "callbacks_outlet"),
+        in_list("Check that the callback URL is the one on CleverTap's page", "callbacks_outlet"),
         listed("callbacks_forwardcall"),
     ),
     Kind(

@@ -18,7 +18,7 @@ from stats.query.filters import Filters
 _NOW = timedelta(minutes=30)
 _USUAL = timedelta(days=7)
 _FEW = 20  # messages, below which a share says little
-_LEAST = 0.10  # a share of failures that nobody is woken for
+_LEAST = 0.10  # the share of failures below which there is no incident
 _TIMES = 3  # how much above the usual
 _SCOPES: dict[Dimension, str] = {"provider": "provider", "campaign": "campaign", "template": "template-name"}
 
@@ -77,7 +77,7 @@ KINDS = (
         "More messages fail than usual",
         Severity.CRITICAL,
         _risen,
-        lambda incident: Step("Look which error it is", _errors(incident)),
+        lambda incident: Step("Open the errors to see which one it is", _errors(incident)),
         _errors,
         calm_for=timedelta(minutes=5),
     ),

@@ -55,7 +55,7 @@ def _held(hold: Provider.Hold) -> Callable[[datetime], list[Found]]:
     def find(now: datetime) -> list[Found]:
         held = list(Provider.in_use().filter(state=Provider.State.ACTIVE, hold_until__gt=now, hold_for=hold))
         waiting = _waiting(held) if held else {}
-        words = "It asked for a break" if hold == Provider.Hold.THROTTLE else "It fails"
+        words = "The BSP asked for a break" if hold == Provider.Hold.THROTTLE else "It fails"
         return [
             Found(
                 of_provider(provider.pk),
@@ -72,7 +72,7 @@ def _held(hold: Provider.Hold) -> Callable[[datetime], list[Found]]:
 
 def _marketing_held(now: datetime) -> Iterable[Found]:
     for provider in Provider.in_use().filter(state=Provider.State.ACTIVE, marketing_held_until__gt=now):
-        text = "The BSP takes no marketing templates from the account, so these wait. All others are sent."
+        text = "The BSP accepts no marketing templates from the account, so these wait. All others are sent."
         yield Found(of_provider(provider.pk), text, provider.nickname, provider.pk)
 
 
@@ -100,7 +100,7 @@ def _old_queue(now: datetime) -> Iterable[Found]:
 
 
 def _restricted(now: datetime) -> Iterable[Found]:
-    """What the BSP said of the account within a day, of providers that it did not pause."""
+    """What the BSP reported about the account within a day, for providers that this did not pause."""
     recent = AccountEvent.objects.filter(happened_at__gt=now - _ACCOUNT_KEPT, provider__archived_at=None)
     newest: dict[int, AccountEvent] = {}
     for event in recent.select_related("provider").order_by("happened_at", "pk"):
@@ -140,10 +140,10 @@ KINDS = (
     ),
     Kind(
         "provider_paused_account",
-        "A BSP takes nothing from the account",
+        "A BSP accepts nothing from the account",
         Severity.CRITICAL,
         _paused(_OTHERS),
-        on_provider("Settle it with Meta or the BSP, then Resume"),
+        on_provider("Clear this up with Meta or the BSP, then Resume"),
         _queued,
     ),
     Kind(
@@ -159,7 +159,7 @@ KINDS = (
         "A BSP asked for a break",
         Severity.NOTICE,
         _held(Provider.Hold.THROTTLE),
-        on_provider("Nothing to do; lower the rate limit if it comes often"),
+        on_provider("Nothing to do; lower the rate limit if it happens often"),
         _queued,
     ),
     Kind(
@@ -172,10 +172,10 @@ KINDS = (
     ),
     Kind(
         "provider_marketing_held",
-        "A BSP takes no marketing templates",
+        "A BSP accepts no marketing templates",
         Severity.CRITICAL,
         _marketing_held,
-        on_provider("Switch them on at Meta, or on to the Marketing Messages API, then Resume"),
+        on_provider("Switch them on at Meta, or use the Marketing Messages API, then Resume"),
         _queued,
     ),
     Kind(
@@ -183,7 +183,7 @@ KINDS = (
         "Messages wait too long",
         Severity.CRITICAL,
         _old_queue,
-        on_provider("See that a worker runs, and look at the provider's limits"),
+        on_provider("Check that a worker runs, and the provider's limits"),
         _queued,
     ),
     Kind(

@@ -30,8 +30,8 @@ _BEHIND = timedelta(minutes=15)
 
 
 def _missing(now: datetime) -> Iterable[Found]:
-    """Workers and clocks that gave signs of life and no longer do. One that was stopped in order has taken
-    its sign with it."""
+    """Workers and clocks that gave signs of life and no longer do. A process that was stopped normally has
+    deleted its sign."""
     for sign in Sign.objects.filter(seen_at__lt=now - MISSING).order_by("seen_at"):
         length = display.length(now - sign.seen_at)
         text = f"The {sign.get_what_display()} on {sign.host} has given no sign of life for {length}."
@@ -48,7 +48,7 @@ def _certificates(now: datetime) -> Iterable[Found]:
         left = expiry.ends_at - now if expiry.ends_at else timedelta(0)
         words = f"ends in {display.length(left)}" if left > timedelta(0) else "has ended"
         severity = Severity.CRITICAL if left < _CERTIFICATE_NOW else None
-        text = f"The certificate of {expiry.name} {words}. Without one nobody's calls arrive."
+        text = f"The certificate of {expiry.name} {words}. Without a valid certificate no call arrives."
         yield Found(f"host:{expiry.name}", text, expiry.name, severity=severity)
 
 
@@ -60,9 +60,11 @@ def _migrations(now: datetime) -> Iterable[Found]:
 
 
 def _secrets(now: datetime) -> Iterable[Found]:
-    """Those of providers are incidents of their own."""
+    """Secrets of providers have an incident of their own."""
     if found := [str(each) for each in stored_secrets.unreadable() if each.label != Provider._meta.label]:
-        text = f"{len(found)} secrets open with none of FIELD_ENCRYPTION_KEYS: {'; '.join(found)}"
+        text = (
+            f"{len(found)} secrets cannot be decrypted with any of FIELD_ENCRYPTION_KEYS: {'; '.join(found)}"
+        )
         yield Found(SYSTEM, text[:500], "secrets")
 
 
@@ -70,7 +72,7 @@ def _proxies(now: datetime) -> Iterable[Found]:
     if addresses.proxy_unnamed():
         text = (
             "TRUSTED_PROXIES names no proxy, and PUBLIC_BASE_URL is https: all callers seem to have the "
-            "proxy's address. They share one count of wrong passwords, so that one of them can lock all out."
+            "proxy's address. They share one count of wrong passwords, so one caller can lock out all."
         )
         yield Found(SYSTEM, text, "settings")
 
@@ -97,7 +99,7 @@ def _connections(now: datetime) -> Iterable[Found]:
 
 
 def _size(now: datetime) -> Iterable[Found]:
-    """Only where a limit is set: nobody else knows how large is too large."""
+    """Only if a limit is set: only you know how large is too large."""
     most = settings.DATABASE_SIZE_ALARM_GB
     if not most or connection.vendor != "postgresql":
         return
@@ -105,7 +107,7 @@ def _size(now: datetime) -> Iterable[Found]:
         cursor.execute("SELECT pg_database_size(current_database())")
         size = cursor.fetchone()[0] / 2**30
     if size > most:
-        yield Found(SYSTEM, f"The database takes {size:.0f} GiB; the alarm is set at {most}.", "database")
+        yield Found(SYSTEM, f"The database takes {size:.0f} GiB; the limit is set at {most}.", "database")
 
 
 def _counts(now: datetime) -> Iterable[Found]:
@@ -123,7 +125,7 @@ def _parts(now: datetime) -> Iterable[Found]:
 def _erasures(now: datetime) -> Iterable[Found]:
     for erasure in Erasure.objects.filter(deadline__lt=now).exclude(state=Erasure.State.DONE):
         waits = receipt.waits(erasure)
-        text = f"{erasure} had to be done by {erasure.deadline:%Y-%m-%d}. It waits: {waits}."
+        text = f"{erasure} had to be done by {erasure.deadline:%Y-%m-%d}. The erasure waits: {waits}."
         yield Found(f"erasure:{erasure.pk}", text[:500], str(erasure), since=erasure.deadline)
 
 
@@ -136,21 +138,21 @@ def _archive(now: datetime) -> Iterable[Found]:
 
 def _audit(now: datetime) -> Iterable[Found]:
     for finding in AuditFinding.objects.filter(problems__gt=0):
-        text = f"{finding.problems:,} rows contradict “{finding.check_name}”: {finding.examples}"
+        text = f"{finding.problems:,} rows fail the check “{finding.check_name}”: {finding.examples}"
         yield Found(f"audit:{finding.pk}", text[:500], finding.check_name, messages=finding.problems)
 
 
 def _unreachable(now: datetime) -> Iterable[Found]:
-    """Channels that took nothing for a while."""
+    """Channels that have accepted nothing for a while."""
     for channel in Channel.objects.filter(active=True, failures__gte=UNREACHABLE):
-        text = f"It did not take {channel.failures} alarms in a row: {channel.last_error}"
+        text = f"The channel did not accept {channel.failures} alarms in a row: {channel.last_error}"
         yield Found(f"channel:{channel.pk}", text, channel.name)
 
 
 KINDS = (
     Kind(
         "alarms_unreachable",
-        "Alarms do not arrive",
+        "A channel does not accept alarms",
         Severity.CRITICAL,
         _unreachable,
         on_page("Correct the channel, and use Send a test", "operations_channel"),
@@ -167,14 +169,14 @@ KINDS = (
         "A certificate ends soon",
         Severity.WARNING,
         _certificates,
-        by_hand("Renew it, and see why it was not renewed automatically"),
+        by_hand("Renew it, and find out why it was not renewed automatically"),
     ),
     Kind(
         "migration_pending",
         "The database is not this version's",
         Severity.CRITICAL,
         _migrations,
-        by_hand("Run manage.py migrate, or go back to the version that made the tables"),
+        by_hand("Run manage.py migrate, or go back to the version of Waypost that made the tables"),
     ),
     Kind(
         "secrets_unreadable",
@@ -185,28 +187,28 @@ KINDS = (
     ),
     Kind(
         "proxy_unnamed",
-        "The proxy's address stands for everybody's",
+        "All callers seem to have the proxy's address",
         Severity.WARNING,
         _proxies,
         by_hand("Set TRUSTED_PROXIES to the networks that your proxies connect from, and restart"),
     ),
     Kind(
         "disk_full",
-        "The disk fills up",
+        "The disk is almost full",
         Severity.WARNING,
         _disk,
         by_hand("Make room, or shorten the retention settings"),
     ),
     Kind(
         "database_connections",
-        "The database runs out of connections",
+        "The database has almost no free connections",
         Severity.CRITICAL,
         _connections,
         by_hand("Lower DATABASE_POOL_SIZE, or raise max_connections"),
     ),
     Kind(
         "database_size",
-        "The database is larger than its alarm",
+        "The database is larger than the limit that was set",
         Severity.WARNING,
         _size,
         by_hand("Shorten the retention settings, or give it more room"),
@@ -216,7 +218,7 @@ KINDS = (
         "Counts are not folded",
         Severity.WARNING,
         _counts,
-        by_hand("See that a worker and the clock run"),
+        by_hand("Check that a worker and the clock (Celery beat) run"),
     ),
     Kind(
         "part_missing",
@@ -227,21 +229,21 @@ KINDS = (
     ),
     Kind(
         "erasure_overdue",
-        "Somebody should have been erased by now",
+        "The deadline of an erasure has passed",
         Severity.CRITICAL,
         _erasures,
-        on_page("See what it waits for", "privacy_erasure"),
+        on_page("Open the erasure to see what it waits for", "privacy_erasure"),
     ),
     Kind(
         "archive_behind",
         "The archive is behind",
         Severity.WARNING,
         _archive,
-        by_hand("See that the place of ARCHIVE_TO can be written; retention waits meanwhile"),
+        by_hand("Make the place that ARCHIVE_TO names writable; retention waits until then"),
     ),
     Kind(
         "audit_finding",
-        "Rows contradict each other",
+        "The audit found an error",
         Severity.CRITICAL,
         _audit,
         by_hand("Run manage.py audit, and report what it prints"),

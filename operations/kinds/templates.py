@@ -76,13 +76,13 @@ KINDS = (
         "Template imports fail",
         Severity.WARNING,
         _failing,
-        in_list("Read the last error, mend it, and import now", "templates_app_importrun"),
+        in_list("Read the last error, correct it, then use Import now", "templates_app_importrun"),
     ),
     Kind(
         "import_overdue",
-        "Templates were not imported for long",
+        "Templates have not been imported for a long time",
         Severity.WARNING,
         _overdue,
-        in_list("See that a worker runs, and import now", "templates_app_importrun"),
+        in_list("Check that a worker runs, then use Import now", "templates_app_importrun"),
     ),
 )

@@ -24,7 +24,7 @@ _TIMES = 3  # how much above the usual
 
 
 def _silent(now: datetime) -> Iterable[Found]:
-    """Providers whose BSP took messages and has sent no webhook since."""
+    """Providers whose BSP accepted messages and has sent no webhook since."""
     limit = timedelta(minutes=settings.INCIDENT_SILENCE_MINUTES)
     reporting = {
         each.pk: each.nickname for each in Provider.in_use() if Feature.DELIVERED not in each.connector.lacks
@@ -50,13 +50,13 @@ def _silent(now: datetime) -> Iterable[Found]:
             continue
         since = last or first
         text = (
-            f"The BSP took {count:,} messages and has sent no webhook for {display.length(now - since)}. "
-            "Nobody knows whether they were delivered."
+            f"The BSP accepted {count:,} messages and has sent no webhook for {display.length(now - since)}. "
+            "Whether they were delivered is unknown."
         )
         yield Found(of_provider(pk), text, reporting[pk], pk, count, since=since)
 
 
-# What a BSP always reports of a message that WhatsApp took, and what shows that it should have come.
+# What a BSP always reports about a message that WhatsApp accepted, and what shows that it should have come.
 _ALWAYS = ((Feature.SENT, "sent", "delivered"), (Feature.DELIVERED, "delivered", "sent"))
 
 
@@ -74,8 +74,9 @@ def _kind_missing(now: datetime) -> Iterable[Found]:
             # A message that failed is neither sent nor delivered.
             if count - came.get("undelivered", 0) >= _FEW:
                 text = (
-                    f"The BSP took {count:,} messages and reports them as {other}, but none as {missing}. "
-                    "CleverTap's figures lack it."
+                    f"The BSP accepted {count:,} messages and reports them as {other}, but none as "
+                    f"{missing}. "
+                    "They are missing in CleverTap's figures."
                 )
                 yield Found(
                     f"{of_provider(provider.pk)}:{missing}", text, provider.nickname, provider.pk, count
@@ -88,7 +89,7 @@ def _by_provider(filters: Filters, columns: list[str]) -> dict[int, dict[str, in
 
 
 def _unhandled(now: datetime) -> Iterable[Found]:
-    """Providers whose webhooks bring more of what Waypost makes nothing of than is usual."""
+    """Providers whose webhooks bring more unknown items than usual."""
     counted = CallCount.objects.filter(
         what=CallCount.What.UNHANDLED, minute__gt=now - _USUAL, provider__archived_at=None
     )
@@ -97,7 +98,7 @@ def _unhandled(now: datetime) -> Iterable[Found]:
     hours = (_USUAL - _RECENT) / _RECENT
     for pk, nickname, count, total in rows.annotate(recent=recent, total=Sum("calls")):
         if count >= _FEW and count >= _TIMES * (total - count) / hours:
-            text = f"{count:,} webhooks of the last hour brought news that Waypost makes nothing of."
+            text = f"{count:,} webhooks of the last hour brought something that Waypost does not know."
             yield Found(of_provider(pk), text, nickname, pk, count)
 
 
@@ -135,12 +136,12 @@ KINDS = (
         "A BSP sends no reports",
         Severity.CRITICAL,
         _silent,
-        on_provider("See that the webhook URL is entered at the BSP, and which fields are subscribed"),
+        on_provider("Check the webhook URL at the BSP, and which fields are subscribed"),
         listed("campaigns_message", status=Status.ACCEPTED.value),
     ),
     Kind(
         "webhook_kind_missing",
-        "A BSP leaves reports of one kind out",
+        "A BSP does not send one kind of report",
         Severity.WARNING,
         _kind_missing,
         on_provider("Subscribe to it at the BSP: the provider's page lists what came"),
@@ -149,10 +150,10 @@ KINDS = (
     ),
     Kind(
         "webhooks_unhandled",
-        "Webhooks bring unknown news",
+        "Webhooks bring something unknown",
         Severity.NOTICE,
         _unhandled,
-        on_provider("See on the provider's page what came, and report it"),
+        on_provider("The provider's page shows what came. Report it to Waypost's makers"),
         listed(_LIST),
         calm_for=timedelta(minutes=5),
     ),
@@ -162,7 +163,7 @@ KINDS = (
         Severity.CRITICAL,
         _in_state(State.QUARANTINED, "could not be parsed"),
         in_list(
-            "Read one, and replay them after the fix", "callbacks_webhook", state=State.QUARANTINED.value
+            "Open one, and use Read again after the fix", "callbacks_webhook", state=State.QUARANTINED.value
         ),
         listed(_LIST, state=State.QUARANTINED.value),
     ),
@@ -170,9 +171,9 @@ KINDS = (
         "webhooks_unmatched",
         "Reports are about unknown messages",
         Severity.WARNING,
-        _in_state(State.UNMATCHED, "are about messages that are not here"),
+        _in_state(State.UNMATCHED, "are about messages that Waypost did not send"),
         in_list(
-            "See whether another system sends through this account",
+            "Check whether another system sends through this account",
             "callbacks_webhook",
             state=State.UNMATCHED.value,
         ),
@@ -180,7 +181,7 @@ KINDS = (
     ),
     Kind(
         "webhooks_not_ours",
-        "Webhooks are for numbers that are not here",
+        "Webhooks are for numbers that no provider here has",
         Severity.WARNING,
         _in_state(State.NOT_OURS, "are for numbers that no provider here has"),
         in_list(

@@ -28,23 +28,17 @@ from operations.metrics import reporting
 from operations.models import Delivery, Incident, Process, Sign, TimingCount
 from providers.models import CallCount, Lease, Provider
 from stats.query import count_sql
+from stats.query.figures import TEXTS
 from stats.query.filters import Filters
 
 RECENT = timedelta(minutes=15)
-# The figures of the counts, and what each counts.
-_COUNTED = {
-    "accepted": "Messages taken from CleverTap.",
-    "refused": "Requests of CleverTap's answered with an error.",
-    "submitted": "Messages that a BSP took.",
-    "replied": "Messages that got an answer.",
-    "not_sent": "Messages that failed before WhatsApp.",
-}
-# The figures of what BSPs report, and the status that each is.
-_REPORTED = {"sent": "sent", "delivered": "delivered", "viewed": "read", "undelivered": "failed"}
+# The figures that Waypost counts by what it does, and those that BSPs report, by their names in the stats.
+_COUNTED = ("accepted", "refused", "submitted", "replied", "not_sent")
+_REPORTED = ("sent", "delivered", "viewed", "undelivered")
 _TIMED = {
     timings.What.ANSWER: "Seconds until CleverTap had its answer.",
-    timings.What.SUBMIT: "Seconds from the acceptance of messages until their BSP took them.",
-    timings.What.FORWARD: "Seconds from a webhook until CleverTap took what was in it.",
+    timings.What.SUBMIT: "Seconds from the acceptance of messages until their BSP accepted them.",
+    timings.What.FORWARD: "Seconds from a webhook until CleverTap accepted what was in it.",
 }
 _TIMES = {
     StatCount.Metric.TIME_TO_SENT: "sent",
@@ -92,17 +86,17 @@ def _counts(now: datetime, names: dict[int, str]) -> Iterator[Metric]:
     columns = [*_COUNTED, *_REPORTED]
     found = count_sql.figures(_ever(now), ["provider_id"], columns=columns)
     rows = [(names[pk], dict(zip(columns, counts, strict=True))) for pk, *counts in found if pk in names]
-    for name, about in _COUNTED.items():
-        counter = CounterMetricFamily(f"waypost_{name}", about, labels=["provider"])
+    for name in _COUNTED:
+        counter = CounterMetricFamily(f"waypost_{name}", TEXTS[name], labels=["provider"])
         for nickname, figures in rows:
             counter.add_metric([nickname], figures[name])
         yield counter
     reported = CounterMetricFamily(
-        "waypost_reported", "Messages that a BSP reports on.", labels=["provider", "status"]
+        "waypost_reported", "Messages that a BSP reported as the figure says.", labels=["provider", "figure"]
     )
     for nickname, figures in rows:
-        for column, status in _REPORTED.items():
-            reported.add_metric([nickname, status], figures[column])
+        for name in _REPORTED:
+            reported.add_metric([nickname, name], figures[name])
     yield reported
 
 
@@ -135,7 +129,7 @@ def _timings(names: dict[int, str]) -> Iterator[Metric]:
     for what, pk, bucket, number, seconds in rows:
         counted[what].setdefault(pk, {})[bucket] = timings.Total(number, seconds)
     forwarded = CounterMetricFamily(
-        "waypost_forwarded", "Reports and inbound messages that CleverTap took.", labels=["provider"]
+        "waypost_forwarded", "Reports and inbound messages that CleverTap accepted.", labels=["provider"]
     )
     for what, about in _TIMED.items():
         histogram = HistogramMetricFamily(f"waypost_{what}_seconds", about, labels=["provider"])
@@ -169,7 +163,7 @@ def _providers(now: datetime) -> Iterator[Metric]:
     yield _gauge("queue_messages", about, label, [(each, each.queued) for each in rows])
     yield _gauge(
         "forward_pending",
-        f"What CleverTap is owed, counted up to {CAP}.",
+        f"Reports and inbound messages that wait to be forwarded to CleverTap, counted up to {CAP}.",
         ["provider", "kind"],
         [row for each in rows for row in ((each, "delivery", each.reports), (each, "inbound", each.inbound))],
     )
@@ -178,7 +172,7 @@ def _providers(now: datetime) -> Iterator[Metric]:
 def _queues(now: datetime, names: dict[int, str]) -> Iterator[Metric]:
     yield _gauge(
         "queue_oldest_seconds",
-        "For how long the oldest message has been due.",
+        "For how long the oldest queued message has been due.",
         ["provider"],
         [(names[pk], wait.total_seconds()) for pk, wait in samples.oldest(now).items() if pk in names],
     )
@@ -187,31 +181,33 @@ def _queues(now: datetime, names: dict[int, str]) -> Iterator[Metric]:
     count = unread.order_by().values("pk")[: CAP + 1].count()
     yield _gauge("webhooks_unread", f"Webhooks to be read, counted up to {CAP}.", [], [(count,)])
     age = max((now - oldest).total_seconds(), 0) if oldest else 0
-    yield _gauge("webhook_oldest_seconds", "For how long the oldest has been due.", [], [(age,)])
+    yield _gauge(
+        "webhook_oldest_seconds", "For how long the oldest unread webhook has been due.", [], [(age,)]
+    )
     outlets = Outlet.objects.filter(provider__in=names).values_list(
         "provider__nickname", "kind", "failures", "last_success_at"
     )
     rows = list(outlets)
     yield _gauge(
         "outlet_failures",
-        "Calls to a URL of CleverTap's that failed in a row.",
+        "Calls to a callback URL of CleverTap that failed in a row.",
         ["provider", "kind"],
         [(nickname, kind, failures) for nickname, kind, failures, _ in rows],
     )
     yield _gauge(
         "forwarded_last_timestamp_seconds",
-        "When CleverTap took something last.",
+        "When CleverTap last accepted a report or an inbound message.",
         ["provider", "kind"],
         [(nickname, kind, at.timestamp()) for nickname, kind, _, at in rows if at],
     )
     alarms = Delivery.objects.filter(state=Delivery.State.PENDING).count()
-    yield _gauge("alarms_pending", "Alarms that no channel has taken yet.", [], [(alarms,)])
+    yield _gauge("alarms_pending", "Alarms that wait to be delivered.", [], [(alarms,)])
 
 
 def _calls(now: datetime, names: dict[int, str]) -> Iterator[Metric]:
     recent = CallCount.objects.filter(minute__gt=now - RECENT, provider__in=names)
     rows = recent.order_by().values_list("provider__nickname", "what").annotate(Sum("calls"))
-    about = "Calls of the last quarter of an hour that were turned away, or answered late."
+    about = "Calls of the last quarter of an hour that Waypost refused, or answered late."
     yield _gauge("calls_turned_away", about, ["provider", "what"], rows)
 
 
@@ -228,7 +224,10 @@ def _processes(now: datetime) -> Iterator[Metric]:
     signs = Sign.objects.order_by().values_list("what").annotate(Max("seen_at"))
     ages = [(what, max((now - at).total_seconds(), 0)) for what, at in signs]
     yield _gauge(
-        "sign_of_life_age_seconds", "Since the last sign of life of a worker or clock.", ["what"], ages
+        "sign_of_life_age_seconds",
+        "Seconds since the last sign of life of a worker or clock.",
+        ["what"],
+        ages,
     )
     live = Process.objects.filter(seen_at__gt=now - reporting.FRESH).aggregate(
         Sum("pool_used", default=0),
@@ -237,12 +236,22 @@ def _processes(now: datetime) -> Iterator[Metric]:
         Max("loop_lag", default=0.0),
     )
     yield _gauge("pool_used", "Pooled connections in use, of all processes.", [], [(live["pool_used__sum"],)])
-    yield _gauge("pool_most", "Connections that the pools may have.", [], [(live["pool_most__sum"],)])
-    yield _gauge("pool_waiting", "Those who wait for one.", [], [(live["pool_waiting__sum"],)])
-    about = "For how long an event loop kept others waiting lately, of the process where it was longest."
+    yield _gauge(
+        "pool_most",
+        "The most connections that the pools of all processes may open.",
+        [],
+        [(live["pool_most__sum"],)],
+    )
+    yield _gauge(
+        "pool_waiting",
+        "Requests and tasks that wait for a pooled connection.",
+        [],
+        [(live["pool_waiting__sum"],)],
+    )
+    about = "How many seconds late the event loop of the busiest process ran lately."
     yield _gauge("event_loop_lag_seconds", about, [], [(live["loop_lag__max"],)])
     held = Lease.objects.filter(expires_at__gt=now).count()
-    yield _gauge("leases_held", "Queues that a worker works now.", [], [(held,)])
+    yield _gauge("leases_held", "Leases held: queues that a worker works on now.", [], [(held,)])
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(
@@ -250,5 +259,5 @@ def _processes(now: datetime) -> Iterator[Metric]:
                 " current_setting('max_connections')::int"
             )
             used, most = cursor.fetchone()
-        yield _gauge("database_connections", "Connections in use.", [], [(used,)])
+        yield _gauge("database_connections", "Connections to PostgreSQL in use.", [], [(used,)])
         yield _gauge("database_connections_most", "PostgreSQL's max_connections.", [], [(most,)])

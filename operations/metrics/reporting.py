@@ -1,8 +1,7 @@
-"""What only a process itself knows, written into rows every few seconds: how long things took, how far its
-pool of connections is used, and how long its event loop kept others waiting.
+"""What only a process itself knows, written into rows every few seconds: how long things took, how much of
+its pool of connections is used, and how late its event loop ran.
 
-Any process can so answer for all. What a process that is killed has counted within the last seconds is lost
-to the histograms, and to nothing else.
+So any process can answer for all. If a process is killed, only the histograms lose its last seconds.
 """
 
 import asyncio
@@ -69,7 +68,7 @@ class Reporter:
         self.report(ends=True)
 
     def report(self, ends: bool = False) -> None:
-        """Writes what there is to say now."""
+        """Writes the current values."""
         try:
             if ends:
                 Process.objects.filter(name=self.name).delete()

@@ -13,7 +13,8 @@ from operations.models import Incident
 
 
 def admitted(request: HttpRequest) -> bool:
-    """Whether the request has the token, as `Authorization: Bearer …`. Without a setting nobody is let in."""
+    """Whether the request has the token, as `Authorization: Bearer …`. Without the setting, every request is
+    refused."""
     scheme, _, presented = request.headers.get("Authorization", "").partition(" ")
     wanted = settings.METRICS_TOKEN
     return (

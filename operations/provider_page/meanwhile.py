@@ -11,13 +11,19 @@ from providers.messages import ReportCode
 from providers.models import Provider
 
 KINDS = (
-    "provider_paused_credentials", "provider_paused_account", "provider_paused", "provider_held_outage",
-)  # fmt: skip
-LATELY = timedelta(days=1)  # after its end nobody is asked any more
+    "provider_paused_credentials",
+    "provider_paused_account",
+    "provider_paused",
+    "provider_held_outage",
+)
+LATELY = timedelta(days=1)  # this long after its end the page no longer offers it
 # A message that failed for one of these may go through now; one that failed for its number will not.
 _FOR_THE_OUTAGE = (
-    ReportCode.CREDENTIALS, ReportCode.TOO_MANY, ReportCode.UNAVAILABLE, ReportCode.OTHER,
-)  # fmt: skip
+    ReportCode.CREDENTIALS,
+    ReportCode.TOO_MANY,
+    ReportCode.UNAVAILABLE,
+    ReportCode.OTHER,
+)
 
 
 class Outage(NamedTuple):
@@ -29,7 +35,7 @@ class Outage(NamedTuple):
 
 
 def last_outage(provider: Provider, now: datetime) -> Outage | None:
-    """None where there was none lately."""
+    """None if there was no outage lately."""
     mine = Incident.objects.filter(provider=provider, kind__in=KINDS)
     lately = mine.filter(Q(ended_at=None) | Q(ended_at__gt=now - LATELY))
     incident = lately.order_by("-began_at").first()

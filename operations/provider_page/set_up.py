@@ -1,4 +1,5 @@
-"""The set-up as a checklist. A step is ticked by what really happened, never by what was filled in."""
+"""The set-up as a checklist. A step is ticked when it has really happened, never because a form is filled
+in."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta

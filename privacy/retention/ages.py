@@ -31,7 +31,7 @@ CONTACTS = Age("contacts", "CONTACT_RETENTION_DAYS", "Contacts without consent")
 KINDS = (WEBHOOKS, BODIES, NUMBERS, MESSAGES, CONTACTS)
 EVENTS = Age("contact events", "CONTACT_EVENT_RETENTION_DAYS", "What contacts did")
 TRAIL = Age("trail", "TRAIL_RETENTION_DAYS", "Who did or saw what")
-# What the upkeep of each app takes away by itself.
+# What the upkeep of each app deletes.
 OTHERS = (
     Age("media", "MEDIA_RETENTION_DAYS", "Files of inbound messages"),
     EVENTS,
@@ -43,8 +43,8 @@ OTHERS = (
 
 
 def moments(now: datetime) -> dict[Age, dict[int, datetime]]:
-    """Of each age, before which moment the rows of each provider are too old. Providers that keep them for
-    ever are not in it."""
+    """For each age, the moment before which the rows of each provider are too old. Providers that keep them
+    for ever are not in it."""
     own = {each.provider_id: each for each in RetentionSetting.objects.all()}
     providers = list(Provider.objects.order_by("pk").values_list("pk", flat=True))
     found: dict[Age, dict[int, datetime]] = {}

@@ -1,4 +1,4 @@
-"""Contacts that agreed to nothing, and of whom nothing was heard for long. That they stopped stays."""
+"""Contacts that agreed to nothing and did nothing for a long time. Their stops stay."""
 
 from datetime import datetime, timedelta
 from time import monotonic, sleep

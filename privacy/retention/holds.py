@@ -1,4 +1,4 @@
-"""What nobody's age takes away: rows of a provider, a campaign or a person that somebody holds."""
+"""Rows that retention must not delete: those of a provider, a campaign or a person under a hold."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from privacy.needles import needles
 
 
 class Holds:
-    """Those that stand at one moment."""
+    """The holds at one moment."""
 
     def __init__(self) -> None:
         held = list(Hold.objects.all())
@@ -51,5 +51,5 @@ class Holds:
 
 
 def ended() -> None:
-    """What a hold kept is looked at again, from the first row on."""
+    """Rows that a hold kept are looked at again, from the first row on."""
     Cursor.objects.all().delete()

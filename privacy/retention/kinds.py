@@ -1,4 +1,4 @@
-"""What goes of which table, and how."""
+"""What retention deletes from which table, and how."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -74,8 +74,8 @@ def _hide_refused(keys: Sequence[int]) -> None:
 
 
 def _hide_senders(keys: Sequence[int]) -> None:
-    """Who wrote stays as what stands for the person; what was written goes. WhatsApp's id of the message
-    holds the number too."""
+    """Replaces the sender by a pseudonym and deletes the text. WhatsApp's id of the message contains the
+    number, too."""
     with transaction.atomic():
         for row in Reply.objects.filter(pk__in=keys):
             sender, user_id, bsp_id = map(pseudonyms.standing_for, (row.sender, row.user_id, row.bsp_id))

@@ -1,7 +1,8 @@
-"""Whole months at once, where tables are in parts: one of ten million rows is dropped as fast as one of ten.
+"""Deletes whole months at once from partitioned tables: a part of ten million rows is dropped as fast as a
+part of ten.
 
-A part goes when all its rows are too old, nobody works on one, and no hold names one. Until then its rows
-wait for it. Where it cannot go, they go row by row, as they all do on SQLite.
+A part is dropped when all its rows are too old, nobody works on one, and no hold names one. Until then its
+rows wait. If it cannot be dropped, they are deleted row by row, as on SQLite.
 """
 
 import logging
@@ -65,8 +66,8 @@ def wait(kind: Kind, row: int, now: datetime, before: datetime, held: Holds) -> 
 
 
 def drops(now: datetime, moments: Moments, held: Holds) -> Iterator[tuple[str, int, int]]:
-    """Drops every part whose time has come. As `run` reports its steps: what went, how many rows, none held;
-    also before it, so that a step is short."""
+    """Drops every part whose time has come. Yields as `run` does: the kind, how many rows, none held; also
+    before a drop, so that steps are short."""
     if not parts.parted():
         return
     for kind in _WHOLE:
@@ -113,12 +114,12 @@ def _may_go(part: Part, moments: Mapping[int, datetime], held: Holds) -> bool:
 
 
 def _owed(part: Part) -> bool:
-    """Whether CleverTap is still to hear of a report."""
+    """Whether a report must still be forwarded to CleverTap."""
     return part.of(Event.objects.filter(register.OPEN["campaigns.Event"]), "message").exists()
 
 
 def _let_go(part: Part) -> Iterator[int]:
-    """Takes what refers to the rows of the part from tables that stay, some rows at a time."""
+    """Removes references to the rows of the part from tables that stay, some rows at a time."""
     if part.kind.model is Message:
         yield from _by_steps(part.of(Recipient.objects.all(), "message"), message=None)
         yield from _by_steps(part.of(Reply.objects.all(), "answers"), answers=None)
@@ -144,7 +145,7 @@ def _by_steps(rows: QuerySet[Any], **values: None) -> Iterator[int]:
 
 
 def _drop_others(now: datetime) -> Iterator[tuple[str, int, int]]:
-    """What the upkeep of other apps takes away goes with its month, too. It has one age for all."""
+    """Data that the upkeep of other apps deletes is dropped with its month, too. It has one age for all."""
     for age, model in ((ages.TRAIL, Entry), (ages.EVENTS, ContactEvent)):
         before = now - timedelta(days=age.days)
         for number in parts.numbers(model._meta.db_table) if age.days else ():

@@ -1,4 +1,4 @@
-"""How much to take in one step: little enough that nobody who writes meanwhile notices. Pure."""
+"""How much to delete in one step: so little that other writers do not notice. Pure."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class Pace:
     longest_ms: float = 0.0
 
     def took(self, rows: int, milliseconds: float) -> float:
-        """Learns from a step. Returns for how many seconds to let others write before the next."""
+        """Learns from a step. Returns how many seconds to let others write before the next."""
         self.longest_ms = max(self.longest_ms, milliseconds)
         aim = LIMIT[self.vendor] / 8  # a busy machine may stop us in the middle of a step
         if milliseconds > aim:

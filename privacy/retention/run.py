@@ -1,8 +1,7 @@
-"""Going through all kinds of data: in steps, each a commit, from where the last step ended.
+"""Deletes all kinds of old data: in steps, each a commit, from where the last step ended.
 
-One run a day, in the background. Its row says how far it is and what it has taken, and is its report. A
-worker that dies is followed by another. What is held or still in use stays, and is looked at again when a
-hold ends.
+One run a day, in the background. Its row says how far it is and what it has taken, and is its report. When a
+worker dies, another continues. Rows that are held or in use stay, and are looked at again when a hold ends.
 """
 
 import threading
@@ -33,7 +32,7 @@ State = RetentionRun.State
 
 
 class Due(NamedTuple):
-    """What would go today of a kind of a provider. `more`: at least so many."""
+    """How much of a kind of a provider's data would be deleted today. `more`: at least so many."""
 
     kind: str
     provider_id: int
@@ -42,7 +41,7 @@ class Due(NamedTuple):
 
 
 def due(now: datetime) -> Iterator[Due]:
-    """What a run would take now. It looks at the oldest rows only."""
+    """What a run would delete now. It looks at the oldest rows only."""
     held, moments = Holds(), ages.moments(now)
     next_rows = _oldest(KINDS, {pk for each in moments.values() for pk in each} - held.providers)
     for kind in KINDS:
@@ -59,7 +58,7 @@ def due(now: datetime) -> Iterator[Due]:
 
 
 def work(run: RetentionRun, seconds: float | None = None, stop: threading.Event | None = None) -> bool:
-    """Goes on for so long, or to its end. Returns whether it ended."""
+    """Works for this long, or until the end. Returns whether it ended."""
     until = None if seconds is None else monotonic() + seconds
     pace, held = Pace(connection.vendor), Holds()
     counts, kept = Counter(run.counts), Counter(run.held)

@@ -52,9 +52,14 @@ PLACE_OPTIONS = (
     Field(
         "location_name",
         "Location name",
-        "Shown over location headers for which CleverTap sends coordinates alone. Meta demands one.",
+        "The name shown with location headers. CleverTap sends coordinates only, and Meta requires a name.",
     ),
-    Field("location_address", "Location address", "The same for the address."),
+    Field(
+        "location_address",
+        "Location address",
+        "The address shown with location headers. CleverTap sends coordinates only, and Meta "
+        "requires an address.",
+    ),
 )
 
 
@@ -99,7 +104,7 @@ class Config:
     sealed: bool = False
 
     def secrets(self, name: str) -> tuple[str, ...]:
-        """The credential's current and still valid former values, empty ones left out."""
+        """The credential's current value and former values that are still valid, without empty ones."""
         values = (self.credentials.get(name, ""), self.previous.get(name, ""))
         return tuple(value for value in values if value)
 
@@ -182,7 +187,8 @@ class Connector(Protocol):
     def repeats_safely(self, config: Config) -> bool:
         """Whether the BSP delivers a message once however often it is sent with the same `Outbound.once`.
 
-        Then a message whose answer was lost is sent again; else it stays unknown, lest it come twice.
+        If so, a message whose answer was lost is sent again. Otherwise it stays unknown, so that nobody gets
+        it twice.
         """
         return False
 
@@ -190,12 +196,12 @@ class Connector(Protocol):
         """The outcome of a send call that was answered. Raises nothing."""
 
     def category_named(self, request: HttpRequest, result: SendResult, config: Config) -> str:
-        """The category that a refusal says the template has, so that the message goes another way; else
-        empty. Only for refusals that are certain."""
+        """The category that a refusal says the template has, so that the message is sent by the other API;
+        otherwise empty. Only for refusals that are certain."""
         return ""
 
     def sends_marketing_apart(self, config: Config) -> bool:
-        """Whether marketing templates go another way than all others."""
+        """Whether marketing templates are sent by another API than all other messages."""
         return False
 
     def handshake(self, request: HttpRequest, config: Config) -> HttpResponse | None:
@@ -203,14 +209,14 @@ class Connector(Protocol):
         return None
 
     def verify(self, request: HttpRequest, config: Config) -> bool:
-        """Whether the webhook is from the BSP. Where it proves nothing, the URL is the secret."""
+        """Whether the webhook is from the BSP. If nothing in it proves that, the URL is the secret."""
         return True
 
     def parse_webhook(self, request: HttpRequest) -> list[WebhookItem]:
         """Every report and inbound message in the webhook. Raises Malformed, nothing else."""
 
     def read_webhook(self, request: HttpRequest, config: Config) -> list[WebhookItem]:
-        """As `parse_webhook`, for BSPs whose webhooks leave out something that only the set-up tells."""
+        """As `parse_webhook`, for BSPs whose webhooks need something from the set-up to be understood."""
         return self.parse_webhook(request)
 
     def webhook_kinds(self, request: HttpRequest, items: Sequence[WebhookItem]) -> set[str]:
@@ -239,7 +245,7 @@ class Connector(Protocol):
         return None
 
     def media_follow(self, response: HttpResponse, config: Config) -> HttpRequest | None:
-        """The second call, when the first answer only told the media's URL; None when it was the media."""
+        """The second call, if the first answer has only the media's URL; None if it was the media."""
         return None
 
     def api_ends(self, options: Mapping[str, str]) -> date | None:
@@ -249,12 +255,13 @@ class Connector(Protocol):
     def templates_request(self, config: Config, cursor: str) -> HttpRequest | None:
         """The call for the page of the template list after `cursor` ("" for the first).
 
-        None when there is no list, or the set-up lacks what it takes.
+        None if there is no list, or the set-up lacks something that the call needs.
         """
         return None
 
     def named_templates_request(self, config: Config, name: str, cursor: str) -> HttpRequest | None:
-        """As `templates_request`, for the templates of that name; None where only the whole list is told."""
+        """As `templates_request`, for the templates of that name; None if the BSP only gives the whole
+        list."""
         return None
 
     def parse_templates(self, response: HttpResponse, cursor: str) -> TemplatePage:

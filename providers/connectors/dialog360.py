@@ -83,7 +83,7 @@ class Dialog360(Connector):
     )
     default_rate = Rate(80, 1)
     lacks = {
-        Feature.CLICKED: "Meta tells of no click on a URL button.",
+        Feature.CLICKED: "Meta reports no click on a URL button.",
         Feature.HISTORY: "360dialog sends it to the partner's webhook URL, not to the number's.",
     }
     mapped_statuses = frozenset(STATUSES) | MESSAGES

@@ -71,7 +71,7 @@ class Exotel(Connector):
             "webhook_secret",
             "Webhook secret",
             "From Exotel's support, for accounts whose webhooks carry X-Exotel-Signature: every one must "
-            "then. Left empty, webhooks are trusted for knowing the URL.",
+            "then. Left empty, Waypost trusts every webhook that comes to the secret URL.",
             secret=True,
         ),
     )

@@ -52,19 +52,28 @@ class Generic(Connector):
     takes_endpoint = True
     lacks = {
         **untold("CleverTap's page", more=(Feature.REACTIONS, Feature.UNSUPPORTED)),
-        Feature.REFERENCE: "CleverTap's format has room for its own msgId alone, which comes back instead.",
+        Feature.REFERENCE: "CleverTap's format has a field for its own msgId only, which comes back instead.",
         Feature.PROOF: "CleverTap's format has no signature.",
         Feature.MEDIA_KEY: "The format carries URLs that need no key.",
-        Feature.INBOUND_CHOICE: "CleverTap's format knows no list or reply buttons.",
+        Feature.INBOUND_CHOICE: "CleverTap's format has no list and no reply buttons.",
     }
     options = (
-        Field("base_url", "Base URL", "Replaces scheme and host of the HTTP endpoint, for testing."),
+        Field("base_url", "Base URL", "Replaces the scheme and host of the HTTP endpoint, for tests."),
         Field("templates_url", "Template list URL", "Where the BSP lists its templates in Meta's format."),
     )
     credentials = (
-        Field("username", "Username", "For Basic authentication; leave empty for none or headers."),
+        Field(
+            "username",
+            "Username",
+            "For Basic authentication. Leave it empty if the endpoint asks for none, or for headers.",
+        ),
         Field("password", "Password", "For Basic authentication.", secret=True),
-        Field("header:", "Custom header", "A header the endpoint asks for, as header:NAME.", secret=True),
+        Field(
+            "header:",
+            "Custom header",
+            "A header that the endpoint asks for, written header:NAME.",
+            secret=True,
+        ),
     )
 
     mapped_statuses = frozenset(STATUSES)

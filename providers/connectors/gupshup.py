@@ -55,8 +55,8 @@ class Gupshup(Connector):
         Field(
             "app_id",
             "App ID",
-            "Gupshup dashboard > WhatsApp > your app > Settings > App ID. The template list is asked for "
-            "with it, and only templates that were imported can be sent.",
+            "Gupshup dashboard > WhatsApp > your app > Settings > App ID. The template list needs it, "
+            "and only imported templates can be sent.",
             required=True,
         ),
     )
@@ -73,7 +73,7 @@ class Gupshup(Connector):
     default_rate = Rate(20, 1)  # Gupshup publishes none for sending
     lacks = {
         **untold("Gupshup"),
-        Feature.CLICKED: "Gupshup tells of no click on a URL button.",
+        Feature.CLICKED: "Gupshup reports no click on a URL button.",
         Feature.REFERENCE: "Gupshup's API has no field for it: reports are matched by Gupshup's message id.",
         Feature.PROOF: "Gupshup signs no webhooks.",
     }

@@ -75,13 +75,13 @@ class GupshupEnterprise(Connector):
         Field(
             "templates_base_url",
             "Template list's base URL",
-            "Another host for the template list, which Gupshup keeps apart.",
+            "Another host for the template list, which has a host of its own at Gupshup.",
             default=TEMPLATES_BASE_URL,
         ),
         Field(
             "template_limit",
             "Template limit",
-            "How many templates the list is asked for at once; it has no pages.",
+            "How many templates to ask for at once; the list has no pages.",
             default=LIMIT,
         ),
         Field(
@@ -93,10 +93,10 @@ class GupshupEnterprise(Connector):
     )
     lacks = {
         **untold("Gupshup"),
-        Feature.HEADER_LOCATION: "No public page names its field in the Enterprise API.",
+        Feature.HEADER_LOCATION: "No public page names a field for it in the Enterprise API.",
         Feature.QUICK_REPLY: "The Enterprise API has no known field for it; replies carry the button's text.",
-        Feature.COPY_CODE: "No public page names its field in the Enterprise API.",
-        Feature.OFFER: "No public page names its field in the Enterprise API.",
+        Feature.COPY_CODE: "No public page names a field for it in the Enterprise API.",
+        Feature.OFFER: "No public page names a field for it in the Enterprise API.",
         Feature.CAROUSEL: "No public page names its fields in the Enterprise API.",
         Feature.PROOF: "Gupshup documents no signature; the URL is the secret.",
     }

@@ -41,7 +41,9 @@ REASONS: Reasons = (
 class HaptikLegacy(Connector):
     slug = "haptik-legacy"
     label = "Haptik (legacy notification API)"
-    webhook_setup = "Nothing: this API reports nothing back. Delivery is seen in Haptik's dashboard alone."
+    webhook_setup = (
+        "Nothing to enter: this API reports nothing back. Only Haptik's dashboard shows the delivery."
+    )
     credentials = (
         Field(
             "token",

@@ -50,7 +50,7 @@ class Infobip(Connector):
     capped_codes = frozenset({"7032"})  # FREQUENCY_CAPPING
     webhook_setup = (
         "Infobip portal > Channels and Numbers > WhatsApp > the sender's configuration: forward inbound "
-        "messages to the webhook URL, in the format MO_OTT_CONTACT. Reports come to it by themselves. If "
+        "messages to the webhook URL, in the format MO_OTT_CONTACT. Reports come to it automatically. If "
         "webhook credentials are set above, subscribe it instead to DELIVERY, SEEN, CLICK and "
         "INBOUND_MESSAGE, with that security, under Developer tools > Subscriptions management."
     )
@@ -200,8 +200,8 @@ def _proves(config: Config) -> bool:
 def _callbacks(config: Config) -> dict[str, Any]:
     """Where this message's reports go.
 
-    Infobip documents proof of origin for subscriptions only. Where it is demanded, a URL told with
-    the message would bring reports that are refused, so the subscription brings them.
+    Infobip documents signatures for subscriptions only. If the provider demands them, reports to a URL in the
+    message would be refused, so they must come by the subscription.
     """
     url = "" if _proves(config) else config.webhook_url
     found: dict[str, Any] = {"notifyUrl": url} if url else {}

@@ -17,7 +17,7 @@ from providers.features import Feature, untold
 from providers.messages import Outbound, SendResult, TemplatePage, WebhookItem
 
 BASE_URL = "https://api.kaleyra.io"
-# Kaleyra's pages disagree on the hosts of a region, so each that one of them names is known.
+# Kaleyra's pages disagree on the hosts of a region, so all of them are listed.
 HOSTS = (
     "api.kaleyra.io",
     "api.in.kaleyra.io",
@@ -48,7 +48,8 @@ CREDENTIALS = (
         "webhook_secret",
         "Webhook secret",
         "Any text of your own, entered in Kaleyra's callback profiles as the value of a custom header or as "
-        "the password of Basic authentication. Left empty, webhooks are trusted for knowing the URL.",
+        "the password of Basic authentication. Left empty, Waypost trusts every webhook that comes "
+        "to the secret URL.",
         secret=True,
     ),
 )
@@ -66,7 +67,7 @@ OPTIONS = (
         default=WEBHOOK_HEADER,
     ),
 )
-NO_CLICKS = "Kaleyra tells of no click on a URL button."
+NO_CLICKS = "Kaleyra reports no click on a URL button."
 NO_KEY = "Kaleyra's pages ask for no key to fetch media."
 
 
@@ -139,7 +140,7 @@ class Kaleyra(Connector):
 
 
 def from_kaleyra(request: HttpRequest, config: Config) -> bool:
-    """Whether a webhook is proven, or no proof was agreed upon."""
+    """Whether the webhook has the secret, or none is set."""
     header = config.option("webhook_header") or WEBHOOK_HEADER
     agreed = bool(config.credential("webhook_secret"))
     return not agreed or verified(request, header, config.secrets("webhook_secret"))

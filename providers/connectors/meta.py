@@ -35,7 +35,7 @@ VERSION_ENDS = {
     "v25.0": date(2028, 7, 29),
 }
 PAGE = 100
-# Meta leaves out every field that is not asked for.
+# Meta's answer has only the fields that are asked for.
 FIELDS = (
     "id,name,language,status,category,previous_category,components,parameter_format,quality_score,"
     "rejected_reason,message_send_ttl_seconds,sub_category,correct_category,library_template_name,"
@@ -111,7 +111,7 @@ class Meta(Connector):
         *PLACE_OPTIONS,
     )
     default_rate = Rate(80, 1)
-    lacks = {Feature.CLICKED: "Meta tells of no click on a URL button."}
+    lacks = {Feature.CLICKED: "Meta reports no click on a URL button."}
     mapped_statuses = frozenset(STATUSES) | MESSAGES
     category_codes = marketing.CODES
     sends_to_user_ids = True

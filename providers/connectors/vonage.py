@@ -102,7 +102,7 @@ class Vonage(Connector):
         *PLACE_OPTIONS,
     )
     default_rate = Rate(20, 1)  # Vonage publishes none for WhatsApp
-    lacks = {Feature.CLICKED: "Vonage tells of no click on a URL button.", **untold("Vonage")}
+    lacks = {Feature.CLICKED: "Vonage reports no click on a URL button.", **untold("Vonage")}
     mapped_statuses = frozenset(STATUSES) | frozenset(MEDIA) | OTHERS
     mapped_codes = frozenset(CODES)
     sends_to_user_ids = True

@@ -1,7 +1,7 @@
 """Template lists in Meta's form, which most BSPs hand on: `{data: [template], paging: {cursors, next}}`.
 
 Source: Meta, WhatsApp Business Management API, "Message templates". Items are read tolerantly: component
-types come in either case, and an item that cannot be read costs no other item.
+types come in either case, and an item that cannot be read does not affect the others.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -25,9 +25,9 @@ _READ = frozenset(
 def read_page(response: HttpResponse, cursor: str, key: str = "data") -> TemplatePage:
     """The page whose items lie under `key`. Raises Malformed when there is no such list.
 
-    Meta tells `cursors.after` on the last page too, and leaves out `next` there. Others tell `next` on
-    every page and end with a page without items. A cursor that stays the same is handed on as it is:
-    whoever follows it sees that the list does not end.
+    Meta tells `cursors.after` on the last page too, and leaves out `next` there. Others tell `next` on every
+    page and end with a page without items. A cursor that stays the same is passed on: the import then notices
+    that the list does not end.
     """
     payload = json_object(response.body)
     items = at(payload, key)

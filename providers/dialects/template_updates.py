@@ -1,9 +1,9 @@
-"""What Meta's webhooks tell of templates, which Interakt passes on with the same keys.
+"""What Meta's webhooks report about templates. Interakt passes them on with the same keys.
 
 Source: Meta, "Webhooks > message_template_status_update, message_template_quality_update,
-message_template_components_update, template_category_update". An announced category (`correct_category`)
-is not in force yet. The new components come in another form than the list has, without the buttons' order,
-so that they only say that the list has something new.
+message_template_components_update, template_category_update". An announced category (`correct_category`) is
+not in force yet. The webhook has new components in another form than the list, without the buttons' order. So
+it only says that the list has changed.
 """
 
 from lib.reading import at, epoch, first, text
@@ -19,7 +19,7 @@ FIELDS = frozenset({
 def read_update(field: str, value: object, moment: int) -> TemplateUpdate | None:
     """The update in the `value` of such a field; None when it names no template or changes nothing.
 
-    The quality's sample carries the field of the status, so what counts is what is in it.
+    The sample for the quality names the status field, so the keys decide and not the field's name.
     """
     if field not in FIELDS:
         return None

@@ -39,12 +39,12 @@ class Account(StrEnum):
     RESTRICTED = "restricted"  # locked, disabled or held back, by Meta or the BSP
 
 
-MARKETING_HOLD = 3600.0  # seconds until a marketing template is tried again where none may be sent
+MARKETING_HOLD = 3600.0  # seconds until a marketing template is retried if none may be sent
 SLOW_DOWN = 60.0  # seconds to send nothing where a BSP says "too fast" and not for how long
 
 
 class Cause(NamedTuple):
-    """Why a BSP reports a message as failed: CleverTap's code, and what it says of the whole account.
+    """Why a BSP reports a message as failed: CleverTap's code, and what it means for the whole account.
 
     `wait` is for how many seconds the account is to send nothing, where it sends too fast or too much.
     `marketing_is_off` where the account may send no marketing templates, and everything else.

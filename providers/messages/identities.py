@@ -7,7 +7,7 @@ from lib.user_ids import is_parent_id, is_user_id
 
 
 class Identity(Struct, frozen=True, omit_defaults=True):
-    """What is told of one person. A person with a username may come without a phone number.
+    """The names of one person. A person with a username may come without a phone number.
 
     `user_id` is the same for one business portfolio, `parent_user_id` for all that belong together.
     """

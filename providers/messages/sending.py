@@ -44,7 +44,7 @@ class Outcome(StrEnum):
     ACCEPTED = "accepted"
     THROTTLED = "throttled"
     RETRY = "retry"
-    STOPPED = "stopped"  # refused for the account's sake: the message waits in the queue
+    STOPPED = "stopped"  # refused because of the account: the message waits in the queue
     REJECTED = "rejected"
     UNKNOWN = "unknown"
 

@@ -1,4 +1,4 @@
-"""What a BSP's webhook tells: delivery reports, inbound messages, news of templates and of the account."""
+"""What a BSP's webhook has: delivery reports, inbound messages, changes of templates and of the account."""
 
 from typing import Any, ClassVar, Literal, Self
 
@@ -50,7 +50,7 @@ class StatusUpdate(OfPerson, frozen=True, omit_defaults=True):
     One that is `priced` says how the message is charged and nothing else.
 
     `timestamp` 0 means that the BSP gave none; `code` is set when failed, `account`, `wait` or
-    `marketing_is_off` when it failed for the account's sake (`Cause`). `to` and the ids say who got the
+    `marketing_is_off` when it failed because of the account (`Cause`). `to` and the ids say who got the
     message, as far as the BSP names them.
     """
 
@@ -79,7 +79,7 @@ class StatusUpdate(OfPerson, frozen=True, omit_defaults=True):
 
     @property
     def for_account(self) -> bool:
-        """Whether the message failed for the account's sake, so that it may be sent later."""
+        """Whether the message failed because of the account, so that it may be sent later."""
         return self.account is not None or self.wait is not None or self.marketing_is_off
 
 
@@ -88,7 +88,7 @@ ReplyKind = Literal[
     "reaction", "edit", "revoke", "unsupported", "ephemeral", "welcome", "group", "system", "echo",
     "history", "call",
 ]  # fmt: skip
-# What comes in but answers nothing: it is kept and shown, and sets nothing off.
+# What comes in but answers nothing: it is kept and shown, and nothing follows from it.
 NO_ANSWERS: frozenset[ReplyKind] = frozenset({
     "reaction", "edit", "revoke", "unsupported", "ephemeral", "welcome", "group", "system", "echo",
     "history", "call",
@@ -147,7 +147,7 @@ class Reply(OfPerson, frozen=True, omit_defaults=True):
 
 
 class Preference(OfPerson, frozen=True, omit_defaults=True):
-    """Somebody stopped or resumed marketing messages by WhatsApp's own control. `proof` is what was told.
+    """Somebody stopped or resumed marketing messages in WhatsApp itself. `proof` is the BSP's text.
 
     `sender` is the phone number, empty where only the user id is told.
     """
@@ -168,7 +168,7 @@ class IdentityChange(Struct, frozen=True, omit_defaults=True):
 
 
 class TemplateUpdate(Struct, frozen=True, omit_defaults=True):
-    """What a BSP tells of a template: its status, category or quality, whichever it names.
+    """What a BSP reports about a template: its status, category or quality, whichever it names.
 
     In Meta's words (`APPROVED`, `PAUSED`, `FLAGGED`…; `MARKETING`…; `GREEN`…). Found by name and
     language, or by the BSP's id. `edited` says that something of it changed that only its list tells.
@@ -190,7 +190,7 @@ AccountEffect = Literal["", "stop", "faster"]
 
 
 class AccountUpdate(Struct, frozen=True, omit_defaults=True):
-    """What a BSP tells of the account: a restriction, a ban, its limits, its quality.
+    """What a BSP reports about the account: a restriction, a ban, its limits, its quality.
 
     `kind` is the BSP's word for the event. `effect` "stop" means that nothing can be sent from now on,
     "faster" that the number may send faster.

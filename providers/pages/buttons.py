@@ -1,4 +1,4 @@
-"""What the buttons of a provider's page do. Each asks first, or shows what came of it."""
+"""What the buttons of a provider's page do. Each asks first, or shows the result."""
 
 from typing import Any
 
@@ -99,14 +99,14 @@ class ProviderButtons(ModelAdmin):
             lifecycle.resume(provider)
             self.resumed(request, provider)
             return self._tell(
-                request, provider, f"Resumed {provider}. What was waiting is being sent.", "resumed"
+                request, provider, f"Resumed {provider}. Messages that waited are sent now.", "resumed"
             )
         why = provider.paused_reason or provider.hold_reason or "no reason was given"
         text = [f"Nothing is sent because: {why}", "Everything that waits is sent now."]
         return self._ask(request, provider, f"Resume {provider}", text, "Resume")
 
     def resumed(self, request: HttpRequest, provider: Provider) -> None:
-        """What else is to be said once it sends again."""
+        """What the page says besides, after a resume."""
 
     @button("Archive", permissions=["change"], icon="archive", post=True)
     def archive(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -117,8 +117,8 @@ class ProviderButtons(ModelAdmin):
         text = [
             "Nothing more is sent through it, and CleverTap's requests are refused. The messages that still "
             "wait fail when their validity ends.",
-            "No list and no menu offers it any more. What it sent and received stays readable, and its "
-            "webhooks are still taken.",
+            "It disappears from lists and menus. What it sent and received stays readable, and its "
+            "webhooks are still accepted.",
             "It can be brought back: filter the list of providers by the state “In the archive”.",
         ]
         return self._ask(request, provider, f"Archive {provider}", text, "Archive")
@@ -142,7 +142,8 @@ class ProviderButtons(ModelAdmin):
             self.log_change(request, provider, f"Generated new credentials for CleverTap: {login.label}")
             return redirect("admin:providers_provider_login", provider.pk)
         text = [
-            "Generates what CleverTap must present with every message. It is shown once, on the next page.",
+            "Makes the login that CleverTap must send with every message. It is shown once, on the "
+            "next page.",
             f"The present credentials keep working for {ROTATION_GRACE.days} days, so that no message is "
             "lost until CleverTap has the new ones. Any older ones stop working now.",
         ]
@@ -174,7 +175,7 @@ class ProviderButtons(ModelAdmin):
             return self._tell(request, provider, f"New {label}. The former one works until {until}.")
         text = [
             f"Makes a new {label}. The former one keeps working for {ROTATION_GRACE.days} days; "
-            "put the new one in its place before that, or reports and inbound messages will be missed.",
+            "replace it before that, or reports and inbound messages are lost.",
         ]
         return self._ask(request, provider, f"Rotate the {label} of {provider}", text, "Rotate")
 

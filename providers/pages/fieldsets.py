@@ -14,9 +14,9 @@ from providers.pages.quirk_fields import quirk_groups
 
 Fieldset = tuple[str | None, dict[str, Any]]
 ABOUT_SECRETS = (
-    "Kept encrypted and never shown again. Leave all of it empty where the endpoint asks for nothing."
+    "Stored encrypted and never shown again. Leave all fields empty if the endpoint asks for no login."
 )
-ABOUT_QUIRKS = "Change a switch only where CleverTap, or a BSP in its format, behaves differently."
+ABOUT_QUIRKS = "Change a quirk only if CleverTap, or a BSP in its format, behaves differently."
 ABOUT_IMPORT = (
     "Where this provider's template list comes from. The request is a GET; the answer is in Meta's format. "
     "“Import now” and the template health page show how it goes."
@@ -49,7 +49,7 @@ def fieldsets(provider: Provider | None, connector: Connector, may_write: bool) 
         _fieldset("What CleverTap sends", sends, ABOUT_QUIRKS, "collapse"),
         _fieldset("What CleverTap receives", receives, ABOUT_QUIRKS, "collapse"),
     ]
-    # People who may only look see the fields of the model. The other fields are there to be filled in.
+    # People who may only look see the fields of the model. The other fields are only for editing.
     if may_write:
         return shown
     return [(title, options) for title, options in shown if "collapse" not in options["classes"]]

@@ -43,9 +43,9 @@ UNTRIED = " – not tried on a live account yet"
 HELP = {
     "max_concurrency": "From 30 to 1000.",
     "rate_count": "Most requests in each period. Empty: no limit, or on a new provider the BSP's.",
-    "validity": "A message still unsent after this long fails instead. As days hours:minutes:seconds.",
-    "is_default": "Used where no other provider is named. One provider at most.",
-    "endpoint": "Where the BSP takes messages in CleverTap's format.",
+    "validity": "A message that is still not sent after this time fails. As days hours:minutes:seconds.",
+    "is_default": "Used where no other provider is named. Only one provider can be the default.",
+    "endpoint": "Where the BSP accepts messages in CleverTap's format.",
     "delivery_url": "CleverTap shows it as Delivery Report Callback URL. Empty: keep reports here.",
     "import_endpoint": "Lists templates in Meta's format. Empty: the BSP's own list, where it has one.",
     "import_limit": "From 50 to 500.",
@@ -108,7 +108,7 @@ class ProviderForm(_ModelForm):
         wanted: bool = self.cleaned_data["is_default"]
         others = Provider.objects.filter(is_default=True).exclude(pk=self.instance.pk)
         if wanted and (other := others.first()) is not None:
-            raise ValidationError(f"“{other}” is the default provider. Take the mark off there first.")
+            raise ValidationError(f"“{other}” is the default provider. Remove the mark there first.")
         return wanted
 
     def clean_cap_retries(self) -> int:
@@ -117,7 +117,7 @@ class ProviderForm(_ModelForm):
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("auto_reply") and not cleaned.get("auto_reply_text"):
-            self.add_error("auto_reply_text", "Write the text that untracked users are answered with.")
+            self.add_error("auto_reply_text", "Write the text that untracked users get as answer.")
         return cleaned
 
     def _post_clean(self) -> None:
@@ -198,7 +198,7 @@ class PauseForm(forms.Form):
     reason = forms.CharField(
         max_length=500,
         widget=UnfoldAdminTextInputWidget(),
-        help_text="Shown to everybody who wonders why nothing is sent.",
+        help_text="Shown to everybody wherever this provider sends nothing.",
     )
 
 
@@ -215,7 +215,7 @@ class LoginForm(forms.Form):
         label="Header names",
         required=False,
         widget=UnfoldAdminTextInputWidget({"placeholder": "user, password"}),
-        help_text="For custom headers: the names, by comma. Their values are generated.",
+        help_text="For custom headers: their names, separated by commas. Waypost makes the values.",
     )
 
     def clean(self) -> dict[str, Any]:
@@ -230,6 +230,6 @@ class LoginForm(forms.Form):
                     "names", f"Not a header name: {', '.join(wrong)}. Use letters, digits, hyphens."
                 )
             elif len({name.lower() for name in names}) < len(names):
-                self.add_error("names", "A name is there twice.")
+                self.add_error("names", "One name is there twice.")
         cleaned["header_names"] = tuple(names) if cleaned.get("kind") == "headers" else ()
         return cleaned

@@ -22,14 +22,14 @@ def quirk_name(name: str) -> str:
 
 
 def quirk_groups() -> tuple[list[str], list[str]]:
-    """The switches' form names: what CleverTap sends, what CleverTap receives."""
+    """The quirks' form names: what CleverTap sends, what CleverTap receives."""
     names = list(Quirks.__struct_fields__)
     middle = names.index(RECEIVES_FROM)
     return [quirk_name(name) for name in names[:middle]], [quirk_name(name) for name in names[middle:]]
 
 
 def quirk_fields() -> dict[str, forms.Field]:
-    """One form field a switch, after its type, limits and description."""
+    """One form field for each quirk, after its type, limits and description."""
     info = inspect.type_info(Quirks)
     assert isinstance(info, inspect.StructType)
     return {quirk_name(field.name): _quirk_field(field) for field in info.fields}
@@ -66,7 +66,7 @@ def _quirk_field(field: inspect.Field) -> forms.Field:
 
 
 def quirks_of(cleaned: Mapping[str, Any]) -> dict[str, Any]:
-    """The switches that differ from their defaults, as they are stored."""
+    """The quirks that differ from their defaults, as they are stored."""
     defaults = Quirks()
     given = {
         name: cleaned.get(quirk_name(name), getattr(defaults, name)) for name in Quirks.__struct_fields__

@@ -16,7 +16,7 @@ import msgspec
 from simulator.accounts import Account, Accounts
 from simulator.templates import Catalogue, Template, TemplateUse
 
-# Kinds of inbound that only some BSPs tell of: those in the dialect's `plays`.
+# Kinds of inbound messages that only some BSPs report: those in the dialect's `plays`.
 KINDS_OF_SOME = frozenset({"reaction", "edit", "revoke", "stop_marketing", "resume_marketing"})
 
 
@@ -78,7 +78,7 @@ class Send:
 
 @dataclass(slots=True)
 class Message:
-    """A message the BSP has taken."""
+    """A message the BSP has accepted."""
 
     id: str
     account: Account
@@ -120,7 +120,7 @@ class Inbound:
 
     @property
     def address(self) -> str:
-        """The number, or what stands in its place."""
+        """The number, or the user id in its place."""
         return self.sender or self.user_id
 
 
@@ -151,7 +151,7 @@ class Dialect(ABC):
     endpoints: Sequence[Endpoint] = ()
     batches: bool = False  # may one webhook carry several statuses?
     plays: frozenset[str] = frozenset({"reaction"})  # kinds of inbound beside those of every BSP
-    # Of Meta's numbers for failures those that it says alike in words of its own. None: it hands them all on.
+    # Meta's error numbers for which this BSP has words of its own. None: it passes all of Meta's on.
     failures: frozenset[int] | None = None
     reports_clicks: bool = False  # otherwise the user's tap comes as an inbound button
 

@@ -83,7 +83,7 @@ class Exotel(Dialect):
         if "whatsapp" not in body:
             raise Refusal(Failure.PAYLOAD, "channel")
         messages = reading.objects(reading.child(body, "whatsapp").get("messages"), "messages")
-        if len(messages) != 1:  # Exotel takes a hundred, and answers each by itself
+        if len(messages) != 1:  # Exotel accepts a hundred, and answers each separately
             raise Refusal(Failure.PAYLOAD, "the simulator takes one message a request")
         message = messages[0]
         _number(message, "from")

@@ -138,7 +138,7 @@ def _check_code(found: dict[str, Json], valued: list[int], values: list[str]) ->
 
 
 def _header(message: Json, found: dict[str, Json]) -> int:
-    """1 where the message brings the medium that the template's header shows."""
+    """1 where the message has the medium that the template's header shows."""
     wanted = found.get("HEADER", {}).get("format", "TEXT").lower()
     kind = message.get("type", "")
     if not message:

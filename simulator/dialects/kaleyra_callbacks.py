@@ -66,7 +66,7 @@ def _tapped(event: Inbound) -> dict[str, object]:
 
 
 def _post(account: Account, body: str, values: Mapping[str, str]) -> Post:
-    """The body with the values put in unescaped, as Kaleyra does: an object within quotes is no JSON."""
+    """The body with the values put in unescaped, as Kaleyra does: an object within quotes is not JSON."""
     for name, value in values.items():
         body = body.replace(f'"<{name}>"', f'"{value}"')
     for name in ("location", "contacts", "message"):

@@ -123,7 +123,7 @@ class Meta(Dialect):
         return self._post(account, entries)
 
     def _told(self, account: Account, events: Sequence[Status]) -> dict[str, Any]:
-        """Whom it went to is told of as well, but for failures."""
+        """The status also names the recipient, except for failures."""
         reached = {event.message.send.to for event in events if event.status != "failed"}
         contacts = [{"user_id" if "." in to else "wa_id": to} for to in sorted(reached)]
         known = {"contacts": contacts} if contacts else {}
@@ -132,7 +132,7 @@ class Meta(Dialect):
     def inbound(self, account: Account, event: Inbound) -> Post:
         if event.type in _PREFERENCES:
             return self._preference(account, event)
-        # What is not known, or withheld, is left out.
+        # Unknown and withheld fields are left out.
         who = {"from": event.sender, "from_user_id": event.user_id}
         message: dict[str, Any] = {
             **{key: value for key, value in who.items() if value},
@@ -225,7 +225,7 @@ class Meta(Dialect):
 
 
 def _check_edge(by_marketing: bool, use: TemplateUse | None, call: Call) -> None:
-    """The Marketing Messages API takes marketing templates alone. Some accounts send them only there."""
+    """The Marketing Messages API accepts only marketing templates. Some accounts send them only there."""
     category = next((one.get("category") for one in call.templates if use and one["name"] == use.name), "")
     if by_marketing and category != "MARKETING":
         raise Refusal(Failure.TEMPLATE, "only marketing templates may be sent here", 131055)

@@ -35,7 +35,11 @@ class ExportView(views.StatsView):
             schema.SEARCH,
             schema.ORDER,
             schema.STEP,
-            schema.choice("figure", "Of “messages” and of one error: whose.", messages_behind.FIGURES),
+            schema.choice(
+                "figure",
+                "The figure, for the table `messages` and those of one error.",
+                messages_behind.FIGURES,
+            ),
             *schema.BEHIND[1:],
         ],
         responses={

@@ -1,4 +1,4 @@
-"""What the OpenAPI description of the stats API says of parameters and answers."""
+"""What the OpenAPI description of the stats API says about parameters and answers."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,36 +19,45 @@ def choice(name: str, text: str, values: Iterable[str], **more: Any) -> OpenApiP
 
 
 FILTERS = [
-    choice("range", "A range by name; or give `from` and `to`.", RANGES),
+    choice("range", "A range by name. Or give `from` and `to`.", RANGES),
     OpenApiParameter("from", str, description="A day, or a day with a time, in the time zone: 2026-01-31."),
-    OpenApiParameter("to", str, description="As `from`. A day is included whole."),
-    OpenApiParameter("tz", str, description="The time zone of days, as Asia/Kolkata."),
+    OpenApiParameter("to", str, description="As `from`. The whole day is included."),
+    OpenApiParameter("tz", str, description="The time zone of the days, such as Asia/Kolkata."),
     OpenApiParameter("campaign", str, description="The campaign id in CleverTap's msgId."),
-    OpenApiParameter("variant", str, description="Of a campaign."),
+    OpenApiParameter("variant", str, description="A variant of the campaign."),
     OpenApiParameter("template", str, description="The template's name."),
     OpenApiParameter("provider", str, description="The provider's nickname."),
-    choice("traffic", "Conversations are freeform messages, of no campaign.", TRAFFIC),
+    choice("traffic", "Conversations are freeform messages, without a campaign.", TRAFFIC),
 ]
-STEP = choice("by", "The step; one that fits when left out.", series.STEPS)
+STEP = choice("by", "The step. Without it, Waypost chooses one that fits.", series.STEPS)
 ORDER = OpenApiParameter(
-    "order", str, description="A figure or rate to sort by; with “-” the greatest first: -delivered."
+    "order", str, description="A figure or rate to sort by. With “-” the largest comes first: -delivered."
 )
-SEARCH = OpenApiParameter("q", str, description="Part of the name or id, in any case.")
-SIZE = OpenApiParameter("limit", int, description=f"At most {MOST}; {LIMIT} when left out.")
+SEARCH = OpenApiParameter("q", str, description="Part of the name or id; case does not matter.")
+SIZE = OpenApiParameter("limit", int, description=f"At most {MOST}. Default: {LIMIT}")
 OFFSET = OpenApiParameter("offset", int)
-AFTER = OpenApiParameter("after", str, description="`next` of the page before.")
+AFTER = OpenApiParameter("after", str, description="The `next` of the page before.")
 _CODES = [
-    OpenApiParameter("code", int, description="One code of refused, not_sent or undelivered."),
     OpenApiParameter(
-        "bsp_code", str, description=f"The BSP's own under it, as meta/131026; {NONE} for those without one."
+        "code", int, description="A CleverTap error code; only for refused, not_sent and undelivered."
+    ),
+    OpenApiParameter(
+        "bsp_code",
+        str,
+        description=f"The BSP's own code under that code, such as meta/131026; {NONE} for those without one.",
     ),
 ]
 BEHIND = [
     choice("figure", "Whose messages.", messages_behind.FIGURES, required=True),
     *_CODES,
-    OpenApiParameter("url", str, description="One page of clicked_total or clicked_unique."),
     OpenApiParameter(
-        "took", int, description="Of sent, delivered or viewed: after so many seconds or more.", enum=BOUNDS
+        "url", str, description="A page that was clicked; only for clicked_total and clicked_unique."
+    ),
+    OpenApiParameter(
+        "took",
+        int,
+        description="Only messages that took so many seconds or more; only for sent, delivered and viewed.",
+        enum=BOUNDS,
     ),
 ]
 REASON = [choice("figure", "The kind of failure.", figures.FAILURES), *_CODES]
@@ -83,12 +92,12 @@ _figures_answer: Fields = {
     "rates_before": _Rates(allow_null=True),
 }
 _next: Fields = {
-    "next": serializers.CharField(allow_null=True, help_text="The offset, or `after`, of what follows.")
+    "next": serializers.CharField(allow_null=True, help_text="The `offset` or `after` of the next page.")
 }
 _differences: Fields = {
     "differences": serializers.DictField(
         child=serializers.DictField(child=inline_serializer("Difference", _interval)),
-        help_text="By variant and rate: how far it lies from the first variant's, and the interval.",
+        help_text="For each variant and rate: the difference to the first variant, and its interval.",
     )
 }
 _problems: Fields = {"errors": serializers.DictField(child=serializers.CharField())}
@@ -100,7 +109,7 @@ REFUSED = {
         inline_serializer("Problems", _problems), description="What is wrong with each parameter."
     ),
     401: OpenApiResponse(_Refused(), description="No token, or one that is unknown, expired or revoked."),
-    403: OpenApiResponse(_Refused(), description="A scope or a permission is lacking."),
+    403: OpenApiResponse(_Refused(), description="A scope or a permission is missing."),
     429: OpenApiResponse(_Refused(), description="Too many calls; `Retry-After` has the seconds to wait."),
 }
 NO_SUCH_FILE = OpenApiResponse(description="There is no such table, or no such kind of file.")

@@ -1,7 +1,7 @@
 """The stats as JSON: the figures of the pages under the same names, with the same filters.
 
-GET only, for people who may see stats, and for their tokens with `stats:read`. Every answer tells what
-it is about: `as_of`, `from` (null: the first message), `to` and `timezone`.
+GET only, for people who may see stats, and for their tokens with `stats:read`. Every answer says what it is
+about: `as_of`, `from` (null: the first message), `to` and `timezone`.
 """
 
 from collections.abc import Callable, Iterable
@@ -122,11 +122,11 @@ def groups(
     order = request.query_params.get("order") or "-accepted"
     search = request.query_params.get("q", "").strip()
     if "\0" in search:
-        raise problem(q="Holds a null character.")
+        raise problem(q="A null character is not allowed here.")
     try:
         return export_tables.groups(filters, dimension, order, limit, offset, search)
     except ValueError as error:
-        raise problem(order=f"It {error}.") from error
+        raise problem(order=f"The list {error}.") from error
 
 
 def _described(operation: str, text: str, *parameters: Any) -> Callable[[type[APIView]], type[APIView]]:
@@ -161,7 +161,8 @@ class ProvidersView(GroupsView):
 class VariantsView(StatsView):
     @extend_schema(operation_id="variants", parameters=schema.FILTERS, responses=schema.VARIANTS_ANSWER)
     def get(self, request: Request) -> Response:
-        """A campaign's variants, and how far their rates lie from the first one's, with 95 % confidence."""
+        """A campaign's variants, and how much their rates differ from the first one's, with 95 %
+        confidence."""
         filters = self.filters(request)
         found = variants(filters)
         differences = {

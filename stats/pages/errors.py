@@ -25,9 +25,11 @@ MAY_RESEND = ("campaigns.view_message", "campaigns.change_message")
 def errors(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     now, before, details, old = breakdowns.compared(filters, FAILED)
     errors_before = old.errors if old else None
-    lists = [] if filters.traffic == "conversations" else [
-        top(filters, "template", "Templates with the highest error rate", "-error_rate")
-    ]  # fmt: skip
+    lists = (
+        []
+        if filters.traffic == "conversations"
+        else [top(filters, "template", "Templates with the highest error rate", "-error_rate")]
+    )
     table = html_tables.errors(
         details.errors,
         errors_before,

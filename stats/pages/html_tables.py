@@ -31,7 +31,7 @@ _NUMBERS = ("count", "rate", "seconds")
 
 
 FITTING = 12  # columns, at 1440 pixels
-# Of a wide table, what stands aside at first: counts that its rates tell, and when something began.
+# Columns of a wide table that are hidden at first: counts that its rates show, and when something began.
 ASIDE = {
     "submitted", "sent", "viewed", "clicked_total", "clicked_unique", "replied", "control_group", "refused",
     "not_sent", "undelivered", "first_seen_at",
@@ -197,11 +197,15 @@ def _about(row: Row, dimension: Dimension, own: Filters) -> dict[str, Cell]:
     return cells
 
 
-# What a figure is made of, where a BSP may report it or not.
+# The reports behind a figure, which a BSP may send or not.
 _REPORTED = {
-    "sent": Feature.SENT, "delivered": Feature.DELIVERED, "delivery_rate": Feature.DELIVERED,
-    "viewed": Feature.READ, "view_rate": Feature.READ, "undelivered": Feature.FAILED,
-}  # fmt: skip
+    "sent": Feature.SENT,
+    "delivered": Feature.DELIVERED,
+    "delivery_rate": Feature.DELIVERED,
+    "viewed": Feature.READ,
+    "view_rate": Feature.READ,
+    "undelivered": Feature.FAILED,
+}
 
 
 def _untold(group: Group) -> dict[str, Cell]:
@@ -374,7 +378,7 @@ def urls(
     rows = []
     for each, row in zip(found, table.rows, strict=True):
         old = was.get(each.url, UrlCount(each.url, 0, 0))
-        note = "Rare pages, counted together; open Clicks above for all." if each.other else ""
+        note = "Rare pages, counted together. Open Clicks above to see all." if each.other else ""
         cells = {"url": Cell(row["url"], note=note)}
         for name, figure in (("total", "clicked_total"), ("unique", "clicked_unique")):
             url = "" if each.other else links.messages_behind(filters, figure, Only(url=each.url))

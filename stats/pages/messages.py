@@ -35,7 +35,7 @@ def messages(request: HttpRequest, filters: Filters) -> dict[str, Any]:
         found = messages_behind.page(filters, figure, only, after=after, size=SIZE)
     except (ValueError, OverflowError) as error:
         raise Invalid(
-            {"after": "Expected what the link to the next page has. Begin with the first."}
+            {"after": "Expected the value of the link to the next page. Begin with the first page."}
         ) from error
     more = links.narrowing(figure, only)
     return {

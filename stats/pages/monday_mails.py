@@ -1,4 +1,4 @@
-"""Saved views as mails, every Monday morning of whoever wants them."""
+"""Saved views as mails, every Monday morning, to people who asked for them."""
 
 import logging
 from datetime import datetime, time, timedelta
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 AT = time(8)
 AGAIN = timedelta(minutes=10)  # after a mail server that did not answer
-GIVEN_UP = timedelta(days=1)  # then the next Monday's is the next
+GIVEN_UP = timedelta(days=1)  # after that, the next mail is the one of next Monday
 ROWS = 10
 _LISTS: dict[str, Dimension] = {"campaigns": "campaign", "templates": "template", "providers": "provider"}
 _COLUMNS = ("accepted", "delivery_rate", "view_rate", "click_rate", "error_rate")
@@ -43,8 +43,8 @@ def next_monday(now: datetime, zone: ZoneInfo) -> datetime:
 def send_due(now: datetime) -> int:
     """Sends the mails whose time has come. Returns how many.
 
-    Each is claimed first, by one statement: so another worker passes it by, and one that is killed here sends
-    none twice. A mail server that fails is asked again for a day.
+    Each is claimed first, by one statement: so other workers skip it, and a worker that is killed here sends
+    no mail twice. If the mail server fails, Waypost retries for a day.
     """
     if not settings.EMAIL_HOST:
         return 0
@@ -60,9 +60,9 @@ def send_due(now: datetime) -> int:
         try:
             message(mail, now).send()
         except Invalid as error:
-            _note(mail, error=f"The view cannot be shown any more: {error}")
+            _note(mail, error=f"This view cannot be shown any more: {error}")
         except (OSError, SMTPException) as error:
-            logger.warning("A Monday mail did not go out: %s", type(error).__name__)
+            logger.warning("A Monday mail was not sent: %s", type(error).__name__)
             late = now - (following - timedelta(days=7)) > GIVEN_UP
             _note(mail, error=str(error), **({} if late else {"due_at": now + AGAIN}))
         else:

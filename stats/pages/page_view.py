@@ -52,7 +52,7 @@ SAVED = [
     ("provider", "One provider"),
     ("error", "One error"),
 ]
-# Parameters that no field shows: what a list is of, and how it is sorted.
+# Parameters without a field: what a list is about, and how it is sorted.
 UNSEEN = (*asked.PARAMETERS, "order")
 # The labels of parameters whose field has another name.
 LABELS = {
@@ -123,7 +123,7 @@ def _part_url(request: HttpRequest) -> str:
 
 
 def _astray(name: str, errors: Mapping[str, str]) -> dict[str, Any]:
-    """The page for filters that are wrong: it names them, and has links to go on with."""
+    """The page for wrong filters: it names them, and has links to continue."""
     pages = [each for each, _ in TABS]
     own = (f"stats:{name}", f"stats:{name}s", f"{name}:page")
     anew = next((each for each in own if each in pages), pages[0])
@@ -138,13 +138,12 @@ def text(request: HttpRequest, name: str) -> str:
     """The text of a parameter, safe for a database query. Raises Invalid."""
     value = request.GET.get(name, "").strip()
     if "\0" in value:
-        raise Invalid({name: "Holds a null character."})
+        raise Invalid({name: "A null character is not allowed here."})
     return value[:200]
 
 
 def _read(given: Mapping[str, str]) -> dict[str, str]:
-    """The filters of the request. A range that is chosen by name counts more than dates that are still in
-    their fields."""
+    """The filters of the request. A range chosen by name overrides dates that remain in their fields."""
     read = {name: given.get(name, "") for name in PARAMETERS}
     return read | {"from": "", "to": ""} if read["range"] else read
 

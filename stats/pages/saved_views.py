@@ -1,4 +1,4 @@
-"""Views that people saved: named, shared by their link, and mailed every Monday to whoever wants them."""
+"""Views that people saved: named, shared by their link, and mailed every Monday to people who ask for it."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -55,7 +55,7 @@ class SaveForm(forms.Form):
     query = forms.CharField(max_length=2000, required=False)
 
     def clean_query(self) -> str:
-        """Only what the pages know, and what makes sense today."""
+        """Only parameters that the pages know and that are valid today."""
         given = QueryDict(self.cleaned_data["query"])
         kept = {name: str(given[name]) for name in (*PARAMETERS, *UNSEEN, "by", "q") if given.get(name)}
         try:
@@ -121,7 +121,7 @@ def remove(request: HttpRequest, pk: int) -> HttpResponse:
 @_for_analysts
 @_posted
 def mail(request: HttpRequest, pk: int) -> HttpResponse:
-    """Has it mailed to oneself every Monday, in the time zone of one's browser, or no longer."""
+    """Starts or stops a mail to the user every Monday, in the time zone of the user's browser."""
     saved, person = get_object_or_404(SavedView, pk=pk), cast(User, request.user)
     back = "account" if request.POST.get("back") == "account" else "stats:views"
     mine = MondayMail.objects.filter(view=saved, person=person)
@@ -144,16 +144,19 @@ def mail(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def mail_words(person: User) -> str:
-    """Why nothing can be mailed to somebody; empty where it can."""
+    """Why nothing can be mailed to a user; empty if it can."""
     if not settings.EMAIL_HOST:
-        return "No view can be mailed: Waypost has no mail server. Set EMAIL_URL and start it again."
+        return "No view can be mailed: Waypost has no mail server. Set EMAIL_URL and restart Waypost."
     if not person.email:
-        return "No view can be mailed to you: your account has no e-mail address. Ask whoever manages users."
+        return (
+            "No view can be mailed to you: your account has no e-mail address. Ask an "
+            "administrator to add one."
+        )
     return ""
 
 
 def own_part(request: HttpRequest) -> str:
-    """The part of one's own page: what is mailed to oneself."""
+    """The part of “My account” with the mails that the user gets."""
     mine = MondayMail.objects.filter(person=cast(User, request.user)).select_related("view")
     return render_to_string("stats/own_part.html", {"mails": mine.order_by("view__name")}, request)
 

@@ -52,7 +52,7 @@ def trend(
     except Invalid as error:
         if request.GET.get("by"):
             raise
-        # The range is too long for a trend. The page shows all else.
+        # The range is too long for a trend. The page shows everything else.
         points, past, table = [], [], HtmlTable("trend", [], [], error.errors["by"])
     return {
         "chart": cards_and_charts.chart(points, step, names, filters, kind, past),
@@ -78,7 +78,9 @@ def sorting(request: HttpRequest, filters: Filters, name: str) -> Sorting:
     """How the tables of errors and of pages clicked are sorted, on the page of this name."""
     order, by = text(request, "order"), request.GET.get("by", "")
     if order and order.removeprefix("-") not in (*html_tables.ERROR_ORDERS, *html_tables.URL_ORDERS):
-        raise Invalid({"order": f"It cannot order by {order.removeprefix('-')}. Choose a column's heading."})
+        raise Invalid(
+            {"order": f"The list cannot be sorted by {order.removeprefix('-')}. Choose a column's heading."}
+        )
     return Sorting(order, name, filters, {"by": by} if by else {})
 
 
@@ -107,7 +109,7 @@ def _table(
     """Groups beside what they were in the range before."""
     previous = filters.previous()
     before = None if previous is None else breakdowns.known(previous, dimension, found)
-    empty = "Nothing was counted in this range." if not more.get("q") else "Nothing has this in its name."
+    empty = "Nothing was counted in this range." if not more.get("q") else "No name contains this text."
     files = links.files(f"{dimension}s", filters, order=sorting.order, **more)
     return html_tables.groups(dimension, found, before, filters, sorting, files=files, empty=empty)
 
@@ -137,11 +139,15 @@ def overview(request: HttpRequest, filters: Filters) -> dict[str, Any]:
 
 
 @stats_view(
-    "stats/figures.html", "Conversations", "conversations", more=("by", "order"),
-    without=("campaign", "variant", "template", "traffic"), fixed={"traffic": "conversations"},
-)  # fmt: skip
+    "stats/figures.html",
+    "Conversations",
+    "conversations",
+    more=("by", "order"),
+    without=("campaign", "variant", "template", "traffic"),
+    fixed={"traffic": "conversations"},
+)
 def conversations(request: HttpRequest, filters: Filters) -> dict[str, Any]:
-    lead = "Freeform messages: answers of agents and chat programs, of no campaign and no template."
+    lead = "Freeform messages, without a campaign and a template: answers of agents and chat programs."
     return _figures(request, filters, "conversations") | {
         "lists": [top(filters, "provider", "Providers")],
         "lead": lead,
@@ -152,14 +158,14 @@ def _list(request: HttpRequest, filters: Filters, dimension: Dimension) -> dict[
     order, search = text(request, "order") or "-accepted", text(request, "q")
     given = text(request, "offset")
     if given and not (given.isascii() and given.isdigit() and len(given) < 9 and int(given) <= LAST):
-        raise Invalid({"offset": "Expected a whole number, as the links to other pages of the list have it."})
+        raise Invalid({"offset": "Expected a whole number, as in the links to other pages of the list."})
     offset = int(given or 0)
     try:
         found = breakdowns.groups(
             filters, dimension, order=order, limit=SIZE + 1, offset=offset, search=search
         )
     except ValueError as error:
-        raise Invalid({"order": f"It {error}. Choose a column's heading."}) from error
+        raise Invalid({"order": f"The list {error}. Choose a column's heading."}) from error
     name, more = f"{dimension}s", {"q": search} if search else {}
     sorting = Sorting(order, name, filters, more)
 
@@ -179,7 +185,8 @@ def _list(request: HttpRequest, filters: Filters, dimension: Dimension) -> dict[
 @stats_view("stats/list.html", "Campaigns", "campaigns", more=("q", "order"))
 def campaigns(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     return _list(request, filters, "campaign") | {
-        "lead": "Campaigns as CleverTap's msgId names them, and those from Waypost. Without one: (none)."
+        "lead": "Campaigns by the id in CleverTap's msgId, and Waypost's broadcasts. Messages "
+        "without a campaign: (none)."
     }
 
 
@@ -202,7 +209,7 @@ def _chosen(filters: Filters, name: str) -> str:
 
 
 def _known(filters: Filters) -> list[Any]:
-    """What is known of the campaign, once for each provider that sent it."""
+    """The known facts about the campaign, once for each provider that sent it."""
     rows = Campaign.objects.filter(code=filters.campaign).order_by("provider__nickname")
     if filters.provider_id is not None:
         rows = rows.filter(provider=filters.provider_id)

@@ -15,7 +15,9 @@ def asked(given: Mapping[str, str], more: tuple[str, ...] = ()) -> tuple[str, On
     figure, code, bsp_code, url, took = (given.get(name, "").strip()[:200] for name in PARAMETERS)
     if figure not in (*FIGURES, *more):
         raise Invalid({"figure": f"Expected one of {', '.join(FIGURES)}."})
-    errors = {name: "Holds a null character." for name in PARAMETERS if "\0" in given.get(name, "")}
+    errors = {
+        name: "A null character is not allowed here." for name in PARAMETERS if "\0" in given.get(name, "")
+    }
     if code and not (code.isascii() and code.isdigit() and len(code) < 5):
         errors["code"] = "Expected one of CleverTap's error codes, as 1002."
     if code and figure not in FAILURES:

@@ -207,7 +207,7 @@ def _order(order: str, dimension: Dimension) -> str:
         part, whole = (" + ".join(f"SUM({each})" for each in names) for names in (rate.part, rate.whole))
         expression = f"COALESCE(({part}) * 1.0 / NULLIF({whole}, 0), -1)"
     else:
-        raise ValueError(f"cannot order by {name}")
+        raise ValueError(f"cannot be sorted by {name}")
     return ", ".join([expression + falling, *_BY[dimension]])
 
 

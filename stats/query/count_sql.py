@@ -69,7 +69,7 @@ def figures(
     statement, parameters = statement + _where(where), [*parameters, *where.parameters]
     if keys:
         statement += f" GROUP BY {', '.join(keys)}"
-        # A scope stays: what did not happen in this range has no row.
+        # A scope remains even if nothing happened in this range: leave out rows without counts.
         statement += f" HAVING {' OR '.join(f'SUM({name}) <> 0' for name in columns)}"
     if order:
         statement += f" ORDER BY {order}"

@@ -28,7 +28,7 @@ ADVICE: dict[int, Advice] = {
         "Template or its values",
         "The BSP or WhatsApp refused the template: unknown, paused, or sent with values that do not fit it.",
         "Compare name, language and variables on the template’s page; Validate with provider shows the "
-        "BSP’s own words. Pausing comes from Meta and needs better content, not another try.",
+        "BSP’s own words. Pausing comes from Meta and needs better content, not another attempt.",
     ),
     ReportCode.PHONE: Advice(
         "Not a WhatsApp number",
@@ -37,13 +37,13 @@ ADVICE: dict[int, Advice] = {
     ),
     ReportCode.INACTIVE: Advice(
         "Number no longer active",
-        "The number had WhatsApp once and has it no more.",
+        "The number was on WhatsApp once, and is no longer.",
         "Remove these numbers from the audience.",
     ),
     ReportCode.TOO_MANY: Advice(
         "Too many messages to this number",
         "WhatsApp or the BSP limits how often one person is written to.",
-        "Send less often: set a frequency cap in CleverTap. Do not resend at once.",
+        "Send less often: set a frequency cap in CleverTap. Do not resend immediately.",
     ),
     ReportCode.UNAVAILABLE: Advice(
         "Unavailable",
@@ -55,37 +55,38 @@ ADVICE: dict[int, Advice] = {
     ReportCode.BLACKLISTED: Advice(
         "Blocked",
         "The person blocked the business, opted out at the BSP, or the BSP lists the number as blocked.",
-        "Take them as opted out. Do not resend.",
+        "Treat these people as opted out. Do not resend.",
     ),
     ReportCode.DEVICE: Advice(
         "Device cannot receive it",
         "WhatsApp on the phone is too old for this kind of message, or its terms were not accepted.",
-        "Nothing can be done from here; a plain text template reaches more phones.",
+        "Waypost can do nothing about it. A plain text template reaches more phones.",
     ),
     ReportCode.OUTSIDE_WINDOW: Advice(
         "Outside the 24-hour window",
         "A freeform message more than a day after the person last wrote.",
-        "Write by template; a freeform answer has to come within 24 hours.",
+        "Send a template; a freeform answer must be sent within 24 hours.",
     ),
     ReportCode.OTHER: Advice(
         "Other",
-        "The BSP gave a reason that has no code of its own in CleverTap.",
+        "The BSP gave a reason for which CleverTap has no code.",
         "Open the messages: each shows the BSP’s own code and words.",
     ),
     ReportCode.BLOCKED_BY_META: Advice(
         "Not delivered by Meta",
-        "Meta held it back, to keep people from getting too many marketing messages, or by an experiment.",
+        "Meta did not deliver it, so that people get fewer marketing messages, or for an experiment.",
         "Do not resend at once. Better targeting and fewer messages raise the share that Meta delivers.",
     ),
     AnswerCode.CREDENTIALS: Advice(
         "CleverTap’s login refused",
         "The user name, password or headers CleverTap sent are not the provider’s.",
         "The provider’s page shows, under Health, which user name came last. Enter the right login in "
-        "CleverTap. Passwords are shown once: if nobody has it any more, New credentials makes another.",
+        "CleverTap. Passwords are shown once: if nobody knows it any more, use New credentials to "
+        "make a new one.",
     ),
     AnswerCode.TEMPLATE: Advice(
         "Template parameters",
-        "The message did not bring what its template needs, or something the BSP cannot send.",
+        "The message lacks something that its template needs, or has something that the BSP cannot send.",
         "Open the refused requests: each names the slot that is missing or wrong. Correct the campaign in "
         "CleverTap.",
     ),

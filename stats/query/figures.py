@@ -19,13 +19,13 @@ DEFINITIONS = (
     Definition(
         "accepted",
         "Accepted",
-        "Messages Waypost took from CleverTap and answered with success. CleverTap calls this Sent.",
+        "Messages Waypost accepted from CleverTap and answered with success. CleverTap calls this Sent.",
     ),
     Definition(
         "submitted",
         "Submitted",
-        "Times a BSP answered that it took a message. A resend is one time more. A message whose answer was "
-        "lost is not among them, even if a report tells later that it left.",
+        "How often a BSP answered that it accepted a message. A resend counts once more. A message whose "
+        "answer was lost does not count, even if a report says later that it was sent.",
     ),
     Definition(
         "sent", "Sent", "Messages the BSP reported as sent: handed to WhatsApp. Some BSPs never report this."
@@ -37,20 +37,22 @@ DEFINITIONS = (
         "Messages reported as read. People can turn read receipts off. Being read does not make a message "
         "delivered here: each is counted as reported, as CleverTap does.",
     ),
-    Definition("clicked_total", "Clicks", "Clicks on tracked links, those of programs left out."),
+    Definition("clicked_total", "Clicks", "Clicks on tracked links, without those of programs."),
     Definition("clicked_unique", "Clicked", "Messages of which at least one tracked link was clicked."),
     Definition(
         "replied",
         "Replied",
-        "Messages that got an answer: one that refers to them, or else comes within three days as the next "
-        "from that person.",
+        "Messages that got an answer: one that refers to them, or that is the person’s next message within "
+        "three days.",
     ),
     Definition(
-        "control_group", "Control group", "People kept out of a broadcast on purpose, to compare with."
+        "control_group", "Control group", "People whom a broadcast leaves out on purpose, to compare with."
     ),
-    Definition("refused", "Refused", "Requests Waypost answered with an error: CleverTap was told at once."),
+    Definition("refused", "Refused", "Requests that Waypost answered with an error at once."),
     Definition(
-        "not_sent", "Not sent", "Failures before WhatsApp: the BSP refused the message, or it grew too old."
+        "not_sent",
+        "Not sent",
+        "Failures before WhatsApp: the BSP refused the message, or its validity ended before it was sent.",
     ),
     Definition(
         "undelivered", "Undelivered", "Failures the BSP reported later: WhatsApp could not deliver it."

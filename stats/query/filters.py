@@ -141,7 +141,7 @@ def parse(parameters: Mapping[str, str], now: datetime, default_range: str = "al
         errors["variant"] = "Choose the campaign too: variants have meaning only within one."
     for name in ("campaign", "variant", "template"):
         if "\0" in given[name]:
-            errors[name] = "Holds a null character."
+            errors[name] = "A null character is not allowed here."
     if errors:
         raise Invalid(errors)
     return replace(

@@ -1,6 +1,6 @@
 """The messages behind a figure, newest first, found by what the counts say: they know when something
-happened, and an index by time finds it. So the search stays short among millions, and a chunk at a time
-however many there are.
+happened, and an index by time finds it. So the search stays short among millions, and reads a chunk at a
+time.
 """
 
 from collections.abc import Iterator, Mapping
@@ -118,7 +118,7 @@ FIGURES = tuple(_SOURCES)
 
 
 def page(filters: Filters, figure: str, only: Only = ALL, *, after: str = "", size: int = 50) -> Page:
-    """A page of the messages that a figure counted. Raises ValueError for an `after` that is none."""
+    """A page of the messages that a figure counted. Raises ValueError for an invalid `after`."""
     found = list(islice(_search(filters, figure, only, _cursor(after), size + 1), size + 1))
     more = len(found) > size
     return Page([row for row, _ in found[:size]], _written(*found[size - 1]) if more else "")
@@ -168,8 +168,8 @@ def _search(
 
 
 def _ids(source: _Source, start: datetime, end: datetime) -> dict[str, int]:
-    """Between which ids these rows are: a table in parts is read in those alone. A report comes at any time
-    after its message, by the clock of a BSP."""
+    """Between which ids these rows are: of a partitioned table only these parts are read. A report comes at
+    any time after its message, by the clock of a BSP."""
     if source.message:
         bounds = {"message__lte": months.until(end + timedelta(days=1))}
     else:

@@ -66,7 +66,7 @@ class Fact(NamedTuple):
 
 def disagreements(control_group: Mapping[Fact, int] | None = None) -> Iterator[str]:
     """Each count that the rows contradict, metric by metric. The caller counts `control_group`, which only
-    `broadcasts.run.audit` knows. What whole messages were taken away for by their age is not judged."""
+    `broadcasts.run.audit` knows. Days of which retention has deleted messages are not checked."""
     clicks = _clicks() | {Metric.CONTROL_GROUP: Counter(control_group)}
     gone = gone_to()
     for metric in Metric:
@@ -78,7 +78,7 @@ def disagreements(control_group: Mapping[Fact, int] | None = None) -> Iterator[s
 
 
 def gone_to() -> dict[int, int]:
-    """The last day since 1970, by UTC, of which messages of a provider are gone."""
+    """The last day since 1970, by UTC, of which messages of a provider are deleted."""
     return {pk: int(at.timestamp()) // 86400 for pk, at in Horizon.objects.values_list("provider", "gone_to")}
 
 

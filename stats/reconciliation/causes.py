@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """`figures` are CleverTap's names of those it has to do with. `text` ends with what to do."""
+    """`figures` are CleverTap's names of the figures that it may explain. `text` ends with what to do."""
 
     name: str
     sign: int
@@ -26,53 +26,55 @@ _ALL = ("sent", *_REPORTS)
 CAUSES = (
     Cause(
         "broadcast", 1, _ALL, "a broadcast",
-        "CleverTap was not told of it, as its “tell CleverTap” is off. Nothing to do.",
+        "Its messages were not reported to CleverTap, as “Report its messages to CleverTap” is off. "
+        "Nothing to do.",
     ),
     Cause(
         "no_url", 1, _REPORTS, "callbacks not configured",
-        "The provider has no delivery report URL of CleverTap’s, so these reports went nowhere. Copy the URL "
+        "The provider has no CleverTap delivery report URL, so these reports were not forwarded. "
+        "Copy the URL "
         "from CleverTap’s provider page to the provider here, then retry the reports.",
     ),
     Cause(
         "refused_report", 1, _REPORTS, "parked: CleverTap refused the report",
-        "CleverTap answered that it will not take them. Read its answer in the list of parked reports, and "
+        "CleverTap answered that it does not accept them. Read its answer in the list of parked reports, and "
         "retry after a correction.",
     ),
     Cause(
         "given_up", 1, _REPORTS, "parked: Waypost stopped retrying",
-        "CleverTap did not answer for three days. Retry them from the list of parked reports; its statistics "
-        "of old campaigns may be closed.",
+        "CleverTap did not answer for three days. Retry them from the list of parked reports. CleverTap may "
+        "count nothing more for old campaigns.",
     ),
     Cause(
         "waiting", 1, _REPORTS, "still waiting to be forwarded",
-        "They go to CleverTap by themselves as soon as its URL answers. Compare again afterwards.",
+        "Waypost forwards them automatically as soon as CleverTap’s URL answers. Compare again afterwards.",
     ),
     Cause(
         "after", 1, _ALL, "after the report was exported",
-        "Accepted, or told to CleverTap, later than the report was made. Export it again.",
+        "Accepted, or reported to CleverTap, after the report was exported. Export it again.",
     ),
     Cause(
         "cached", 1, _ALL, "within CleverTap’s cache",
         "CleverTap’s figures may be hours old when a report is exported. Export it again the next day.",
     ),
     Cause(
-        "not_told", 1, _REPORTS, "not told to CleverTap on purpose",
+        "not_told", 1, _REPORTS, "not reported to CleverTap on purpose",
         "Failures of an attempt that another followed, or of a message that arrived all the same: CleverTap "
         "counts a message once. Nothing to do.",
     ),
     Cause(
         "late", 1, ("sent", "delivered", "viewed"), "answered after a second: late accepts",
-        "CleverTap waits one second for our answer and then books an error. The message was sent all the "
-        "same. Look at the load of web and database at that time.",
+        "CleverTap waits one second for Waypost’s answer and then counts an error. The message was sent all "
+        "the same. Look at the load of web and database at that time.",
     ),
     Cause(
-        "other_day", 1, _ALL, "CleverTap’s day is another",
+        "other_day", 1, _ALL, "another day at CleverTap",
         "By the run date in msgId they belong to another day at CleverTap, where they are missing here. The "
         "sum over the days agrees.",
     ),
     Cause(
         "edge", 1, ("sent",), "accepted within 5 minutes of midnight",
-        "CleverTap’s clock may have booked them on the day beside. The sum over the days agrees.",
+        "CleverTap may have counted them on the day before or after. The sum over the days agrees.",
     ),
     Cause(
         "repeat", 1, ("sent", "delivered", "viewed"), "several messages to one person",
@@ -80,30 +82,32 @@ CAUSES = (
     ),
     Cause(
         "refusals", 1, ("errors",), "refused requests",
-        "Waypost refused them at once. CleverTap books these as dispatch errors, which some reports leave "
+        "Waypost refused them at once. CleverTap counts these as dispatch errors, which some reports leave "
         "out of Errors.",
     ),
     Cause(
         "internal", -1, ("errors",), "never sent by CleverTap",
-        "Errors of its own, as the report itself says: not reachable, caps, do not disturb. No provider ever "
-        "saw them.",
+        "The report itself says that these errors are CleverTap’s own: not reachable, caps, do not disturb. "
+        "CleverTap sent them to no provider.",
     ),
     Cause(
-        "late_error", -1, ("errors",), "late accepts, booked as errors",
-        "CleverTap waits one second for our answer and then books an error. Here the message is accepted.",
+        "late_error", -1, ("errors",), "late accepts, counted as errors",
+        "CleverTap waits one second for Waypost’s answer and then counts an error. Here the message "
+        "is accepted.",
     ),
     Cause(
-        "from_other_day", -1, _ALL, "CleverTap’s day is another",
+        "from_other_day", -1, _ALL, "another day at CleverTap",
         "By the run date in msgId they belong to this day at CleverTap; Waypost counted them on the day they "
         "happened. The sum over the days agrees.",
     ),
     Cause(
         "from_edge", -1, ("sent",), "accepted within 5 minutes of midnight",
-        "CleverTap’s clock may have booked them on this day. The sum over the days agrees.",
+        "CleverTap may have counted them on this day. The sum over the days agrees.",
     ),
     Cause(
-        "again", -1, _REPORTS, "told more than once",
-        "CleverTap’s answer to these reports got lost, so they were sent again, and it may count them twice.",
+        "again", -1, _REPORTS, "reported more than once",
+        "CleverTap’s answer to these reports was lost, so Waypost sent them again. CleverTap may count them "
+        "twice.",
     ),
     Cause(
         "unknown", -1, ("delivered", "viewed"), "outcome unknown here",
@@ -112,7 +116,7 @@ CAUSES = (
     ),
     Cause(
         "open", -1, ("errors",), "neither delivered nor failed yet",
-        "CleverTap may count what was sent and not delivered as an error; here it is still open.",
+        "CleverTap may count a message that was sent and not delivered as an error. Here it is still open.",
     ),
     Cause(
         "tests", -1, ("sent",), "test messages, 0|0|0|0",

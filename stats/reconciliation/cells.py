@@ -57,7 +57,7 @@ def count(text: str) -> int | None:
     elif _PLAIN.fullmatch(digits):
         digits = re.split("[.,]", digits)[0]
     else:
-        raise Bad(f"“{told[:40]}” is no whole number")
+        raise Bad(f"“{told[:40]}” is not a whole number")
     if len(digits) > 10 or int(digits) > LARGEST:
         raise Bad(f"“{told[:40]}” is too large for a count")
     return int(digits)
@@ -124,7 +124,7 @@ def day(text: str, zone: tzinfo, months_first: bool = False) -> date:
             return date(_year(found[3]), _MONTHS[found[1]], int(found[2]))
     except (ValueError, KeyError, OverflowError):
         pass
-    raise Bad(f"“{text.strip()[:40]}” is no day; write it as 2026-01-31")
+    raise Bad(f"“{text.strip()[:40]}” is not a day; write it as 2026-01-31")
 
 
 def _cleaned(text: str) -> str:

@@ -50,7 +50,7 @@ PARTS = frozenset((
     "variant", "varianttype", "variantname", "os", "device", "templatename", "providername",
     "providernickname", "wabanumber", "taggroup", "label", "channel",
 ))  # fmt: skip
-# Errors by cause that CleverTap books without having asked any provider.
+# Errors by cause that CleverTap counts without sending anything to a provider.
 INTERNAL = frozenset((
     "profilenotreachable", "usernotreachable", "usernotqualified", "userdnd", "duplicateprofileforchannel",
     "invalidprofiles", "globalfrequencycapexceeded", "campaignfrequencycapexceeded",
@@ -89,8 +89,8 @@ def problems(mapped: Mapped, has_day: bool) -> list[str]:
         found.append("No column holds Sent, Delivered, Viewed or Errors.")
     if "day" not in mapped and not has_day:
         found.append(
-            "No column holds the day. In CleverTap choose “Split all data by: Day”, or tell which one day "
-            "the report is about."
+            "No column holds the day. In CleverTap choose “Split all data by: Day”, or enter the one "
+            "day that the report is about."
         )
     taken = list(mapped.values())
     if len(set(taken)) < len(taken):

@@ -11,7 +11,7 @@ from stats.reconciliation.our_figures import Key, Ours
 
 LABELS = {"sent": "Sent", "delivered": "Delivered", "viewed": "Viewed", "errors": "Errors"}
 
-# What a comparison can come to. Pages, files, the command and JSON all say it in these words.
+# The verdicts of a comparison. Pages, files, the command and JSON all use these words.
 VERDICTS = {
     "agrees": "Agrees",
     "causes": "Differs, with possible causes",
@@ -64,8 +64,8 @@ class Cell(NamedTuple):
 class Row(NamedTuple):
     """A campaign on a day, with the keys of ours that it sums up.
 
-    `missing`: the report does not have it. `unseen`: it goes by a name that no campaign here has.
-    `early`: the report was exported when CleverTap may not have had all of the day.
+    `missing`: the report does not have it. `unseen`: no campaign here has its name. `early`: the report was
+    exported when CleverTap may not have had all of the day.
     """
 
     day: date
@@ -101,7 +101,8 @@ class Row(NamedTuple):
 
     @property
     def broadcast(self) -> bool:
-        """Whether all of it is a broadcast that CleverTap was not told of, so that the report is right."""
+        """Whether all of it is a broadcast that was not reported to CleverTap, so that the report is
+        right."""
         causes = {each.cause.name for cell in self.cells for each in cell.explained}
         return self.missing and causes == {"broadcast"} and not any(cell.unexplained for cell in self.cells)
 

@@ -13,10 +13,14 @@ def cells(result: Result, providers: Mapping[int, str], titles: Mapping[str, str
     """The heading, and a line for every day and campaign."""
     sides = ("ours", "CleverTap", "difference", "with possible causes", "unexplained")
     yield [
-        "Day", "Campaign", "Name", "Provider", "Verdict",
+        "Day",
+        "Campaign",
+        "Name",
+        "Provider",
+        "Verdict",
         *(f"{LABELS[figure]} {side}" for figure in FIGURES for side in sides),
         "Why",
-    ]  # fmt: skip
+    ]
     for row in result.rows:
         yield [
             row.day.isoformat(),
@@ -105,4 +109,4 @@ def _cell(cell: Cell) -> dict[str, Any]:
             for each in cell.explained
         ],
         "unexplained": cell.unexplained,
-    }  # fmt: skip
+    }

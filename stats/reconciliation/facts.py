@@ -151,7 +151,7 @@ class _About:
             broadcast=Q(message__reported=False),
             no_url=owed & Q(provider_id__in=silent),
             waiting=Q(forward=Forward.PENDING),
-            given_up=Q(forward=Forward.PARKED, forward_error__startswith="Given up"),
+            given_up=Q(forward=Forward.PARKED, forward_error__startswith="Waypost stopped retrying"),
             refused_report=Q(forward=Forward.PARKED),
             not_told=Q(forward=Forward.NONE),
             after=Q(forwarded_at__gt=exported),

@@ -1,4 +1,4 @@
-"""The forms of the upload: the file, what it does not say of itself, and which column holds what."""
+"""The forms of the upload: the file, what the file does not say, and which column holds what."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,18 +32,18 @@ class _Zone(forms.CharField):
 
 
 class AboutForm(forms.Form):
-    """What a report does not say of itself."""
+    """What a report does not say."""
 
     zone = _Zone(
         label="Time zone of its days",
         widget=UnfoldAdminTextInputWidget(attrs={"list": "zones"}),
-        help_text="That of the CleverTap account, under Settings.",
+        help_text="The time zone of the CleverTap account, under Settings there.",
     )
     exported_at = forms.CharField(
         label="Exported at",
         required=False,
         widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "2026-01-31 18:30"}),
-        help_text="In that time zone; empty: just now. What happened later is not in the report.",
+        help_text="When CleverTap exported the report, in that time zone. Empty: now.",
     )
     provider = forms.ModelChoiceField(
         Provider.objects.all(),
@@ -58,14 +58,14 @@ class AboutForm(forms.Form):
         label="The one day it is about",
         required=False,
         widget=UnfoldAdminDateWidget(),
-        help_text="Only for a report that has no column for it.",
+        help_text="Only for a report without a column for the day.",
     )
     complete = forms.BooleanField(
         label="All campaigns of its days are in it",
         required=False,
         initial=True,
         widget=UnfoldBooleanSwitchWidget(),
-        help_text="Then campaigns and days of ours that it does not have are differences.",
+        help_text="If so, campaigns and days that the report lacks count as differences.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -86,7 +86,7 @@ class AboutForm(forms.Form):
             moment = datetime.fromisoformat(text.strip())
             moment = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
             if moment > now + timedelta(days=1):
-                self.add_error("exported_at", "This is yet to come.")
+                self.add_error("exported_at", "This time is in the future.")
             return moment
         except (ValueError, OverflowError):
             self.add_error("exported_at", "Write it as 2026-01-31 18:30.")

@@ -16,7 +16,7 @@ DAYS_NAMED = 12
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a report says of itself. `missing` are the days between its first and its last that it has no
+    """What a report says about itself. `missing` are the days between its first and its last that it has no
     line for."""
 
     basis: Basis

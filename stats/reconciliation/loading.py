@@ -95,7 +95,7 @@ def work(report: Report, stop: threading.Event | None = None) -> bool:
     except (Unreadable, OSError) as error:
         _end(report, _mine(report), State.FAILED, str(error))
     except Exception as error:
-        _end(report, _mine(report), State.FAILED, f"Our own fault: {type(error).__name__}.")
+        _end(report, _mine(report), State.FAILED, f"An error in Waypost: {type(error).__name__}.")
         raise
     return True
 

@@ -50,8 +50,8 @@ class Options:
 class Line(NamedTuple):
     """CleverTap's figures of a campaign on a day. `provider` and `waba` are as the file has them.
 
-    `named` says that `campaign` is a name, for want of an id. `internal` is the part of the errors that
-    never left CleverTap.
+    `named` says that `campaign` is a name, because the line has no id. `internal` is the part of the errors
+    that never left CleverTap.
     """
 
     day: date

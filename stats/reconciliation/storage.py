@@ -150,8 +150,8 @@ def owned(read: Reading, provider_id: int | None) -> list[Owned]:
     names = ", ".join(sorted({provider or waba for provider, waba in strange})[:5])
     if strange and not known:
         read.notes.append(
-            f"The report’s provider, {names}, goes by none of the nicknames or numbers here: its lines are "
-            "compared with all providers together."
+            f"No provider here has the nickname or number {names} of the report. Its lines are compared with "
+            "all providers together."
         )
         return _once(Owned(line, None) for line in read.lines)
     if strange:

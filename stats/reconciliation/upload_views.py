@@ -129,7 +129,7 @@ def discard(request: HttpRequest, pk: int) -> HttpResponse:
         raise PermissionDenied
     trail.note(request, What.DELETED, report, file=report.name)
     storage.discard(report)
-    messages.success(request, f"{report.name} is withdrawn; its figures no longer count.")
+    messages.success(request, f"{report.name} is removed. Its figures no longer count.")
     return redirect("reconciliation:page")
 
 
@@ -141,10 +141,14 @@ def _about(form: AboutForm) -> dict[str, Any]:
 def _headings() -> list[tuple[str, str]]:
     """The documented heading of each, for the page that asks for the file."""
     return [
-        ("Day", "Run Date"), ("Campaign", "Campaign ID, or Campaign Name"), ("Sent", "Total Sent (events)"),
-        ("Delivered", "Total Delivered (Events)"), ("Viewed", "Total Viewed (events)"), ("Errors", "Errors"),
+        ("Day", "Run Date"),
+        ("Campaign", "Campaign ID, or Campaign Name"),
+        ("Sent", "Total Sent (events)"),
+        ("Delivered", "Total Delivered (Events)"),
+        ("Viewed", "Total Viewed (events)"),
+        ("Errors", "Errors"),
         ("Provider", "Provider Name, or WABA number"),
-    ]  # fmt: skip
+    ]
 
 
 def _may_upload(request: HttpRequest) -> None:

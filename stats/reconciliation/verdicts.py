@@ -36,8 +36,8 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Over all compared figures: of the `differences` all of `explained` is accounted for by possible
-    causes, and `early` are too early to tell."""
+    """Over all compared figures: possible causes explain `explained` of the `differences` completely, and
+    `early` are too early to tell."""
 
     compared: int
     differences: int

@@ -1,4 +1,4 @@
-"""Whether the days of another time zone agree better. Where every day differs a little, the report often has
+"""Whether the days of another time zone agree better. If every day differs a little, the report often has
 another zone."""
 
 from collections import Counter

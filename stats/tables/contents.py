@@ -42,7 +42,7 @@ class Table:
 
 
 _COUNTS = tuple(Column(each.name, each.label, "count", each.text) for each in DEFINITIONS)
-# What is accepted, how it went as rates, and then the counts that these are made of.
+# Accepted, then the rates, then the counts behind them.
 FIGURES = (
     *_COUNTS[:1],
     *(Column(each.name, each.label, "rate", each.text) for each in RATES),
@@ -139,7 +139,7 @@ def error_codes(found: Sequence[CodeCount]) -> Table:
         Column("kind", "Kind"),
         Column("code", "Code", "code", "CleverTap’s."),
         Column("title", "Error"),
-        Column("bsp_code", "BSP’s code", text="As connector/code, for each BSP has codes of its own."),
+        Column("bsp_code", "BSP’s code", text="Written connector/code, because each BSP has its own codes."),
         Column("count", "Count", "count"),
         Column("share", "Share of errors", "rate"),
         Column("first_seen_at", "First seen", "time", "In this range."),
@@ -192,8 +192,10 @@ def urls(found: Sequence[UrlCount]) -> Table:
 def pricing(found: Sequence[PricedCount]) -> Table:
     """Messages by how WhatsApp charges them."""
     columns = (
-        Column("category", "Category", text="As WhatsApp charges it: marketing, utility, service…"),
-        Column("type", "Type", text="regular is charged, what begins with free is not."),
+        Column(
+            "category", "Category", text="The category that WhatsApp charges: marketing, utility, service…"
+        ),
+        Column("type", "Type", text="WhatsApp charges “regular”, and nothing that begins with “free”."),
         Column("count", "Messages", "count"),
     )
     rows = ({"category": each.category, "type": each.type, "count": each.number} for each in found)
@@ -205,8 +207,8 @@ def times(found: Mapping[str, Timing]) -> Table:
     columns = (
         Column("until", "From accepted to"),
         Column("count", "Messages", "count"),
-        Column("p50", "Half of them within", "seconds", "Half of them took no longer (p50)."),
-        Column("p95", "95 % of them within", "seconds", "Nineteen of twenty took no longer (p95)."),
+        Column("p50", "Half of them within", "seconds", "Half of the messages took no longer (p50)."),
+        Column("p95", "95 % of them within", "seconds", "95 of 100 messages took no longer (p95)."),
     )
     rows = (
         {"until": name, "count": timing.count, "p50": timing.p50, "p95": timing.p95}

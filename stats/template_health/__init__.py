@@ -1,1 +1,1 @@
-"""How a provider's templates fare: their states, their errors, and what CleverTap really sends."""
+"""The health of a provider's templates: their states, their errors, and what CleverTap really sends."""

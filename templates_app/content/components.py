@@ -27,7 +27,7 @@ BUTTON_KINDS = {
     "PHONE_NUMBER": "call",
     "COPY_CODE": "copy_code",
 }
-# Of buttons that CleverTap has no name for, such as OTP, nobody knows what it would send.
+# For other buttons, such as OTP, it is unknown what CleverTap would send.
 _CHECKED = frozenset({"static_url", *BUTTON_KINDS.values()})
 
 
@@ -66,7 +66,7 @@ class Shape(Struct, frozen=True):
 def variables(words: str) -> tuple[str, ...]:
     """The names of the variables in a text, each once: numbers in order, names as mentioned."""
     found = dict.fromkeys(PLACEHOLDER.findall(words))
-    # By length first: that is by number, and there is none too long to convert.
+    # By length first, which sorts numbers without converting them: they may be very long.
     numbered = all(name.isdecimal() for name in found)
     return tuple(sorted(found, key=lambda name: (len(name), name)) if numbered else found)
 
@@ -140,8 +140,8 @@ def unsupported(category: str, components: Sequence[Component]) -> str:
 
 
 def has_text(components: Sequence[Component]) -> bool:
-    """Whether they hold the text that every template has. Some BSPs' lists leave it out, and then
-    nobody can say which values the template takes."""
+    """Whether they have the text that every template has. Some BSPs' lists leave it out, and then it is
+    unknown which values the template needs."""
     return bool(text(part(components, "BODY"), "text"))
 
 
@@ -228,7 +228,7 @@ def problems(content: TemplateContent, wanted: Shape, now_ms: int) -> Iterator[s
         elif expires <= now_ms:
             yield "limited_time_offer: expiration_time_ms is in the past"
     if len(content.cards) != len(wanted.cards):
-        yield f"carousel: the template has {len(wanted.cards)} cards, the message brings {len(content.cards)}"
+        yield f"carousel: the template has {len(wanted.cards)} cards, the message has {len(content.cards)}"
         return
     for number, (card, card_wanted) in enumerate(zip(content.cards, wanted.cards, strict=True)):
         yield from _card_problems(card, card_wanted, f"card {number}, ")
@@ -291,7 +291,7 @@ def _value_problems(name: str, values: Sequence[Value], wanted: Sequence[str], w
         if missing:
             yield f"{where}{name} variable {missing[0]}: missing"
     elif len(values) != len(wanted):
-        yield f"{where}{name}: the template has {len(wanted)} variables, the message brings {len(values)}"
+        yield f"{where}{name}: the template has {len(wanted)} variables, the message has {len(values)}"
     for each, value in zip(wanted, values, strict=False):
         if not value.text.strip():
             yield f"{where}{name} variable {value.name or each}: empty"

@@ -1,7 +1,7 @@
 """A template as the editor holds it: Meta's components taken apart into what a person fills in.
 
 `read` and `write` are each other's inverse for what the editor knows; what it does not know (other
-components, further keys, other button types) travels along in `kept` and comes back untouched.
+components, further keys, other button types) stays in `kept` and is written back unchanged.
 """
 
 from collections.abc import Iterable, Sequence

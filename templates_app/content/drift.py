@@ -79,8 +79,8 @@ def _filled(words: str, values: Sequence[Value]) -> str:
 
 
 def guessed(content: TemplateContent) -> list[Component]:
-    """Components that such a message fits. What it does not tell is left for a person to complete:
-    a URL button's address is only its variable, a button that it skips is a quick reply "?"."""
+    """Components that such a message fits. A person completes what the message does not show: a URL button's
+    address is only its variable, a button that it skips is a quick reply "?"."""
     found = _guessed(content.header, content.body, content.body_text, content.buttons)
     if content.footer:
         found.insert(-1 if content.buttons else len(found), {"type": "FOOTER", "text": content.footer})
@@ -129,7 +129,7 @@ def _with_variables(words: str, values: Sequence[Value]) -> str:
     order = sorted(range(len(values)), key=lambda n: len(values[n].text), reverse=True)
     missing = []
     for n in order:
-        # Held apart until all are placed: a later value may look like a number of a variable.
+        # Replaced by marks until all are placed: a later value may look like the number of a variable.
         before, found, after = words.partition(values[n].text) if values[n].text else ("", "", "")
         if found:
             words = f"{before}\0{n}\0{after}"

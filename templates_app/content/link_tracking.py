@@ -1,9 +1,9 @@
 """Which URL buttons get a short link of ours, and the values that are put in for them.
 
-WhatsApp opens the template's registered URL with the suffix put in. So a button can be tracked by
-us only where that URL is `https://HOST/l/{{1}}` and the host leads to Waypost: PUBLIC_BASE_URL's,
-or the provider's click-tracking domain. CleverTap's own domains track by themselves ("WhatsApp
-Stats": ct1.io, ct3.io, …) and stay as they are.
+WhatsApp opens the template's registered URL with the suffix put in. So a button can be tracked by us only
+where that URL is `https://HOST/l/{{1}}` and the host leads to Waypost: PUBLIC_BASE_URL's, or the provider's
+click-tracking domain. CleverTap tracks its own domains itself ("WhatsApp Stats": ct1.io, ct3.io, …), so these
+stay unchanged.
 """
 
 import re

@@ -19,7 +19,7 @@ from templates_app.content.components import (
     slots,
 )
 
-# WhatsApp's formatting: the mark hugs the words and stands at a word's edge. Code comes first: nothing
+# WhatsApp's formatting: the mark touches the words and stands at a word's edge. Code comes first: nothing
 # inside it is formatted.
 _FORMATS = (
     (re.compile(r"```(.+?)```", re.DOTALL), "code"),

@@ -4,7 +4,7 @@ Sources: Meta, "Template components", "Media card carousel templates", "Limited-
 templates" and "Supported languages"; CleverTap, "WhatsApp Message Templates".
 
 Places are named as the editor names them: `name`, `header.text`, `body.text`, `buttons.0.url`,
-`cards.1.body.text`. A place has at most one problem. A hint is what may be right nevertheless.
+`cards.1.body.text`. A place has at most one problem. A hint is about something that may still be correct.
 """
 
 import re
@@ -33,7 +33,7 @@ NAME = re.compile(r"[a-z0-9_]+")
 
 
 class Checked(Struct, frozen=True):
-    """Place → what is wrong there, and place → what is odd there."""
+    """Place → what is wrong there, and place → what is unusual there."""
 
     problems: dict[str, str]
     hints: dict[str, str]
@@ -53,7 +53,12 @@ def check(
     found += parts.named(draft, parameter_format)
     hints = [*parts.hints(draft)]
     if why := unsupported(category, components):
-        hints.append(("category", f"CleverTap cannot use {why}, so the template is not offered to it."))
+        hints.append(
+            (
+                "category",
+                f"CleverTap cannot use {why}, so CleverTap's template list leaves this template out.",
+            )
+        )
     return Checked(_first(found), _first(hints))
 
 
@@ -85,7 +90,10 @@ def _outside(name: str, language: str, category: str, ttl_seconds: int | None) -
     if not NAME.fullmatch(name):
         yield "name", "Meta allows only the letters a to z, digits and underscores."
     if language not in LANGUAGES:
-        yield "language", f"{language or 'Nothing'} is not one of Meta's language codes, as en, en_GB or hi."
+        yield (
+            "language",
+            f"{language or 'Nothing'} is not one of Meta's language codes, such as en, en_GB or hi.",
+        )
     if ttl_seconds is not None and category in LIFETIMES:
         least, most = LIFETIMES[category]
         if not least <= ttl_seconds <= most and not (ttl_seconds == -1 and category != "MARKETING"):
@@ -103,7 +111,7 @@ def _content(draft: Draft, category: str) -> Found:
         yield "footer", "A footer has no variables."
     yield from parts.buttons(draft.buttons, "buttons")
     if draft.kind != "basic" and category != "MARKETING":
-        yield "category", f"A {draft.kind} is always marketing."
+        yield "category", f"The category of a {draft.kind} is always marketing."
     if draft.kind == "limited-time offer":
         yield from _offer(draft)
     elif draft.kind == "carousel":
@@ -136,7 +144,7 @@ def _carousel(draft: Draft) -> Found:
         ("buttons", draft.buttons),
     ):
         if there:
-            yield place, "In a carousel only the cards have it."
+            yield place, "Only the cards of a carousel have it, not the template itself."
     cards = draft.cards
     if not FEWEST_CARDS <= len(cards) <= MOST_CARDS:
         count = f"{len(cards)} card{'' if len(cards) == 1 else 's'}"
@@ -149,7 +157,7 @@ def _carousel(draft: Draft) -> Found:
         elif card.header.format != cards[0].header.format:
             yield f"{at}header", "All cards have the same kind of header as the first."
         if bodies and not card.body.text.strip():
-            yield f"{at}body.text", "Either all cards have a text or none."
+            yield f"{at}body.text", "Either all cards have a text, or no card has one."
         yield from parts.body(card, LONGEST_CARD_BODY, f"{at}body", required=False)
         types = [button.type for button in card.buttons]
         if not types or len(types) > parts.MOST_CARD_BUTTONS:

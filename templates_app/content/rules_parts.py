@@ -54,7 +54,7 @@ def body(level: Card, longest: int, place: str, required: bool) -> Found:
     place = f"{place}.text"
     if not words.strip():
         if required:
-            yield place, "Write the text; Meta takes no template without one."
+            yield place, "Write the text; Meta accepts no template without one."
         return
     if len(words) > longest:
         yield place, too_long(words, longest)
@@ -123,7 +123,7 @@ def _button(button: Button, place: str) -> Found:
         if len(button.phone) > LONGEST_PHONE:
             yield f"{place}.phone", too_long(button.phone, LONGEST_PHONE)
         if not phone.digits(button.phone):
-            yield f"{place}.phone", "Write the number with its country code, as +14155550100."
+            yield f"{place}.phone", "Write the number with its country code, such as +14155550100."
     elif button.type == "COPY_CODE" and button.example:
         if len(button.example) > LONGEST_COUPON:
             yield f"{place}.example", too_long(button.example, LONGEST_COUPON)
@@ -134,7 +134,7 @@ def _button(button: Button, place: str) -> Found:
 def _url(url: str, place: str) -> Found:
     fixed, variable, rest = url.partition("{{")
     if not _URL.fullmatch(fixed):
-        yield place, "Write the whole address, as https://shop.example/orders/{{1}}."
+        yield place, "Write the whole address, such as https://shop.example/orders/{{1}}."
     if len(url) > LONGEST_URL:
         yield place, too_long(url, LONGEST_URL)
     if variable and PLACEHOLDER.fullmatch(variable + rest) is None:
@@ -145,7 +145,7 @@ def hints(draft: Draft) -> Found:
     for at, level in (("", draft), *((f"cards.{n}.", card) for n, card in enumerate(draft.cards))):
         yield from _level_hints(level, at)
     if sum(button.type == "QUICK_REPLY" for button in draft.buttons) > MOST_QUICK_REPLIES:
-        yield "buttons", "CleverTap takes five quick replies and a marketing opt-out."
+        yield "buttons", "CleverTap accepts at most five quick replies and a marketing opt-out."
     elif len(draft.buttons) > 3:
         yield "buttons", "WhatsApp shows the first two and “See all options”."
 
@@ -162,7 +162,7 @@ def _level_hints(level: Card, at: str) -> Found:
         if part == "body" and len(PLACEHOLDER.sub("", words).split()) < len(names):
             yield f"{at}body.text", "Meta may refuse so many variables in so few words."
     if level.header.format in ("IMAGE", "VIDEO", "DOCUMENT") and not level.header.media:
-        yield f"{at}header.media", "Meta asks for a sample. Its URL is also what tests are sent with."
+        yield f"{at}header.media", "Meta asks for a sample. Tests are sent with its URL."
     for index, button in enumerate(level.buttons):
         place = f"{at}buttons.{index}"
         if button.type == "URL" and "{{" in button.url and not button.example:

@@ -11,7 +11,8 @@ Veil = Callable[[str], str]  # what hides phone numbers in a text
 
 
 def bubble_of(content: Content, components: Sequence[Component] | None, veil: Veil) -> Bubble:
-    """With the template's components, or what the message tells of them where it is not registered."""
+    """Uses the template's components. If the template is not registered, uses what the message shows of
+    them."""
     if isinstance(content, Freeform):
         return _freeform(content, veil)
     values = {slot: veil(value) for slot, value in values_of(content)}

@@ -1,4 +1,4 @@
-"""Bringing what CleverTap posts to what WhatsApp wants: the part that replaces the variable.
+"""Cuts the values that CleverTap posts to what WhatsApp wants: the part that replaces the variable.
 
 In buttons CleverTap posts either the suffix or the whole URL ("dynamicUrl" in its Generic WhatsApp
 page), depending on how the template was entered there. In text headers that page names the whole

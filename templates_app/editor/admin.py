@@ -88,7 +88,7 @@ class TemplateEditor(ModelAdmin):
     def preview_view(self, request: HttpRequest) -> HttpResponse:
         """The form as it stands: how it looks, what is wrong where, and its components."""
         if request.method != "POST":
-            return JsonResponse({"error": "Post the form to see it."}, status=405)
+            return JsonResponse({"error": "Send the form by POST to see it."}, status=405)
         pk = request.GET.get("template", "")
         template = self.get_object(request, pk) if pk else None
         allowed = self.has_change_permission(request, template) if pk else self.has_add_permission(request)
@@ -152,7 +152,7 @@ def facts(template: Template) -> list[tuple[str, SafeString | str | None]]:
         ("Last change", moment(template.updated_at)),
     ]
     if template.stale_since:
-        words = "the BSP may have another: what does not fit passes until the next import"
+        words = "the BSP may have changed it: messages that do not fit are sent until the next import"
         shown.append(("Content", badge(f"stale since {clock(template.stale_since)[:-7]}", "warning", words)))
     if template.vanished_at:
         shown.append(("Vanished", moment(template.vanished_at)))

@@ -86,7 +86,7 @@ class ContentField(forms.Field):
         except ValueError as error:
             raise ValidationError(f"The components are not JSON: {error}") from error
         if not isinstance(components, list) or not all(isinstance(each, dict) for each in components):
-            raise ValidationError("The components are a JSON list of objects, as Meta's API gives them.")
+            raise ValidationError("Write the components as a JSON list of objects, as in Meta's API.")
         # Of the tracked buttons those remain that are dynamic URL buttons in these components too.
         _, tracked = drafts.write(drafts.read(components, base.tracked))
         return Content(components, tracked)
@@ -145,8 +145,8 @@ class TemplateForm(_ModelForm):
             "name": "As it is at the BSP: the letters a to z, digits and underscores.",
             "language": "Meta's code: en, en_GB, hi. CleverTap's “en(uk)” is en_GB.",
             "parameter_format": "Positional: {{1}}, {{2}}. Named: {{first_name}}.",
-            "bsp_id": "Where the BSP sends by its own ids. An import fills it in.",
-            "status": "An import or the BSP's webhook sets it too.",
+            "bsp_id": "Only for BSPs that send templates by ids of their own. An import fills it in.",
+            "status": "An import or a webhook of the BSP also sets it.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -191,7 +191,7 @@ class TemplateForm(_ModelForm):
         return cleaned
 
     def _check(self, content: Content) -> None:
-        """Fills problems and hints. What Meta approved stands: there only what changed is a problem."""
+        """Fills problems and hints. Meta has approved the rest: only changed parts can be problems."""
         given = self.cleaned_data.get
         checked = rules.check(
             content.components,

@@ -21,13 +21,13 @@ from templates_app.content.components import LONGEST_CODE, Component, Slot, slot
 from templates_app.content.fill import SAMPLE_MEDIA, place
 
 MOST_NUMBERS = 20
-USER_IDS = "WhatsApp’s user id will do for somebody whose number is not known."
+USER_IDS = "If a person's number is not known, write WhatsApp’s user id."
 
 _HELP = {
-    "url": "What replaces the variable in the template's URL; the whole URL will do too. Where clicks are "
+    "url": "What replaces the variable in the template's URL, or or the whole URL. Where clicks are "
     "tracked: the whole URL it leads to.",
-    "payload": "Comes back when the button is pressed. Empty: the button's text.",
-    "location": "Latitude, longitude, name, address – as in 41.38, 2.17, Shop 4, Carrer Major 4.",
+    "payload": "The payload that comes back when somebody taps the button. Empty: the button's text.",
+    "location": "Latitude, longitude, name, address. For example: 41.38, 2.17, Shop 4, Carrer Major 4.",
 }
 
 
@@ -37,7 +37,8 @@ class ValuesForm(forms.Form):
     numbers = forms.CharField(
         label="Phone numbers",
         widget=UnfoldAdminTextareaWidget({"rows": 2, "placeholder": "+14155550100"}),
-        help_text=f"With country code, by comma or one a line; {MOST_NUMBERS} at most. {USER_IDS}",
+        help_text=f"With country code, separated by commas or line breaks; {MOST_NUMBERS} at most. "
+        f"{USER_IDS}",
     )
 
     def __init__(self, components: Sequence[Component], default_country: str = "", *args: Any) -> None:
@@ -61,7 +62,7 @@ class ValuesForm(forms.Form):
             if slot.kind == "expiry" and value and value <= timezone.now():
                 self.add_error(name, "The offer must end in the future.")
             elif slot.kind == "location" and value and place(value) is None:
-                self.add_error(name, "Begin with the latitude and the longitude, as in 41.38, 2.17.")
+                self.add_error(name, "Begin with the latitude and the longitude, for example 41.38, 2.17.")
         return cleaned
 
 
@@ -72,7 +73,7 @@ def numbers_of(text: str, default_country: str = "") -> list[str]:
     wrong = [each for each, digits in numbers.items() if not digits]
     if wrong:
         raise ValidationError(
-            f"Not a phone number: {', '.join(wrong)}. Write it with its country code, as +14155550100."
+            f"Not a phone number: {', '.join(wrong)}. Write it with its country code, such as +14155550100."
         )
     found = list(dict.fromkeys(numbers.values()))
     if len(found) > MOST_NUMBERS:

@@ -49,7 +49,7 @@ class TemplateExchange(ImportExportMixin, ModelAdmin):  # type: ignore[misc]
         try:
             return super().get_export_queryset(request)
         except IncorrectLookupParameters as error:
-            raise BadRequest("There is no such filter or page of this list.") from error
+            raise BadRequest("This list has no such filter or page.") from error
 
     def get_export_data(self, file_format: Any, request: HttpRequest, queryset: Any, **kwargs: Any) -> Any:
         trail.note(request, What.EXPORTED, "templates", filter=request.GET.dict(), rows=queryset.count())
@@ -144,7 +144,7 @@ def preview(result: Result) -> dict[str, Any]:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, IntegrityError):
-        return "A template of the file was created by somebody else meanwhile. Choose the file again."
+        return "Somebody else has created a template of this file meanwhile. Choose the file again."
     return str(error)
 
 

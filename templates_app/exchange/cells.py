@@ -24,7 +24,7 @@ class Word(Native):
             raise ValueError("Expected a text.")
         word = str("" if value is None else value).strip()
         if not word or "\0" in word:
-            raise ValueError("Empty. Fill it in." if not word else "Holds a null character.")
+            raise ValueError("Empty. Fill it in." if not word else "A null character is not allowed here.")
         return word
 
 
@@ -43,7 +43,7 @@ class Seconds(Native):
                 return int(seconds)
         except (TypeError, ValueError):
             pass
-        raise ValueError(f"{short(value)} is no whole number of seconds.")
+        raise ValueError(f"{short(value)} is not a whole number of seconds.")
 
 
 class Paths(Native):
@@ -68,7 +68,7 @@ class Components(Native):
         for number, card in enumerate(cards(found)):
             _check_components(card, f"card {number + 1}, ")
         if not _storable(found):
-            raise ValueError("Holds characters that are no text (null, or half of a pair).")
+            raise ValueError("It has characters that are not text: null, or half of a surrogate pair.")
         return list(found)
 
 
@@ -78,9 +78,9 @@ class Extra(Native):
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> dict[str, Any]:
         found = parsed(value) if isinstance(value, str) and value else value or {}
         if not isinstance(found, dict):
-            raise ValueError("Expected an object of further keys: {“optimization_spec”: …}.")
+            raise ValueError("Write an object with further keys: {“optimization_spec”: …}.")
         if not _storable(found):
-            raise ValueError("Holds characters that are no text (null, or half of a pair).")
+            raise ValueError("It has characters that are not text: null, or half of a surrogate pair.")
         return found
 
 
@@ -110,7 +110,7 @@ def parsed(value: str) -> Any:
 
 
 def _no_number(word: str) -> None:
-    raise ValueError(f"{word} is no number of JSON.")
+    raise ValueError(f"{word} is not a number of JSON.")
 
 
 def short(value: Any) -> str:

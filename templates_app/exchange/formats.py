@@ -31,7 +31,7 @@ LONGEST_CELL = 32_767  # characters, Excel's; openpyxl would cut the rest off
 
 
 class Unreadable(ValueError):
-    """A file that is no table of templates. The text is for operators."""
+    """A file that is not a table of templates. The text is for operators."""
 
 
 class Csv(base_formats.CSV):  # type: ignore[misc]
@@ -43,7 +43,7 @@ class Csv(base_formats.CSV):  # type: ignore[misc]
         try:
             return _table(([_unescaped(cell) for cell in row] for row in rows), self.first_row)
         except csv.Error as error:
-            raise Unreadable(f"Line {rows.line_num} is no CSV: {error}.") from error
+            raise Unreadable(f"Line {rows.line_num} is not CSV: {error}.") from error
 
     def export_data(self, dataset: Dataset, **kwargs: Any) -> str:
         written = io.StringIO()
@@ -65,7 +65,7 @@ class Xlsx(base_formats.XLSX):  # type: ignore[misc]
         except Unreadable:
             raise
         except BadZipFile as error:
-            raise Unreadable("This is no XLSX workbook. Save it as “Excel workbook (.xlsx)”.") from error
+            raise Unreadable("This is not an XLSX workbook. Save it as “Excel workbook (.xlsx)”.") from error
         except Exception as error:  # openpyxl has no exception of its own for what it stumbles over
             raise Unreadable(f"The workbook cannot be read: {error}") from error
         return _table(([_unescaped(cell) for cell in row] for row in rows), self.first_row)
@@ -96,10 +96,10 @@ class Json(base_formats.JSON):  # type: ignore[misc]
             found = json.loads(_decoded(in_stream), parse_constant=_no_number)
         except json.JSONDecodeError as error:
             raise Unreadable(
-                f"This is no JSON: {error.msg} in line {error.lineno}, column {error.colno}."
+                f"This is not JSON: {error.msg} in line {error.lineno}, column {error.colno}."
             ) from error
         except (ValueError, RecursionError) as error:
-            raise Unreadable(f"This is no JSON that can be read: {error}.") from error
+            raise Unreadable(f"This JSON cannot be read: {error}.") from error
         if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
             raise Unreadable("Expected a list of templates: [{“provider”: …, “name”: …, “language”: …}, …].")
         heading = list(dict.fromkeys(chain.from_iterable(found)))
@@ -114,7 +114,7 @@ FORMATS: list[Any] = [Csv, Xlsx, Json]
 
 
 def _no_number(word: str) -> None:
-    raise ValueError(f"{word} is no number of JSON")
+    raise ValueError(f"{word} is not a number of JSON")
 
 
 def _decoded(content: bytes) -> str:
@@ -127,7 +127,7 @@ def _decoded(content: bytes) -> str:
             "spreadsheet choose “CSV UTF-8” when saving."
         ) from error
     if "\0" in text:
-        raise Unreadable("The file is not in UTF-8, or no text at all: it holds null bytes.")
+        raise Unreadable("The file is not in UTF-8, or is not a text file: it holds null bytes.")
     return text
 
 
@@ -177,7 +177,7 @@ def _check_heading(heading: Sequence[str]) -> None:
         raise Unreadable(f"There is no column “{unknown[0][:100]}”. {known}")
     twice = [name for name in COLUMNS if heading.count(name) > 1]
     if twice:
-        raise Unreadable(f"The column {twice[0]} is there twice.")
+        raise Unreadable(f"The file has the column {twice[0]} twice.")
 
 
 def _blank(row: Sequence[Any]) -> bool:

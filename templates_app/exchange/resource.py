@@ -1,4 +1,5 @@
-"""Templates written to tables and read from them, one in each row. What a file says is a person's edit.
+"""Templates written to tables and read from them, one in each row. An import counts as an edit by the person
+who uploads the file.
 
 A template is found by provider, name and language; a row whose template is not there creates it.
 Columns that are left out stay as they are. One bad row, and nothing of the file is applied.
@@ -134,7 +135,7 @@ class TemplateResource(ModelResource):  # type: ignore[misc]
                     if new or not _is_stored(instance, name, row[name]):
                         errors[name] = str(error)
         if new and "components" not in row:
-            errors["components"] = "A new template needs them; the file has no such column."
+            errors["components"] = "A new template needs components, and the file has no column for them."
         if errors:
             raise ValidationError(errors)
         values = {name: value for name, value in values.items() if getattr(instance, name) != value}
@@ -211,8 +212,7 @@ def _edit(template: Template, values: dict[str, Any], by: str) -> list[TemplateC
 
 
 def _problems(template: Template, touched: frozenset[str]) -> dict[str, list[str]]:
-    """What is wrong, by column. Only what the file changes is judged: imported templates need not
-    keep to every rule."""
+    """What is wrong, by column. Only changes are checked: imported templates need not follow every rule."""
     found: dict[str, list[str]] = {}
     for name in touched & CHOICES.keys():
         value = getattr(template, name)
@@ -221,7 +221,7 @@ def _problems(template: Template, touched: frozenset[str]) -> dict[str, list[str
     if template.tracked and touched & {"tracked", "components"}:
         strange = sorted(set(template.tracked) - dynamic_urls(template.components).keys())
         if strange:
-            found["tracked"] = [f"{short(strange[0])} is no URL button with a variable."]
+            found["tracked"] = [f"{short(strange[0])} is not a URL button with a variable."]
     if found or not touched & CONTENT:
         return found
     checked = rules.check(

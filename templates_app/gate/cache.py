@@ -19,16 +19,16 @@ from templates_app.content.components import Shape, has_text, shape
 from templates_app.content.names import has_names
 from templates_app.models import SeenTemplate, Template
 
-SEEN_AGAIN = timedelta(minutes=1)  # a template's last use is written no more often
+SEEN_AGAIN = timedelta(minutes=1)  # seconds between two writes of a template's last use
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredTemplate:
     """One template as checking and sending need it.
 
-    `shape` is None where the BSP's list says nothing of the content. `named` says whether any of its
-    variables has a name, `stale` whether the content at the BSP may be another by now. `links` holds the
-    tracked buttons that get a short link of ours: path → what precedes the token.
+    `shape` is None if the BSP's list does not have the content. `named` says whether any of its variables has
+    a name, `stale` whether the content at the BSP may have changed. `links` holds the tracked buttons that
+    get a short link of ours: path → what precedes the token.
     """
 
     registered: Registered

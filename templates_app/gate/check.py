@@ -1,4 +1,4 @@
-"""What a message is refused for at the gate, because of its template."""
+"""Why the gate refuses a message because of its template."""
 
 from typing import NamedTuple
 
@@ -16,14 +16,16 @@ class Rules(NamedTuple):
     now: float
 
 
-PASSED = "{problem}. Passed, because the template changed at the BSP and is not imported yet."
+PASSED = (
+    "{problem}. Sent all the same, because the template changed at the BSP and has not been imported yet."
+)
 
 
 def check(content: Content, template: RegisteredTemplate | None, rules: Rules) -> list[str]:
     """Raises Refused, naming the slot, for a template message that cannot succeed. `content` is fitted
     to the template already (gate.prepare).
 
-    What does not fit a template that is known to be stale may fit what the BSP has: it passes. Returns
+    If the template is stale, a message that does not fit it may fit the BSP's content, so it passes. Returns
     notes that say so.
     """
     if not isinstance(content, TemplateContent):
@@ -34,7 +36,7 @@ def check(content: Content, template: RegisteredTemplate | None, rules: Rules) -
             raise Refused(AnswerCode.TEMPLATE, f"{label}: not registered with this provider")
         return []
     if template.stopped and rules.stopped == Provider.Stopped.REFUSE:
-        raise Refused(AnswerCode.TEMPLATE, f"{label}: {template.status.lower()}, so it is not sent")
+        raise Refused(AnswerCode.TEMPLATE, f"{label}: {template.status.lower()}, so it cannot be sent")
     found = problems(content, template.shape, int(rules.now * 1000)) if template.shape else ()
     if template.stale:
         return [PASSED.format(problem=problem) for problem in found]

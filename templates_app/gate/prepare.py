@@ -12,7 +12,7 @@ from templates_app.gate.check import Rules, check
 
 
 class Prepared(NamedTuple):
-    """A content as its template wants it, as far as the template is registered."""
+    """A content fitted to its template, if the template is registered."""
 
     content: Content
     template: RegisteredTemplate | None
@@ -21,12 +21,12 @@ class Prepared(NamedTuple):
 
     @property
     def stale(self) -> bool:
-        """Whether the template's content at the BSP may be another by now."""
+        """Whether the template's content at the BSP may have changed."""
         return self.template is not None and self.template.stale
 
     def destinations(self, test: bool) -> dict[str, str]:
-        """Where each tracked button leads, by its path. Raises Refused for one that names no
-        destination; in a test it may hold the number that CleverTap fills in."""
+        """Where each tracked button leads, by its path. Raises Refused for one without a destination. In a
+        test its value may be the number that CleverTap fills in."""
         if not self.template or not self.template.links or not isinstance(self.content, TemplateContent):
             return {}
         return dict(link_tracking.wanted(self.content, self.template.links, test))
@@ -45,8 +45,8 @@ def prepare(provider_id: int, content: Content, rules: Rules | None = None) -> P
     """Finds the content's template and fits the content to it: full URLs are cut to the suffix, a text
     header's variable is taken out of its text, and values get the names of their variables.
 
-    With rules, raises Refused for a message that cannot succeed, and notes what passed all the same. What
-    is about to be sent was checked when it came in.
+    With rules, raises Refused for a message that cannot succeed, and notes what passed although it does not
+    fit. Sending passes no rules: the message was checked when it came in.
     """
     template = cache.find(provider_id, content)
     if template and isinstance(content, TemplateContent):

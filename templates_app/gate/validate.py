@@ -21,10 +21,10 @@ TEST_ID = "0|0|0|0"
 DUMMY_NUMBER = "919999999999"
 
 _VERDICTS = {
-    Outcome.ACCEPTED: "The BSP took the message, so the template is as it should be.",
-    Outcome.THROTTLED: "The BSP takes no more requests for now",
+    Outcome.ACCEPTED: "The BSP accepted the message, so the template is correct.",
+    Outcome.THROTTLED: "The BSP accepts no more requests for now",
     Outcome.RETRY: "The BSP had an error of its own",
-    Outcome.STOPPED: "The BSP takes nothing from this account",
+    Outcome.STOPPED: "The BSP accepts nothing from this account",
     Outcome.REJECTED: "The BSP refused the message",
     Outcome.UNKNOWN: "The BSP's answer could not be understood",
 }
@@ -66,7 +66,7 @@ def validate(template: Template) -> Validated:
         rules = Rules(provider.unknown_templates, provider.stopped_templates, now=0.0)
         prepared = prepare(provider.pk, send.content, rules)
         outbound = Outbound(
-            reference=f"check-{config.now}",  # one that no message has
+            reference=f"check-{config.now}",  # no message has this id
             msg_id=TEST_ID,
             to=send.to,
             sender=config.waba_number,
@@ -76,7 +76,9 @@ def validate(template: Template) -> Validated:
         request = provider.connector.build_request(outbound, config)
     except Refused as refused:
         answer = f"{refused.code.value} {AnswerCode(refused.code).name.replace('_', ' ').lower()}"
-        verdict = f"CleverTap would be told {answer}: {redactor.text(refused.message)}. Nothing was sent."
+        verdict = (
+            f"CleverTap would get the answer {answer}: {redactor.text(refused.message)}. Nothing was sent."
+        )
         return Validated(False, verdict, written, {})
     shown = msgspec.json.decode(redactor.request(request))
     try:

@@ -118,7 +118,7 @@ class TemplateHistory(ModelAdmin):
         return [take, *super().get_urls()]
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """A template's timeline goes with it, though nobody may delete an entry by itself."""
+        """Deleting a template deletes its timeline, though nobody may delete a single entry."""
         deleted, counts, lacking, protected = super().get_deleted_objects(objs, request)
         return deleted, counts, lacking - {TemplateChange._meta.verbose_name}, protected
 
@@ -160,24 +160,24 @@ class TemplateHistory(ModelAdmin):
         if request.method == "POST":
             if changes.take_imported(template.pk, request.user.get_username()):
                 words = f"{template} has the BSP's content again."
-                self.log_change(request, template, "Took the BSP's content in place of the edit.")
+                self.log_change(request, template, "Replaced the edit by the BSP's content.")
                 self.message_user(request, words, messages.SUCCESS)
             else:
                 self.message_user(request, f"{template} has the BSP's content already.", messages.WARNING)
             return redirect(back)
         text = [
             "The content that was written here is replaced by the one the last import found at the BSP. "
-            "Messages are checked against that from then on.",
+            "From then on messages are checked against the BSP's content.",
             "The timeline keeps what was written here, so that nothing is lost.",
         ]
         if not template.edited:
-            text = ["The content is the BSP's already; there is no edit to give up."]
+            text = ["The template has the BSP's content already; there is no edit to undo."]
         return confirm(
             self,
             request,
-            title=f"Take the BSP's content for {template}",
+            title=f"Use the BSP's content for {template}",
             text=text,
-            button="Take the BSP's content",
+            button="Use the BSP's content",
             back=back,
             danger=True,
             possible=template.edited,

@@ -1,4 +1,4 @@
-"""The timeline of templates: what changed, who told it, and the lines that differ."""
+"""The timeline of templates: what changed, who reported it, and the lines that differ."""
 
 import difflib
 import json
@@ -78,9 +78,9 @@ def created(template: Template, source: str, *, by: str = "") -> TemplateChange:
 
 @transaction.atomic
 def record(provider_id: int, updates: Iterable[TemplateUpdate]) -> list[str]:
-    """Applies what a BSP's webhook tells of templates. Returns what became of each.
+    """Applies what a BSP's webhook reports about templates. Returns the result for each.
 
-    A webhook that arrives after a younger one changes nothing: it only enters the timeline.
+    A webhook that arrives after a newer one changes nothing: it is only added to the timeline.
     """
     outcomes = []
     for update in updates:
@@ -122,7 +122,7 @@ def record(provider_id: int, updates: Iterable[TemplateUpdate]) -> list[str]:
 def recategorize(
     provider_id: int, names: Sequence[str], language: str, category: str, reason: str, at: datetime
 ) -> Template | None:
-    """Sets the category that a refused message told of. Returns the template, which has one of the names;
+    """Sets the category that a refusal of a message named. Returns the template, which has one of the names;
     None where it is not registered, or has that category already."""
     rows = Template.objects.select_for_update(of=("self",)).filter(provider_id=provider_id, language=language)
     template = rows.filter(name__in=names).exclude(category=category).first()

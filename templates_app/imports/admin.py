@@ -106,7 +106,10 @@ class TemplateImports(_MayImport):
         template, new = health.register(seen, request.user.get_username())
         if new:
             self.log_addition(request, template, "Created from what CleverTap sent.")
-            words = "Created from what CleverTap sent. Compare it with the BSP's; a message tells no URLs."
+            words = (
+                "Created from what CleverTap sent. Compare it with the BSP's template: messages "
+                "do not contain its URLs."
+            )
             self.message_user(request, words, messages.SUCCESS)
         else:
             self.message_user(request, "Somebody else created it meanwhile.", messages.INFO)
@@ -151,7 +154,7 @@ class ProviderImports(_MayImport):
         provider: Provider = self.row(request, object_id)
         if request.method == "POST":
             return _start(self, request, [provider])
-        text = ["Takes over the BSP's template list. The next page shows how far it is."]
+        text = ["Imports the BSP's template list. The next page shows the progress."]
         back = page_url("providers_provider", provider.pk)
         title = f"Import the templates of {provider}"
         return confirm(self, request, title=title, text=text, button="Import", back=back)

@@ -19,8 +19,9 @@ from templates_app.imports.listed import CHUNK, Key, Listed
 from templates_app.models import ImportRun, Template, TemplateChange
 
 LONGEST_TTL = 2**31 - 1  # seconds, as the column holds them
-FEWEST_VANISHING = 10  # that need an operator's word
-# Meta's spelling of a language, as en, fil or en_GB. Which of them Meta has is not asked here: it adds some.
+FEWEST_VANISHING = 10  # that an operator must allow
+# Meta's spelling of a language, such as en, fil or en_GB. The codes are not compared with Meta's list, which
+# grows.
 _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
 
 Kind, Source = TemplateChange.Kind, TemplateChange.Source
@@ -46,7 +47,7 @@ class TooManyVanish(ImportFailed):
 
 
 class NotListed(ImportFailed):
-    """A list that was asked for one template, and does not have it."""
+    """The list of one template does not have it."""
 
 
 @transaction.atomic
@@ -56,8 +57,8 @@ def apply(run: ImportRun, listed: Listed) -> dict[str, Any]:
     timeline belong to the run."""
     report = _Report(listed.unreadable)
     if run.name and not listed.keys:
-        raise NotListed(f"The list has no template {run.name}.")
-    # A list of one template says nothing of the others.
+        raise NotListed(f"The BSP's list has no template {run.name}.")
+    # A list of one template says nothing about the others.
     gone = [] if run.name else _gone(run.provider, listed.keys, report.unreadable)
     _doubt(run, listed, sum(row.vanished_at is None for row in gone))
     for chunk in listed.chunks():
@@ -68,8 +69,8 @@ def apply(run: ImportRun, listed: Listed) -> dict[str, Any]:
 
 
 def _gone(provider: Provider, keys: set[Key], unreadable: set[str]) -> list[Any]:
-    """The imported templates that the list no longer has. Those written by hand come from no list. An
-    item that could not be read is there all the same."""
+    """The imported templates that the list no longer has. Those written by hand come from no list. An item
+    that could not be read counts as present."""
     rows = Template.objects.filter(provider=provider).exclude(imported=None)
     named = rows.values_list("pk", "name", "language", "vanished_at", named=True)
     return [
@@ -111,7 +112,7 @@ class _Report:
         self.details["failed"].append({"template": template, "reason": reason})
 
     def applied(self, row: Template, entries: Sequence[TemplateChange]) -> None:
-        """Notes what became of a template, by the entries that its timeline gets."""
+        """Notes the result for a template, by the entries that its timeline gets."""
         label = _label(row)
         if row.unsupported:
             self.details["unsupported"].append({"template": label, "reason": row.unsupported})
@@ -173,7 +174,7 @@ def _changed_since(run: ImportRun, rows: Iterable[Template]) -> dict[int, set[st
     """By id, the fields that a webhook or a person changed after the import began. The list may be
     older than that: it counts from the next import on."""
     assert run.started_at is not None
-    since = run.started_at - timedelta(seconds=1)  # BSPs tell whole seconds
+    since = run.started_at - timedelta(seconds=1)  # BSPs give whole seconds
     entries = TemplateChange.objects.filter(template__in=rows, at__gte=since)
     found: dict[int, set[str]] = defaultdict(set)
     for pk, kind in entries.exclude(source=Source.IMPORT).values_list("template_id", "kind"):
@@ -181,7 +182,7 @@ def _changed_since(run: ImportRun, rows: Iterable[Template]) -> dict[int, set[st
     return found
 
 
-NOTHING = ""  # the kind of a change that no timeline shows
+NOTHING = ""  # the kind of a change that timelines do not show
 FIELDS = (
     "category", "status", "status_reason", "quality", "parameter_format", "ttl_seconds", "components",
     "imported", "tracked", "unsupported", "bsp_id", "details", "extra", "vanished_at", "stale_since",
@@ -237,8 +238,8 @@ def _tracked(provider: Provider, parts: list[dict[str, Any]]) -> list[str]:
 
 
 def _changed(run: ImportRun, row: Template, one: ListedTemplate, younger: set[str]) -> list[TemplateChange]:
-    """Sets what differs, except the fields in `younger`. Returns the timeline's entries. When only fields
-    changed that no timeline shows, it is one entry without a kind."""
+    """Sets what differs, except the fields in `younger`. Returns the timeline's entries. If only fields
+    changed that timelines do not show, there is one entry without a kind."""
     before, vanished = row.imported, row.vanished_at
     values = {name: value for name, value in _values(run, row, one).items() if name not in younger}
     if all(getattr(row, name) == value for name, value in values.items()):

@@ -1,4 +1,5 @@
-"""How a provider's templates are: imports, states, what changed, and what CleverTap uses unregistered."""
+"""The health of a provider's templates: imports, states, changes, and templates that CleverTap uses and that
+are not registered."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -128,8 +129,8 @@ def _names(seen: SeenTemplate) -> set[str]:
 
 
 def register(seen: SeenTemplate, by: str) -> tuple[Template, bool]:
-    """Creates the template that a message was seen to use, as far as the message tells; whether it
-    is new. A person completes it: the message does not say what a URL button's address is."""
+    """Creates the template that a message used, as far as the message shows it. Returns whether it is new. A
+    person completes it, because the message does not contain a URL button's whole URL."""
     content = msgspec.convert(seen.sample, TemplateContent)
     components = drift.guessed(content)
     named = any(value.name for value in content.body)

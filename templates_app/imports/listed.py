@@ -15,9 +15,9 @@ Key = tuple[str, str]  # name and language
 
 
 class Listed:
-    """The templates of a list, kept in a file: a catalogue of tens of thousands costs no memory.
+    """The templates of a list, kept in a file, so that tens of thousands need no memory.
 
-    With a name, only those of that name: some BSPs find all that hold it.
+    With a name, keeps only those with exactly this name: some BSPs return all whose name contains it.
     """
 
     def __init__(self, name: str = "") -> None:
@@ -32,7 +32,7 @@ class Listed:
         return len(self.keys)
 
     def repeats(self, page: TemplatePage) -> bool:
-        """Whether the page holds exactly what the one before did, of which nothing need be readable."""
+        """Whether the page has exactly the items of the page before, readable or not."""
         held = _held(page)
         return bool(held) and held == self._last
 
@@ -67,5 +67,5 @@ class Listed:
 
 
 def _held(page: TemplatePage) -> frozenset[object]:
-    """What a page is known by: its templates, or the complaints of one that has none."""
+    """What identifies a page: its templates, or the problems of a page without readable ones."""
     return frozenset((one.name, one.language) for one in page.templates) or frozenset(page.unreadable)

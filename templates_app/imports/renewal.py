@@ -1,4 +1,4 @@
-"""Templates whose content at the BSP may be another than ours: noted as stale, and imported anew.
+"""Templates whose content at the BSP may have changed: marked as stale, and imported again.
 
 Meta's webhooks say that a template was edited, or approved once more after an edit. Until an import that
 began later is in, the gate lets pass what does not fit.
@@ -20,7 +20,7 @@ from templates_app.imports.source import source_of
 from templates_app.models import ImportRun, Template
 
 BY = "the BSP's word"
-WHOLE_SECONDS = timedelta(seconds=1)  # as BSPs tell times
+WHOLE_SECONDS = timedelta(seconds=1)  # BSPs give whole seconds
 AGAIN = timedelta(minutes=10)  # between imports of what stays stale
 
 State = ImportRun.State
@@ -47,8 +47,8 @@ def note(provider: Provider, updates: Iterable[TemplateUpdate]) -> None:
 
 
 def doubt(provider: Provider, names: Iterable[str], language: str, now: datetime) -> None:
-    """The BSP refused a message that fits the template as we have it. An import tells whether it changed;
-    it is not asked again soon, as the message may be at fault."""
+    """The BSP refused a message that fits our copy of the template. An import shows whether the template
+    changed. It is not repeated soon, because the message may be wrong."""
     rows = Template.objects.select_for_update(of=("self",)).filter(provider=provider, language=language)
     template = rows.filter(name__in=names, stale_since=None).first()
     if template is not None and not _tried(template, now) and start(provider, template):
@@ -69,8 +69,8 @@ def renew(now: datetime) -> int:
 
 
 def start(provider: Provider, template: Template) -> bool:
-    """Imports the one template where the list can be asked for it, and it was not asked in vain before; else
-    the whole list. Returns whether there is a list to import from."""
+    """Imports only this template if the BSP can list one template and the last such import found it;
+    otherwise the whole list. Returns whether there is a list to import from."""
     pages = source_of(provider)
     if pages.request("") is None:
         return False
@@ -87,7 +87,7 @@ def _tried(template: Template, now: datetime) -> bool:
 
 
 def _imported_since(template: Template, timestamp: int) -> bool:
-    """Whether an import has the news already. BSPs repeat webhooks, and old ones are read again."""
+    """Whether an import has the change already. BSPs repeat webhooks, and old ones are read again."""
     if not timestamp:
         return False
     since = datetime.fromtimestamp(timestamp, UTC) + WHOLE_SECONDS

@@ -23,17 +23,17 @@ TONES: dict[str, Tone] = {
 }
 _ABOUT = {
     "created": "New here.",
-    "changed": "Their status, category, quality or content is another now.",
-    "unchanged": "As they were.",
-    "unsupported": "CleverTap cannot use these; they are kept, and not listed for it.",
-    "failed": "These could not be read. The others were imported nevertheless.",
+    "changed": "Their status, category, quality or content changed.",
+    "unchanged": "Unchanged.",
+    "unsupported": "CleverTap cannot use these. Waypost keeps them, and leaves them out of CleverTap's list.",
+    "failed": "These could not be read. The others were imported.",
     "vanished": "Imported before, and no longer in the list. They are marked, not deleted.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Why a list was not taken over, and what an operator may allow."""
+    """Why a list was not imported, and what an operator may allow."""
 
     name: str
     field: str
@@ -45,7 +45,7 @@ DOUBTS = (
     Doubt(
         "empty_list",
         "allow_empty",
-        "Import again and believe an empty list",
+        "Import again and accept an empty list",
         "Every imported template is marked as vanished, none is deleted",
     ),
     Doubt(

@@ -1,7 +1,7 @@
 """Importing a provider's template list: every page or nothing, and never a deletion.
 
-An ImportRun is the request, the progress and the report. Its row is the queue: a worker takes
-the oldest, and a run whose worker died is given up after a while without a sign of life.
+An ImportRun is the request, the progress and the report. Its row is the queue: a worker takes the oldest, and
+a run whose worker died fails after a while without a sign of life.
 """
 
 import logging
@@ -220,12 +220,12 @@ def _import(run: ImportRun) -> None:
         run.state, run.error = State.FAILED, f"Somebody added templates meanwhile. {NOTHING_CHANGED}"
     except Exception as error:
         run.state = State.FAILED
-        run.error = f"Our own fault: {type(error).__name__}. {NOTHING_CHANGED}"
+        run.error = f"An error in Waypost: {type(error).__name__}. {NOTHING_CHANGED}"
         raise
     finally:
         run.finished_at = timezone.now()
         ended = {name: getattr(run, name) for name in ENDED}
-        # One that was given up stays so, and with its provider it may be gone.
+        # A failed run stays failed, and may have been deleted with its provider.
         if ImportRun.objects.filter(pk=run.pk, state=State.RUNNING).update(**ended):
             words = (run.pk, run.provider.nickname, run.state, run.error)
             logger.info("Template import %d of %s ended: %s %s", *words)
@@ -248,7 +248,7 @@ def _fetch_all(run: ImportRun, listed: Listed) -> None:
         page = _fetch_page(pages, cursor, run.name)
         if listed.repeats(page):
             hint = " Is it paged by number?" if run.provider.import_paging == Provider.Paging.PAGE else ""
-            raise ImportFailed(f"Page {run.pages + 1} is the one before again.{hint}")
+            raise ImportFailed(f"Page {run.pages + 1} repeats the page before.{hint}")
         listed.add(page)
         run.pages += 1
         run.templates = listed.count
@@ -257,14 +257,14 @@ def _fetch_all(run: ImportRun, listed: Listed) -> None:
         if not cursor:
             return
         if cursor in seen:
-            raise ImportFailed(f"Page {run.pages} points back to a page that was read already.")
+            raise ImportFailed(f"Page {run.pages} links to a page that was read already.")
         if run.pages >= MOST_PAGES:
             raise ImportFailed(f"The list goes on after {MOST_PAGES} pages.")
         seen.add(cursor)
 
 
 def _note_progress(run: ImportRun) -> None:
-    """Writes the progress. Raises _Cancelled for a run that was cancelled, given up, or deleted."""
+    """Writes the progress. Raises _Cancelled for a run that was cancelled, has failed, or was deleted."""
     mine = ImportRun.objects.filter(pk=run.pk, state=State.RUNNING, cancel=False)
     if not mine.update(pages=run.pages, templates=run.templates, seen_at=timezone.now()):
         raise _Cancelled

@@ -1,4 +1,4 @@
-"""Signing in: throttled, logged, told by mail, with a second factor where one is wanted."""
+"""Signing in: throttled, logged, reported by mail, with a second factor if one is required."""
 
 import json
 import logging

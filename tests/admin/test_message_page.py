@@ -75,8 +75,8 @@ def test_the_whole_story_in_order(operator: Client, bsp: Provider) -> None:
     titles = [step.title for step in response.context["steps"]]
     assert titles == [
         "Accepted from CleverTap",
-        "Attempt 1: not taken, to be tried again",
-        "Attempt 2: the BSP took it",
+        "Attempt 1: not accepted, to be retried",
+        "Attempt 2: submitted",
         "Sent",
         "Delivered",
         "Waiting to be forwarded to CleverTap (delivered)",
@@ -162,7 +162,7 @@ def test_it_says_why_it_waits(operator: Client, bsp: Provider) -> None:
     message = MessageFactory(provider=bsp)
     assert "next in line" in shown(operator, message)
     Message.objects.update(next_attempt_at=timezone.now() + timedelta(minutes=2))
-    assert "It is tried again at" in shown(operator, message)
+    assert "Waypost retries it at" in shown(operator, message)
     Provider.objects.update(
         hold_until=timezone.now() + timedelta(minutes=2), hold_reason="80 a second at most"
     )
@@ -188,7 +188,7 @@ def test_forwards_are_retried_at_once(operator: Client, bsp: Provider, woken: Wo
     event = parked(message)
     reply = inbound(bsp, answers=message, forward=Forward.PARKED)
     text = shown(operator, message)
-    assert "Parked: CleverTap did not take it (delivered)" in text
+    assert "Parked: CleverTap did not accept it (delivered)" in text
     assert "HTTP 400: unknown msgId" in text
     assert "Retry forwards now" in text
     response = operator.post(f"/admin/campaigns/event/of/{message.pk}/retry/", follow=True)

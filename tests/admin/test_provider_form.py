@@ -137,7 +137,7 @@ def test_a_required_secret_is_asked_for_at_its_field(operator: Client) -> None:
         ({"waba_number": "hello"}, "International digits"),
         ({"rate_count": "0"}, "greater than or equal to 1"),
         ({"endpoint": ""}, "needs an HTTP endpoint"),
-        ({"auto_reply": "on"}, "Write the text that untracked users are answered with"),
+        ({"auto_reply": "on"}, "Write the text that untracked users get as answer"),
         ({"quirk__default_country": "+91"}, "This does not fit"),
         ({"quirk__version": ""}, "This field is required"),
         ({"quirk__statuses_per_request": "0"}, "greater than or equal to 1"),
@@ -167,7 +167,7 @@ def test_an_address_on_a_private_network_is_refused(operator: Client, settings: 
 def test_one_default_provider_at_most(operator: Client) -> None:
     make_provider(nickname="First", is_default=True)
     shown = refused(operator.post(ADD, FORM | {"is_default": "on"}))
-    assert "“First” is the default provider. Take the mark off there first." in shown
+    assert "“First” is the default provider. Remove the mark there first." in shown
 
 
 def test_secrets_never_come_back(operator: Client, looker: Client, bsp: Provider) -> None:

@@ -197,7 +197,7 @@ def test_check_connection_shows_request_answer_and_verdict(
     [
         (HttpResponse(401, {}, b"{}"), "The BSP refused the credentials"),
         (HttpResponse(503, {}, b"{}"), "The BSP had an error of its own"),
-        (HttpResponse(429, {}, b"{}"), "takes no more requests for now"),
+        (HttpResponse(429, {}, b"{}"), "accepts no more requests for now"),
         (HttpResponse(200, {}, b"<html>"), "could not be understood"),
         (NotSent("connection refused"), "Is the address right"),
     ],
@@ -247,11 +247,11 @@ def test_the_history_opens(operator: Client, bsp: Provider) -> None:
 
 
 def test_the_page_shows_what_the_bsp_told_of_the_account(operator: Client, bsp: Provider) -> None:
-    assert "What the BSP told of this account" not in text(operator.get(url(bsp, "health")))
+    assert "What the BSP reported about this account" not in text(operator.get(url(bsp, "health")))
     bsp.account_events.create(
         happened_at=timezone.now(), kind="ACCOUNT_RESTRICTION", text="For spam", effect="paused the provider"
     )
     shown = text(operator.get(url(bsp, "health")))
-    assert "What the BSP told of this account" in shown
+    assert "What the BSP reported about this account" in shown
     assert "ACCOUNT_RESTRICTION</strong>: For spam" in shown
     assert "Waypost paused the provider." in shown

@@ -51,14 +51,15 @@ def test_sending_again_on_a_paused_provider_says_so(operator: Client, bsp: Provi
     message = failed(provider=bsp)
     lifecycle.pause(bsp, "x")
     response = operator.post(url(message, "resend"), follow=True)
-    assert "it goes out when that is resumed" in response.content.decode()
+    assert "Resume sends the message" in response.content.decode()
 
 
 def test_what_needs_no_resend_has_no_button(operator: Client, bsp: Provider) -> None:
     message = MessageFactory(provider=bsp, status=Status.DELIVERED)
     assert url(message, "resend") not in shown(operator, message)
     assert (
-        "only failed and unknown ones are sent again" in operator.get(url(message, "resend")).content.decode()
+        "only failed and unknown messages can be resent"
+        in operator.get(url(message, "resend")).content.decode()
     )
     response = operator.post(url(message, "resend"), follow=True)
     assert "no longer failed or unknown" in response.content.decode()
@@ -78,8 +79,8 @@ def test_sending_several_again_counts_first(operator: Client, bsp: Provider, wok
     fine = MessageFactory(provider=bsp, status=Status.READ)
     asked = operator.post(LIST, picked(lost, doubtful, fine)).content.decode()
     for words in (
-        "1 failed will be sent again",
-        "1 unknown will be sent again",
+        "1 failed will be resent",
+        "1 unknown will be resent",
         "may have been delivered",
         "1 skipped",
     ):
@@ -101,7 +102,7 @@ def test_sending_again_everything_that_matches(
     other = failed(provider=bsp, to="14155550100")
     across = f"{LIST}?q=9198&status=60"
     asked = operator.post(across, picked(wanted[0], across=True)).content.decode()
-    assert "5 failed will be sent again" in asked
+    assert "5 failed will be resent" in asked
     assert 'name="select_across" value="1"' in asked
     operator.post(across, picked(wanted[0], across=True, confirmed="yes"))
     assert set(Message.objects.filter(status=Status.QUEUED)) == set(wanted)

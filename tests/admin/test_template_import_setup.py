@@ -98,7 +98,7 @@ def test_what_is_chosen_is_kept_or_replaced(
         ({"import_auth": "basic", "import_username": "u"}, "Enter the password"),
         ({"import_auth": "headers"}, "Enter at least one header"),
         ({"click_domain": "https://ct3.io/"}, "Write the host alone"),
-        ({"link_days": "0"}, "At least a day"),
+        ({"link_days": "0"}, "Write at least one day"),
     ],
 )
 def test_a_mistake_is_named(operator: Client, values: dict[str, str], words: str) -> None:

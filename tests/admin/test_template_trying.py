@@ -69,7 +69,7 @@ def test_validation_says_what_the_bsp_says(operator: Client, sale: Template, bsp
     assert payload["template"] == {"namespace": "sale", "languageCode": "en"}
     body = next(each["body"] for each in payload["components"] if each["type"] == "body")
     assert [each["text"] for each in body["parameters"]] == ["0", "1"]
-    assert "The BSP took the message" in shown
+    assert "The BSP accepted the message" in shown
     assert " ms" in shown
     assert "{{1}}" in shown  # as CleverTap posts a registered URL
     assert "s3cret-of-shop" not in shown
@@ -87,7 +87,7 @@ def test_what_the_door_refuses_is_not_sent(operator: Client, sale: Template, bsp
     Provider.objects.update(stopped_templates="refuse")
     Template.objects.update(status="PAUSED")
     shown = operator.post(url(sale, "validate")).content.decode()
-    assert "CleverTap would be told 2001 template: template sale (en): paused" in shown
+    assert "CleverTap would get the answer 2001 template: template sale (en): paused" in shown
     assert bsp_end.got == []
 
 

@@ -69,7 +69,7 @@ def test_a_message_with_all_that_came_back_is_written_once(place: str, shop: Pro
         "template",
         False,
     )
-    assert [each["kind"] for each in rows("reports")] == ["sent", "delivered", "read", "replied"]
+    assert [each["kind"] for each in rows("reports")] == ["sent", "delivered", "viewed", "replied"]
     assert {each["message"] for each in (*rows("reports"), *rows("costs"))} == {message.pk}
     (cost,) = rows("costs")
     assert (cost["category"], cost["type"], cost["billable"]) == ("marketing", "regular", True)

@@ -83,12 +83,12 @@ def test_a_country_is_one(tmp_path: Path) -> None:
     run("account", "add", "SHOP-2", "--country", "in")
     assert run("account", "list")[0]["country"] == "IN"
     for arguments in (["account", "add", "SHOP-3"], ["upload", str(tmp_path / "users.csv")]):
-        with pytest.raises(CommandError, match="Nowhere is no country"):
+        with pytest.raises(CommandError, match="Nowhere is not a country"):
             run(*arguments, "--country", "Nowhere")
     assert len(run("account", "list")) == 1
 
 
 @pytest.mark.parametrize("command", [("audience", "list"), ("inbound", "list"), ("incidents", "list")])
 def test_a_limit_is_a_number_of_rows(command: tuple[str, str]) -> None:
-    with pytest.raises(CommandError, match="'-1' is no number of rows"):
+    with pytest.raises(CommandError, match="'-1' is not a number of rows"):
         call_command(*command, "--limit=-1")

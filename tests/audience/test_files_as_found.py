@@ -1,4 +1,4 @@
-"""Files as people's programs write them, each with what must become of it."""
+"""Files as people's programs write them, each with the expected result."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -104,8 +104,8 @@ def test_a_value_that_does_not_fit_costs_the_value_only() -> None:
     assert types() == {"Points": "number"}
     words = reasons(done, refused=False)
     assert [words[line] for line in sorted(words)] == [
-        "Points “N/A” is no number", "Points “-” is no number", "Points “1,200” is no number",
-        "Points “007” is no number",
+        "Points “N/A” is not a number", "Points “-” is not a number", "Points “1,200” is not a number",
+        "Points “007” is not a number",
     ]  # fmt: skip
     person = contact("n151")
     assert (person.phone, person.opted_in, person.attributes) == ("919812500151", True, {})
@@ -250,7 +250,7 @@ def test_an_email_and_a_gender_that_do_not_fit_cost_only_themselves() -> None:
     done = taken_over(text)
     assert (done.created, done.failed, done.warned) == (1, 0, 1)
     assert reasons(done, refused=False) == {
-        2: "Email “ann at example” is no e-mail address; Gender “X” is neither M nor F"
+        2: "Email “ann at example” is not an e-mail address; Gender “X” is neither M nor F"
     }
     assert contact("a").reachable
 

@@ -57,7 +57,7 @@ def test_a_value_that_does_not_fit_costs_the_value_only(post: Post) -> None:
     answer = post(profile("b", '{"Fee": "much", "MSG-whatsapp": true, "Phone": "+14155551234"}'))
     assert answer.json["processed"] == 1
     (warning,) = answer.json["warnings"]
-    assert (warning["warning"], warning["record"]["identity"]) == ("Fee “much” is no number", "b")
+    assert (warning["warning"], warning["record"]["identity"]) == ("Fee “much” is not a number", "b")
     assert contact("b").reachable
     assert contact("b").attributes == {}
     post(profile("b", '{"Fee": "12.50"}'))
@@ -68,7 +68,7 @@ def test_an_events_value_that_does_not_fit_is_named(post: Post) -> None:
     booked = '{"identity": "a", "type": "event", "evtName": "Booked", "evtData": {"Day": %s}}'
     assert "warnings" not in post(booked % '"2026-12-05"').json
     answer = post(booked % '"soon"')
-    assert answer.json["warnings"][0]["warning"] == "Day “soon” is no date without a time"
+    assert answer.json["warnings"][0]["warning"] == "Day “soon” is not a date without a time"
     assert ContactEvent.objects.filter(properties={}).count() == 1
     assert ContactDate.objects.get().whole_day
 
@@ -131,7 +131,7 @@ def test_a_start_counts_for_the_contact_that_is_made_later() -> None:
     change = OptChange.objects.get()
     assert (change.to, change.proof) == (
         "in",
-        "whoever has this number agreed on 2026-01-04 08:30 UTC: Start!",
+        "the owner of this number agreed on 2026-01-04 08:30 UTC: Start!",
     )
     taken_over("identity,phone,MSG-whatsapp\nb,+14155551234,FALSE\n")
     assert not contact("b").opted_in, "the file says otherwise"

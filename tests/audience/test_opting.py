@@ -436,11 +436,11 @@ def test_a_setting_that_was_taken_away(telling: Provider) -> None:
     subscribing.drain()
     row = Subscription.objects.get()
     assert row.state == Subscription.State.PARKED
-    assert "no subscribe API set" in row.error
+    assert "no subscribe API any more" in row.error
     Subscription.objects.update(state=Subscription.State.PENDING, error="")
     setting(telling).delete()
     subscribing.drain()
-    assert "no subscribe API set" in Subscription.objects.get().error
+    assert "no subscribe API any more" in Subscription.objects.get().error
 
 
 def pending(provider: Provider, phone: str = "12125550777", **values: Any) -> Subscription:

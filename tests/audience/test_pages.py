@@ -80,7 +80,7 @@ def test_from_the_file_to_its_errors(operator: Client) -> None:
     for words in (
         "my users.csv",
         "UTF-8, separated by commas",
-        "is no phone number",
+        "is not a phone number",
         "1 of these rows would be refused",
     ):
         assert words in shown
@@ -115,7 +115,7 @@ def test_a_mapping_is_checked_before_it_starts(operator: Client) -> None:
     assert "No column holds the phone number" in text(operator.get(page))
     url = f"{UPLOADS}{draft.pk}/columns/"
     shown = text(operator.post(url, columns(draft, start="yes"), follow=True))
-    assert "It was not started" in shown
+    assert "The upload was not started" in shown
     changes = {"column-1-to": "phone", "column-2-name": "Since", "country": "GB"}
     shown = text(operator.post(url, columns(draft, check="yes", **changes), follow=True))
     assert "No column holds" not in shown
@@ -144,7 +144,7 @@ def test_a_draft_is_discarded_and_an_upload_cancelled(operator: Client) -> None:
 def test_what_failed_goes_on(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     choose(operator)
     draft = Upload.objects.get()
-    Upload.objects.update(state="failed", error="Our own fault")
+    Upload.objects.update(state="failed", error="An error in Waypost")
     assert "Go on" in text(operator.get(f"{UPLOADS}{draft.pk}/change/"))
     do(operator, f"{UPLOADS}{draft.pk}/resume/")
     upload.drain()
@@ -418,7 +418,7 @@ def test_rows_with_warnings_are_shown_and_downloaded_apart(operator: Client) -> 
     assert 'id="upload-warnings"' in page
     assert "1 created, 1 failed, 1 warned" in text(operator.get(UPLOADS))
     for name, identity, words in (
-        ("warnings", "ann", "Points “many” is no number"),
+        ("warnings", "ann", "Points “many” is not a number"),
         ("errors", "bob", "Phone “12”"),
     ):
         file = text(operator.get(f"{UPLOADS}{draft.pk}/{name}/")).removeprefix("\ufeff")
@@ -432,7 +432,9 @@ def test_the_mapping_step_shows_numbers_as_stored_and_asks_for_the_country(opera
     assert "1 of 2 numbers have no country code" in shown
     draft = Upload.objects.get()
     url = f"{UPLOADS}{draft.pk}/columns/"
-    assert "It was not started. Choose the country" in do(operator, url, **columns(draft, start="yes"))
+    assert "The upload was not started. Choose the country" in do(
+        operator, url, **columns(draft, start="yes")
+    )
     shown = do(operator, url, **columns(draft, check="yes", country="IN"))
     assert "+919812300001" in shown
     assert "India" in shown
@@ -453,7 +455,7 @@ def test_what_a_file_does_to_consent_is_shown_before_and_after(operator: Client,
     assert draft.consent == {"in": 1, "stays_operator": 1}
     assert "stopped by an operator" in text(operator.get(f"{UPLOADS}{draft.pk}/change/"))
     back = "identity,phone,MSG-whatsapp,MSG-dndWhatsApp\nzoe,,TRUE,FALSE\n"
-    assert "back from a stop by an operator" in text(choose(operator, back))
+    assert "opted in again after a stop by an operator" in text(choose(operator, back))
     assert taken_over(back).consent == {"resume": 1, "lifted_operator": 1}
 
 

@@ -1,4 +1,5 @@
-"""WhatsApp's own "stop marketing": told by a webhook or by a refusal, and kept apart from a typed STOP."""
+"""WhatsApp's own "stop marketing": reported by a webhook or by a refusal, and stored separately from a typed
+STOP."""
 
 import json
 from datetime import UTC, datetime, timedelta

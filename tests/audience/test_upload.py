@@ -170,11 +170,11 @@ def test_types_of_attributes() -> None:
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("a,,12,,", "Phone “12” is no phone number: it has no country code"),
-        ("a,,+1415555123456789,,", "Phone “+1415555123456789” is no phone number"),
+        ("a,,12,,", "Phone “12” is not a phone number: it has no country code"),
+        ("a,,+1415555123456789,,", "Phone “+1415555123456789” is not a phone number"),
         ("a,,1.41556E+10,,", "a spreadsheet has shortened it"),
-        ("a,,+999123456789,,", "no country has the code that it begins with"),
-        ("a,,hello,,", "Phone “hello” is no phone number"),
+        ("a,,+999123456789,,", "it begins with a code that no country has"),
+        ("a,,hello,,", "Phone “hello” is not a phone number"),
         ("a,,,maybe,", "MSG-whatsapp is “maybe”, neither true nor false"),
         (",,,,", None),
         (",,+14155551234,,", "identity is empty"),
@@ -201,13 +201,13 @@ def test_bad_rows_are_named_and_cost_no_other(row: str, reason: str | None) -> N
         (b"", "The file is empty"),
         (b"\xef\xbb\xbf\r\n\r\n", "The file is empty"),
         (b"PK\x03\x04rest", "a workbook or an archive"),
-        (b"identity,phone\n\0\0\x01", "no text file"),
+        (b"identity,phone\n\0\0\x01", "not a text file"),
         ("identity,phone\n日本,".encode("shift_jis") + b"\x81\x8d", "encoding is neither"),
         (b'identity,phone\na,1\n"b,2\nc,3\n', "From line 3 on the file cannot be read"),
         (("," * 400).encode(), "The file is empty"),
         (b"  \n ; \n", "The file is empty"),
-        (b"identity,phone\n", "one row only"),
-        (b"identity,phone\n\n , \n", "one row only"),
+        (b"identity,phone\n", "only one row"),
+        (b"identity,phone\n\n , \n", "only one row"),
         (b"x" * 200_000, "longer than 131,072"),
         ((",".join(map(str, range(301)))).encode(), "names 301 columns"),
     ],
@@ -345,7 +345,7 @@ def test_lists() -> None:
     done = taken_over("identity|phone|Tags\n" + 'a||["x", 1]\n' * 100 + "b||[\nc||plain\nd||[[1]]\n")
     assert contact("a").attributes == {"Tags": ["x", 1]}
     assert [error.reason[:20] for error in done.errors.filter(refused=False).order_by("line")] == [
-        "Tags “[” is no list.", "Tags “plain” is no l", "Tags is no list of a",
+        "Tags “[” is not a li", "Tags “plain” is not ", "Tags is not a list o",
     ]  # fmt: skip
 
 
@@ -445,7 +445,7 @@ def test_cancelling(small_chunks: None, monkeypatch: pytest.MonkeyPatch) -> None
     upload.drain()
     draft.refresh_from_db()
     assert (draft.state, draft.done) == ("cancelled", 3)
-    assert "What was imported before stays" in draft.error
+    assert "Rows imported before that stay" in draft.error
 
 
 def test_a_failed_upload_can_go_on(small_chunks: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -464,7 +464,7 @@ def test_a_failed_upload_can_go_on(small_chunks: None, monkeypatch: pytest.Monke
         upload.drain()
     draft.refresh_from_db()
     assert (draft.state, draft.done, draft.error) == (
-        "failed", 3, "Our own fault: ValueError. What was imported before stays.",
+        "failed", 3, "An error in Waypost: ValueError. Rows imported before that stay.",
     )  # fmt: skip
     assert upload.start(draft)
     upload.drain()

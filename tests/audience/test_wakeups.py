@@ -1,4 +1,5 @@
-"""Who is told of an upload, or of what CleverTap is to be told: the worker would find it, but later."""
+"""The wake-ups for an upload, and for opt-outs to send to CleverTap: the worker would find them without, but
+later."""
 
 from typing import Any
 

@@ -89,7 +89,7 @@ def date(days: int) -> str:
         (attribute("at_least", "18", name="Age"), {"gold", "silver"}),
         (attribute("less_than", "42", name="Age"), {"silver"}),
         (attribute("at_most", "1e3", name="Age"), {"gold", "silver"}),
-        (attribute("at_least", "0", name="Plan"), set()),  # a text is no number
+        (attribute("at_least", "0", name="Plan"), set()),  # a text is not a number
         (attribute("is", "true", name="Vip"), {"gold"}),
         (attribute("is", "goa", name="City"), {"gold"}),
         (attribute("is_not", "goa", name="City"), {"silver", "none"}),
@@ -252,20 +252,20 @@ def test_who_was_sent_a_message_that_failed_was_sent_none(provider: Provider) ->
 @pytest.mark.parametrize(
     ("value", "place", "words"),
     [
-        ([1], "", "cannot be read"),
+        ([1], "", "not understood"),
         ({"groups": [{}]}, "groups.0", "no condition"),
-        ({"groups": [{"conditions": [{"kind": "x"}]}]}, "groups.0.conditions.0", "cannot be read"),
+        ({"groups": [{"conditions": [{"kind": "x"}]}]}, "groups.0.conditions.0", "not understood"),
         (attribute("is"), "groups.0.conditions.0", "no value"),
         (attribute("is", "x", name=""), "groups.0.conditions.0", "Choose a property"),
-        (attribute("at_least", "many"), "groups.0.conditions.0", "“many” is no number"),
-        (attribute("at_least", "nan"), "groups.0.conditions.0", "is no number"),
+        (attribute("at_least", "many"), "groups.0.conditions.0", "“many” is not a number"),
+        (attribute("at_least", "nan"), "groups.0.conditions.0", "is not a number"),
         (attribute("last_days", "0000000019999999999"), "groups.0.conditions.0", "the days must be 1 to"),
         (attribute("before", "31.3.2026"), "groups.0.conditions.0", "Write it as 2026-03-31"),
-        (attribute("before", "2026-02-30"), "groups.0.conditions.0", "is no date"),
-        (attribute("before", "0206-03-31"), "groups.0.conditions.0", "is no date"),
+        (attribute("before", "2026-02-30"), "groups.0.conditions.0", "is not a date"),
+        (attribute("before", "0206-03-31"), "groups.0.conditions.0", "is not a date"),
         (attribute("last_days", "0"), "groups.0.conditions.0", "1 to 3650"),
         (attribute("is", "a\0b"), "groups.0.conditions.0", "null character"),
-        (one(kind="field", name="attributes", op="is", values=["x"]), "groups.0.conditions.0", "no field"),
+        (one(kind="field", name="attributes", op="is", values=["x"]), "groups.0.conditions.0", "not a field"),
         (
             one(kind="field", name="name", op="at_least", values=["5"]),
             "groups.0.conditions.0",

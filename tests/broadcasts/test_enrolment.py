@@ -1,4 +1,4 @@
-"""Messages set off by events, by their absence, and by dates."""
+"""Messages triggered by events, by their absence, and by dates."""
 
 import json
 from datetime import UTC, date, datetime, time, timedelta
@@ -185,7 +185,7 @@ def test_it_ends_when_it_is_told_to_and_sends_what_waits(provider: Provider, two
 def test_nothing_set_it_off_until_its_end(provider: Provider, two: None) -> None:
     broadcast = action(provider, ends_at=timezone.now() + HOUR)
     work(broadcast, timezone.now() + HOUR)
-    assert (broadcast.state, broadcast.reason) == (State.DONE, "Nothing set a message off.")
+    assert (broadcast.state, broadcast.reason) == (State.DONE, "Nothing triggered a message.")
 
 
 def test_what_happened_before_the_end_counts_when_nobody_looked_until_after(

@@ -132,7 +132,7 @@ def test_a_broadcast_is_written_and_launched(operator: Client, provider: Provide
     shown = post(operator, url, action="save", variants=1, **texts)
     assert "This field is required." in shown
     shown = post(operator, url, action="save", variants=1, **texts | {"v0-slot-body-2": "{{ oops }}"})
-    assert "is no reference" in shown
+    assert "is not a reference" in shown
     shown = post(operator, url, action="save", variants=1, **texts | {"v0-slot-body-2": "tea"})
     assert "Messages per 5 minutes" in shown
 
@@ -262,13 +262,13 @@ def test_the_preview_shows_real_contacts(operator: Client, provider: Provider, t
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"kind": Kind.ACTION}, "It is not said which event sets a message off."),
-        ({"kind": Kind.INACTION, "event_name": "Cart"}, "It is not said what must not happen"),
-        ({"kind": Kind.DATE}, "It is not said which date sets a message off."),
+        ({"kind": Kind.ACTION}, "Choose the event that triggers a message."),
+        ({"kind": Kind.INACTION, "event_name": "Cart"}, "Choose the event that must not happen"),
+        ({"kind": Kind.DATE}, "Choose the date that triggers a message."),
         ({"who": Who.SEGMENT}, "No segment is chosen."),
         ({"who": Who.LIST}, "No list has been uploaded."),
         ({"variants": []}, "There is no message yet."),
-        ({"starts_at": timezone.now() - timedelta(hours=1)}, "at a time that has passed"),
+        ({"starts_at": timezone.now() - timedelta(hours=1)}, "The time to begin has passed"),
         ({"ends_at": timezone.now() - timedelta(hours=1)}, "It would end before it begins."),
     ],
 )
@@ -324,7 +324,7 @@ def test_event_values_need_an_event(operator: Client, provider: Provider, two: N
     variant = {"name": "A", "percent": 100, "template": "hello", "language": "en"}
     texts = {"body.1": "{{event.Film}}", "body.2": "x"}
     broadcast = make_broadcast(provider, variants=[variant | {"values": texts}])
-    assert "no event sets it off, so event.Film is never known" in page(operator, step(broadcast, "review"))
+    assert "no event triggers it, so event.Film is never known" in page(operator, step(broadcast, "review"))
     by_date = make_broadcast(
         provider, kind=Kind.DATE, date_name="Renewal", variants=[variant | {"values": texts}]
     )
@@ -346,13 +346,14 @@ def listed() -> set[str]:
         (
             b"Phone;Identity\n1;mira\n2;nobody\n3;mira\n4;\n5;out\n",
             {"mira", "out"},
-            "2 contacts on the list. 1 are no contact’s: nobody. 1 row with somebody who was named before.",
+            "2 contacts on the list. 1 belong to no contact: nobody. "
+            "1 row with a person from an earlier row.",
         ),
         (b"\xef\xbb\xbfIdentity,City\r\nbo,Goa\r\nmira,\r\n", {"bo", "mira"}, "2 contacts"),
         ("bo\r\nmira\r\n".encode("utf-16"), {"bo", "mira"}, "2 contacts"),  # no heading
-        ("identity,name\nmira,Zo\xeb\njos\xe9,x\n".encode("cp1252"), {"mira"}, "1 are no contact’s: josé."),
+        ("identity,name\nmira,Zo\xeb\njos\xe9,x\n".encode("cp1252"), {"mira"}, "1 belong to no contact"),
         (b"Name,Phone\nM,+91 98123 00001\nB,009198123-00002\nX,12\nM,919812300001\n", {"mira", "bo"},
-         "1 are no contact’s: 12. 1 row with somebody who was named before."),
+         "1 belong to no contact: 12. 1 row with a person from an earlier row."),
     ],
 )  # fmt: skip
 def test_a_list_is_uploaded(
@@ -371,12 +372,14 @@ def test_a_list_that_cannot_be_read_leaves_the_one_before(
     broadcast = make_broadcast(provider)
     monkeypatch.setattr(lists, "CHUNK", 2)
     many = b"identity\nbo\nx1\nmira\nx1\nx2\nbo\n"  # repeated in other chunks
-    words = "2 contacts on the list. 2 are no contact’s: x1, x2. 2 rows with somebody who was named before."
+    words = (
+        "2 contacts on the list. 2 belong to no contact: x1, x2. 2 rows with a person from an earlier row."
+    )
     assert words in upload(operator, broadcast, "p.csv", many)
     for content, words in (
         (b"PK\x03\x04", "workbook"),
         (b"", "empty"),
-        (b"identity\n", "one row only"),
+        (b"identity\n", "only one row"),
         (b'identity\n"bo\n', "never closed"),
         (b"a\x00b\x01\x00c", "null bytes"),
     ):
@@ -384,9 +387,9 @@ def test_a_list_that_cannot_be_read_leaves_the_one_before(
         assert words in shown
         assert "Uploaded: p.csv, 2 contacts, 2 unknown." in shown
     assert listed() == {"bo", "mira"}
-    assert "no contact of ours" in page(operator, f"{LIST}{broadcast.pk}/estimate/")
+    assert "On the list, but not a contact" in page(operator, f"{LIST}{broadcast.pk}/estimate/")
     post(operator, step(broadcast, "who"), who="everybody", filter="")
-    assert "no contact of ours" not in page(operator, f"{LIST}{broadcast.pk}/estimate/")
+    assert "On the list, but not a contact" not in page(operator, f"{LIST}{broadcast.pk}/estimate/")
 
 
 @pytest.mark.parametrize(("more", "fits"), [(-1, True), (0, True), (1, False)])
@@ -398,12 +401,12 @@ def test_a_list_at_the_limit(
     shown = upload(operator, make_broadcast(provider), "p.csv", content)
     assert ("The file is larger than" in shown) != fits
     if fits:  # five of those who are no contacts are named
-        assert f"{5 + more} are no contact’s: {', '.join(f'x{n}' for n in range(5 + more))}." in shown
+        assert f"{5 + more} belong to no contact: {', '.join(f'x{n}' for n in range(5 + more))}." in shown
 
 
 def test_more_strangers_than_are_named(operator: Client, provider: Provider, two: None) -> None:
     shown = upload(operator, make_broadcast(provider), "p.csv", b"identity\nbo\nx0\nx1\nx2\nx3\nx4\nx5\n")
-    assert "6 are no contact’s: x0, x1, x2, x3, x4 …." in shown
+    assert "6 belong to no contact: x0, x1, x2, x3, x4 …." in shown
 
 
 def test_a_copy_of_a_list_is_for_nobody_yet(operator: Client, provider: Provider, two: None) -> None:
@@ -431,7 +434,7 @@ def test_triggers_are_written(operator: Client, provider: Provider, two: None) -
     assert (broadcast.event_name, broadcast.without, broadcast.wait_minutes) == ("Booked", "Paid", 30)
     assert broadcast.event_where == [{**where[0]}]
     assert "The event Booked, and not Paid within 30 minutes" in page(operator, step(broadcast, "review"))
-    assert "would have been set off <strong>1</strong> times" in page(
+    assert "would have been triggered <strong>1</strong> times" in page(
         operator, f"{LIST}{broadcast.pk}/estimate/"
     )
 
@@ -511,16 +514,16 @@ def test_its_buttons(operator: Client, provider: Provider, people: Any) -> None:
     shown = page(operator, f"{url}/change/")
     assert "The throttle allows 2 messages in 5 minutes; more in" in shown
     late = post(operator, step(broadcast, "review"))  # as from another tab
-    assert "It is no longer a draft" in late
-    assert "It is no longer a draft" in post(operator, step(broadcast, "basics"), name="Other")
+    assert "no longer a draft" in late
+    assert "no longer a draft" in post(operator, step(broadcast, "basics"), name="Other")
     for button in ("Pause", "Cancel", "Copy"):
         assert f"/do/{button.lower()}/" in shown
     assert "/do/end/" not in shown
     assert "Paused by mira. Nothing is sent" in post(operator, f"{url}/do/pause/")
-    assert "Its state had changed meanwhile" in post(operator, f"{url}/do/pause/")
+    assert "state had changed meanwhile" in post(operator, f"{url}/do/pause/")
     assert "every 1s" in post(operator, f"{url}/do/resume/")
     asked = post(operator, f"{url}/do/cancel/")
-    assert "for good" in asked
+    assert "never get the message" in asked
     assert "Cancel broadcast" in asked
     assert sums(broadcast)["waiting"] == 3
     assert "Cancelled by mira." in post(operator, f"{url}/do/cancel/", confirmed="yes")

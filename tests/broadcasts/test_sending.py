@@ -657,7 +657,7 @@ def test_a_fault_of_ours_pauses_one_broadcast_alone(
     worker.drain()
     bad.refresh_from_db()
     assert bad.state == State.PAUSED
-    assert "Our own fault" in bad.reason
+    assert "An error in Waypost" in bad.reason
     assert sums(good) == {"queued": 2}
     assert not worker.due()
 
@@ -697,7 +697,7 @@ def test_what_a_fault_kept_from_beginning_begins_when_it_is_resumed(
         faulty.setattr(enrolment, "_events", None)
         worker.drain()
     broadcast.refresh_from_db()
-    assert "Our own fault" in broadcast.reason
+    assert "An error in Waypost" in broadcast.reason
     assert lifecycle.resume(broadcast)
     work(broadcast)
     happen("p000000", "Booked")

@@ -1,4 +1,4 @@
-"""Who is told that a broadcast goes on: the worker would find it by itself, but later."""
+"""The wake-ups for a broadcast's next step: the worker would find it without, but later."""
 
 from collections.abc import Callable
 from typing import Any

@@ -53,7 +53,7 @@ def test_a_file_is_mapped_watched_and_its_errors_read(
     expect(page.get_by_text("Windows-1252 (Western European), separated by semicolons")).to_be_visible()
     expect(page.locator("#preview tbody tr")).to_have_count(10)
     expect(page.locator("#preview")).to_contain_text("José 0")
-    expect(page.locator("#preview")).to_contain_text("Phone “12345” is no phone number")
+    expect(page.locator("#preview")).to_contain_text("Phone “12345” is not a phone number")
     expect(page.get_by_label("Type of Departs")).to_have_value("date")
     page.get_by_label("City becomes").select_option("an attribute")
     page.get_by_label("Attribute of City").fill("Home town")
@@ -116,7 +116,7 @@ def test_a_file_without_country_and_consent_is_asked_about(
     expect(page.locator("#country-needed")).to_contain_text("2 of 3 numbers have no country code")
     expect(page.locator("#preview")).to_contain_text("was shortened by a spreadsheet")
     page.get_by_role("button", name="Start").click()
-    expect(page.get_by_text("It was not started. Choose the country")).to_be_visible()
+    expect(page.get_by_text("The upload was not started. Choose the country")).to_be_visible()
     assert not Contact.objects.exists()
 
     page.get_by_label("Country of the numbers without a country code").select_option("IN")

@@ -144,7 +144,7 @@ def test_from_a_segment_to_the_last_message(
     page.get_by_label("Variant").select_option(label="B: spring_sale")
     page.get_by_label("With the values of").select_option(label="p002")
     page.get_by_role("button", name="Send test").click()
-    expect(page.get_by_text("Read", exact=True).first).to_be_visible()
+    expect(page.get_by_text("Viewed", exact=True).first).to_be_visible()
     (tested,) = simulator.requests
     assert tested.to == "14155550100"
     assert "Person 2" in str(tested.body)
@@ -158,7 +158,7 @@ def test_from_a_segment_to_the_last_message(
     expect(page.locator("#count-recipients")).to_have_text("50")
     expect(page.locator("#figure-delivered")).to_have_text(re.compile("[1-9]"))
     shoot(page, "broadcast-progress")
-    expect(page.get_by_text("Everybody it was for has been dealt with.")).to_be_visible()
+    expect(page.get_by_text("Everybody in the audience has got the message or was left out.")).to_be_visible()
     broadcast.refresh_from_db()
     control, sent = broadcast.control, str(50 - broadcast.control)
     assert 0 < control < 15

@@ -178,7 +178,7 @@ def test_what_calls_us_wrongly(
         changed.setattr(ingest, "_parse", Mock(side_effect=Malformed("status: no such word")))
         send(gateway, forged)
         admin_page.goto(f"{gateway}/")
-        appears(admin_page, told, unreadable, "forged", "Read one, and replay them after the fix")
+        appears(admin_page, told, unreadable, "forged", "Open one, and use Read again after the fix")
         until(lambda: not simulator.pending)
     a_quarter_of_an_hour_later()
     for title in (signature, login):
@@ -239,7 +239,7 @@ def test_what_does_not_come_back(
     gateway: str, shop: Any, simulator: Simulator, told: Told, admin_page: Page
 ) -> None:
     """A dead CleverTap, and a BSP that is silent."""
-    clevertap, silence = "CleverTap does not take what it is owed", "A BSP sends no reports"
+    clevertap, silence = "CleverTap does not accept reports or inbound messages", "A BSP sends no reports"
     dead, silent = shop("dead"), shop("silent", hears=False)
     simulator.behaviour.sink_modes = {"dead": "down"}
     send(gateway, dead)
@@ -247,8 +247,8 @@ def test_what_does_not_come_back(
     taken = Attempt.objects.filter(message__provider=silent, outcome="accepted")
     until(lambda: taken.count() == 10)
     taken.update(started_at=timezone.now() - timedelta(minutes=31))
-    appears(admin_page, told, silence, "silent", "See that the webhook URL is entered at the BSP")
-    appears(admin_page, told, clevertap, "dead", "See that the callback URL is the one on CleverTap's page")
+    appears(admin_page, told, silence, "silent", "Check the webhook URL at the BSP")
+    appears(admin_page, told, clevertap, "dead", "Check that the callback URL is the one on CleverTap's page")
 
     simulator.behaviour.sink_modes = {}
     Outlet.objects.update(hold_until=None)
@@ -301,7 +301,7 @@ def test_a_failing_broadcast(
     failed = Event.objects.filter(kind=Event.Kind.FAILED)
     until(lambda: failed.count() == 25)
     Broadcast.objects.update(next_step_at=timezone.now())  # the throttle would have it wait for minutes
-    appears(admin_page, told, title, "Spring sale", "Mend the reason, then Resume")
+    appears(admin_page, told, title, "Spring sale", "Correct the cause, then Resume")
 
     simulator.behaviour.fail_fraction = 0.0
     take_step(admin_page, title)

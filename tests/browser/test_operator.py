@@ -99,8 +99,8 @@ def test_a_message_is_followed_to_its_last_report(
         "Attempt 1",
         "Sent",
         "Delivered",
-        "Read",
-        "Forwarded to CleverTap (read)",
+        "Viewed",
+        "Forwarded to CleverTap (viewed)",
     ):
         expect(story).to_contain_text(step)
     expect(story).to_contain_text("order_ready")

@@ -82,7 +82,7 @@ def test_a_report_is_uploaded_and_its_differences_explained(
     page.locator("input[type=file]").set_input_files(file)
     page.get_by_role("button", name="Upload", exact=True).click()
 
-    # "Day of run" is no heading that is known.
+    # "Day of run" is not a heading that is known.
     expect(page.get_by_role("alert")).to_contain_text("No column holds the day.")
     expect(page.locator("#sample")).to_contain_text(SAMBA)
     page.get_by_label("Day: column").select_option("Day of run")
@@ -102,7 +102,7 @@ def test_a_report_is_uploaded_and_its_differences_explained(
     expect(why.locator("[data-state]")).to_have_text("Differs, unexplained")
     expect(why.locator("[data-cell=sent]")).to_contain_text("2 answered after a second: late accepts")
     expect(why.locator("[data-cell=delivered]")).to_contain_text("3 parked: CleverTap refused the report")
-    expect(why.locator("[data-cell=errors]")).to_contain_text("2 late accepts, booked as errors")
+    expect(why.locator("[data-cell=errors]")).to_contain_text("2 late accepts, counted as errors")
     expect(why.locator("[data-cell=errors]")).to_contain_text("1 neither delivered nor failed yet")
     expect(why.locator("[data-cell=viewed]")).to_have_text("Viewed +2: 2 unexplained")
     samba = page.locator(f'[data-why="{on} {SAMBA}"]')

@@ -65,8 +65,8 @@ def test_a_file_is_previewed_applied_and_undone(gateway: str, shop: Provider, ad
     expect(timeline.locator("ins").first).to_contain_text("Good morning")
     timeline.scroll_into_view_if_needed()
     shoot(page, "template-timeline")
-    page.get_by_role("link", name="Take the BSP's content").click()
-    page.get_by_role("button", name="Take the BSP's content").click()
+    page.get_by_role("link", name="Use the BSP's content").click()
+    page.get_by_role("button", name="Use the BSP's content").click()
     expect(body).to_contain_text("has the BSP's content again")
     expect(timeline.locator("li")).to_have_count(2)
 

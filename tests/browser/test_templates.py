@@ -146,7 +146,7 @@ def test_a_test_is_sent_and_watched(
     page.goto(f"{gateway}/admin/templates_app/template/{template.pk}/change/")
     page.get_by_role("link", name="Validate with provider").first.click()
     page.get_by_role("button", name="Validate with provider").click()
-    expect(page.locator("body")).to_contain_text("The BSP took the message")
+    expect(page.locator("body")).to_contain_text("The BSP accepted the message")
     expect(page.locator("body")).to_contain_text(re.compile(r"\d+ ms"))
     shoot(page, "template-validate")
 
@@ -162,7 +162,7 @@ def test_a_test_is_sent_and_watched(
     details.locator("summary").click()
     expect(story).to_contain_text("Delivered")
     expect(story).not_to_have_attribute("hx-get", re.compile("."))
-    expect(story.locator("li").last).to_contain_text("Read")
+    expect(story.locator("li").last).to_contain_text("Viewed")
     expect(details).to_have_attribute("open", "")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))

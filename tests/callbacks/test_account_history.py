@@ -1,4 +1,5 @@
-"""What a BSP tells of the account: kept as a timeline, acted on, and never taken for another's."""
+"""What a BSP reports about the account: stored as a timeline, acted on, and never mixed up with another
+account."""
 
 import json
 import time
@@ -133,7 +134,7 @@ def test_a_new_messaging_limit_is_kept(provider: Provider) -> None:
     assert provider.account_events.get().text == "messaging limit 2000"
 
 
-# Reports of messages that failed for the account's sake
+# Reports of messages that failed because of the account
 
 
 def report(

@@ -198,7 +198,7 @@ def test_kinds_clevertap_has_no_form_for_stay_here(owed: Provider, simulator: Si
     dropped = Reply.objects.filter(forward=Forward.NONE)
     assert (dropped.count(), dropped[0].forward_error) == (
         40,
-        "CleverTap has no form for this kind of message.",
+        "CleverTap's format has no place for this kind of message.",
     )
 
 
@@ -411,7 +411,7 @@ def test_a_doubtful_one_says_that_it_may_come_twice(
     endpoint.delay = 0.2
     report(sent_message(at_endpoint), "sent")
     forward.drain(at_endpoint.pk)
-    assert "a repeat is possible: no answer within 0.05 s" in Event.objects.get().forward_error
+    assert "CleverTap may get it twice: no answer within 0.05 s" in Event.objects.get().forward_error
     assert states() == {"pending": 1}
 
 
@@ -530,7 +530,10 @@ def test_after_three_days_it_is_given_up(
     clock.shift(timedelta(seconds=1))
     assert forward.park_old(timezone.now()) == 2
     assert "2 reports and replies are parked" in caplog.text
-    assert (states(), Event.objects.get().forward_error) == ({"parked": 1}, "Given up after 3 days.")
+    assert (states(), Event.objects.get().forward_error) == (
+        {"parked": 1},
+        "Waypost stopped retrying after 3 days.",
+    )
 
 
 def test_what_was_parked_can_be_tried_again(at_endpoint: Provider, endpoint: Endpoint, clock: Any) -> None:

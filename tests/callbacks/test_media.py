@@ -140,8 +140,8 @@ def test_a_forged_or_old_url_leads_nowhere(meta: Provider) -> None:
         ((200, {"Content-Type": "text/html"}, b"<script>alert(1)</script>"), "text/html"),
         ((200, {"Content-Type": "image/svg+xml"}, b"<svg/>"), "image/svg+xml"),
         ((404, {}, b"gone"), "HTTP 404"),
-        ((302, {"Location": "http://["}, b""), "no web address"),
-        ((302, {"Location": "file:///etc/passwd"}, b""), "no web address"),
+        ((302, {"Location": "http://["}, b""), "not a web address"),
+        ((302, {"Location": "file:///etc/passwd"}, b""), "not a web address"),
         ((200, {"Content-Type": "image/png"}, bytes(2000)), "larger than 1000 bytes"),
         (
             (200, {"Content-Type": "image/png", "Content-Encoding": "gzip"}, gzip.compress(bytes(200_000))),
@@ -477,7 +477,7 @@ def test_one_slow_file_holds_up_no_other(meta: Provider, monkeypatch: pytest.Mon
 def test_a_slow_bsp_ties_up_few_threads_of_the_web(meta: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     row = arrives(meta)
     monkeypatch.setattr(views, "_WAIT", 0.01)
-    for gate, words in (("_fetching", "being fetched"), ("_waiting", "Too many")):
+    for gate, words in (("_fetching", "is fetching the file"), ("_waiting", "Too many")):
         taken = BoundedSemaphore(1)
         with taken, monkeypatch.context() as patch:
             patch.setattr(views, gate, taken)
@@ -519,7 +519,7 @@ def test_a_provider_that_changed_its_connector_says_why(meta: Provider) -> None:
     row.refresh_from_db()
     assert (row.state, row.error) == (
         Media.State.FAILED,
-        "the provider was set up anew and cannot fetch it any more",
+        "the provider's connector was changed and cannot fetch it any more",
     )
     assert fetched(row).status_code == 410
 

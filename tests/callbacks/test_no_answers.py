@@ -1,4 +1,4 @@
-"""What comes in without being an answer: kept and shown, and it sets nothing off."""
+"""What comes in without being an answer: kept and shown, and nothing follows from it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Stored callbacks being read: what becomes of reports, replies, and of what is neither."""
+"""Stored callbacks being read: the effect of reports, of replies, and of everything else."""
 
 from datetime import timedelta
 from typing import Any

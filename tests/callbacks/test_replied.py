@@ -24,7 +24,7 @@ SENDER = "919812345678"
 
 @pytest.fixture(autouse=True)
 def _beside(provider: Provider, other_shop: Provider) -> None:
-    """What is no message of CleverTap's that she got here, and later than the one that is."""
+    """What is not a message of CleverTap's that she got here, and later than the one that is."""
     lately = timezone.now() - timedelta(minutes=10)
     MessageFactory(provider=provider, to=SENDER, untracked=True, msg_id="0|0|0|0", accepted_at=lately)
     MessageFactory(provider=other_shop, to=SENDER, msg_id="shared", bsp_id="bsp-7", accepted_at=lately)

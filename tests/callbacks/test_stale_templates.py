@@ -1,4 +1,5 @@
-"""A template that was edited at the BSP: imported anew, and meanwhile nothing is refused on what is old."""
+"""A template that was edited at the BSP is imported again, and meanwhile no message is refused because of the
+old content."""
 
 import json
 from datetime import timedelta
@@ -83,7 +84,7 @@ def test_an_edit_imports_the_template_and_refuses_nothing_meanwhile(
     told(account)
     assert refusal(account, "Ana", "A-1", "noon") == ""
     note = Message.objects.get().notes[0]
-    assert "the template changed at the BSP and is not imported yet" in note
+    assert "the template changed at the BSP and has not been imported yet" in note
     lists(endpoint, f"{LIST}&name=edited_one", item(), item(name="edited_one_b", id="502"))
     runs.drain()
     run = ImportRun.objects.get()
@@ -142,7 +143,7 @@ def test_the_whole_list_is_imported_where_the_template_is_not_found_by_name(
     lists(endpoint, f"{LIST}&name=edited_one")
     runs.drain()
     failed = ImportRun.objects.get()
-    assert "The list has no template edited_one." in failed.error
+    assert "The BSP's list has no template edited_one." in failed.error
     now = timezone.now()
     assert renewal.renew(now) == 0
     assert renewal.renew(now + renewal.AGAIN) == 1

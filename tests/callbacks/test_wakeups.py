@@ -1,4 +1,5 @@
-"""Who is told that a callback came in, and of what it set off: the worker would find it, but later."""
+"""The wake-ups for a callback, and for the work that follows: the worker would find them without, but
+later."""
 
 from typing import Any
 

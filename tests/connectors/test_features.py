@@ -12,7 +12,7 @@ from tests.connectors import cases
 from tests.connectors.cases import Case
 
 SLUGS = sorted(CONNECTORS)
-# What is kept and shown, but is no answer, by the kinds that show it.
+# What is kept and shown, but is not an answer, by the kinds that show it.
 NO_ANSWER_KINDS: dict[Feature, set[str]] = {
     Feature.REACTIONS: {"reaction"},
     Feature.UNSUPPORTED: {"unsupported"},

@@ -1,4 +1,4 @@
-"""People with a username, two numbers on one app, and what is no answer, on their whole way."""
+"""People with a username, two numbers on one app, and what is not an answer, on their whole way."""
 
 import pytest
 from msgspec.structs import replace

@@ -53,7 +53,7 @@ class Story(RuleBasedStateMachine):
         self.savepoint = transaction.atomic()
         self.savepoint.__enter__()
         self.provider = make_provider()
-        self.flying: list[tuple[int, int]] = []  # claims not answered yet, also those given up for lost
+        self.flying: list[tuple[int, int]] = []  # claims not answered yet, also those that count as lost
         self.told: list[StatusUpdate] = []
         self.lost: list[StatusUpdate] = []
         access = auth.access(self.provider.public_id)

@@ -1,4 +1,4 @@
-"""Messages that met WhatsApp's cap on marketing: given up, or tried again where the provider says so."""
+"""Messages that met WhatsApp's cap on marketing: failed, or retried if the provider's settings say so."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -159,5 +159,5 @@ def test_a_resumed_provider_does_not_hurry_it(shop: Provider) -> None:
 
 def test_the_validity_must_leave_time_for_it(shop: Provider) -> None:
     shop.validity = DAY
-    with pytest.raises(ValidationError, match="longer than that"):
+    with pytest.raises(ValidationError, match="longer than a day"):
         validation.validate(shop)

@@ -508,7 +508,7 @@ def test_the_audit_compares_failures_in_points_with_their_codes(row: Message) ->
     deltas.squash()
     with transaction.atomic():
         StatPoint.objects.update(not_sent=0)
-        assert audit.CHECKS["points are the sum of finer points"]() != []
+        assert audit.CHECKS["the counts of longer spans are the sums of shorter spans"]() != []
         transaction.set_rollback(True)
 
 
@@ -520,7 +520,7 @@ def test_folding_goes_in_steps(row: Message) -> None:
     while deltas.squash(limit=5):
         assert shown()[0] == before[0]
     assert audit.CHECKS["the counts agree with the rows"]() == []
-    assert audit.CHECKS["points are the sum of finer points"]() == []
+    assert audit.CHECKS["the counts of longer spans are the sums of shorter spans"]() == []
 
 
 def test_a_squash_that_dies_folds_nothing(row: Message, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -226,7 +226,7 @@ def test_audit_finds_what_hangs_on_a_message_that_is_gone(provider: Provider) ->
     assert found_by_audit() == []
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM campaigns_message")
-    assert "everything about a message has its message" in found_by_audit()
+    assert "every attempt, report and link has its message" in found_by_audit()
 
 
 def test_audit_finds_a_message_that_was_taken_twice(provider: Provider) -> None:
@@ -235,7 +235,7 @@ def test_audit_finds_a_message_that_was_taken_twice(provider: Provider) -> None:
     message.pk = None
     message._state.adding = True
     message.save()
-    assert "no message is taken twice" in found_by_audit()
+    assert "no message is stored twice" in found_by_audit()
 
 
 def test_what_is_behind_a_figure_is_read_in_its_months(provider: Provider) -> None:

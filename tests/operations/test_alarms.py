@@ -1,4 +1,5 @@
-"""Who is told of an incident, when, how often, and what becomes of an alarm that is not taken."""
+"""Which alarms are sent about an incident, when and how often, and what happens if a channel does not accept
+one."""
 
 import hashlib
 import hmac
@@ -262,11 +263,17 @@ def test_private_addresses_are_refused(settings: Any) -> None:
             "fcm:// is not supported",
         ),
         ("syslog://", "syslog:// is not supported"),
-        ("workflow://example.com/one/two?template=http://127.0.0.1:9/", "Take template out"),
-        ("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/?Template=/etc/passwd", "Take template out"),
-        ("https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ?template=/x", "Take"),
-        ("mailto://u:p@example.com?pgp=encrypt&pgppub=/etc/passwd", "Take pgp, pgppub out"),
-        ("slack://T1JJ3T3L2", "lacks something"),
+        ("workflow://example.com/one/two?template=http://127.0.0.1:9/", "Remove template from"),
+        (
+            "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/?Template=/etc/passwd",
+            "Remove template from",
+        ),
+        (
+            "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ?template=/x",
+            "Remove",
+        ),
+        ("mailto://u:p@example.com?pgp=encrypt&pgppub=/etc/passwd", "Remove pgp, pgppub from"),
+        ("slack://T1JJ3T3L2", "Something is missing"),
     ],
 )
 def test_apprise_fetches_nothing_for_an_address(address: str, words: str) -> None:

@@ -1,4 +1,4 @@
-"""What Prometheus is told, who may ask, and that dashboard and alert rules ask for what there is."""
+"""What Prometheus gets, who may ask, and that the dashboard and the alert rules use existing metrics."""
 
 import asyncio
 import json
@@ -77,7 +77,7 @@ def test_counters_come_from_the_counts_folded_or_not(shop: Provider) -> None:
     counted(shop, "ACCEPTED", 2)
     counted(shop, "UNDELIVERED", 1)
     assert value("accepted_total", provider="Shop") == 7
-    assert value("reported_total", provider="Shop", status="failed") == 1
+    assert value("reported_total", provider="Shop", figure="undelivered") == 1
 
 
 def test_how_long_messages_took(shop: Provider) -> None:

@@ -1,4 +1,4 @@
-"""What goes with a person, what stays, and what is waited for."""
+"""Erasing a person: what is deleted, what stays, and what it waits for."""
 
 import io
 import json
@@ -462,7 +462,7 @@ def test_the_command_watches_the_worker_that_was_quicker(
     looks = iter([lambda: None, lambda: erasing.work(others)])
     monkeypatch.setattr(person, "sleep", lambda seconds: next(looks)())
     assert command("erase", NUMBER)["state"] == Erasure.State.DONE
-    assert capsys.readouterr().err.count("A worker is at it") == 1
+    assert capsys.readouterr().err.count("A worker does it") == 1
 
 
 def test_the_command_says_what_an_erasure_waits_for_and_how_to_follow_it(
@@ -472,7 +472,7 @@ def test_the_command_says_what_an_erasure_waits_for_and_how_to_follow_it(
     Message.objects.update(status=Status.SENDING, attempt=1)
     assert command("erase", NUMBER)["state"] == Erasure.State.OPEN
     said = capsys.readouterr().err
-    assert "It is not done yet. It waits: for what is being sent" in said
+    assert "The erasure is not done yet. It waits: for what is being sent" in said
     assert "The same command, or Erasures in the admin, says how far it is" in said
 
 
@@ -494,7 +494,7 @@ def test_rows_that_name_others_too_come_with_a_warning(
     to, small = tmp_path / "asha.zip", tmp_path / "small.zip"
     command("export", NUMBER, "--to", str(to), "--everywhere")
     assert "names other people too" in capsys.readouterr().err
-    assert b"They are of others too" in zipfile.ZipFile(to).read("elsewhere/README.txt")
+    assert b"They belong to others too" in zipfile.ZipFile(to).read("elsewhere/README.txt")
     command("export", NUMBER, "--to", str(small))
     assert "elsewhere/README.txt" not in zipfile.ZipFile(small).namelist()
 
@@ -562,7 +562,7 @@ def test_a_hold_of_the_backup_stops_the_erasing_of_one_and_of_nobody_else(
     restore.Command()._erase_again([], made_at)
     said = capsys.readouterr()
     assert said.out == f"Erased again: {pseudonyms.of(OTHER)}.\n"
-    assert f"{pseudonyms.of(NUMBER)} is not erased again yet. It waits: for hold" in said.err
+    assert f"{pseudonyms.of(NUMBER)} is not erased again yet. The erasure waits: for hold" in said.err
     assert set(Message.objects.values_list("to", flat=True)) == {NUMBER, pseudonyms.of(OTHER)}
 
 

@@ -146,11 +146,12 @@ def test_sides_that_agree(shop: Provider) -> None:
 
 
 def test_reports_that_cleverTap_did_not_get(shop: Provider) -> None:
-    """Waiting, refused and given up, each told apart; what no cause is found for stays unexplained."""
+    """Waiting, refused, and no longer retried are separate causes; a difference without a cause stays
+    unexplained."""
     for state, error in (
         (Forward.PENDING, ""),
         (Forward.PARKED, "HTTP 400: unknown msgId"),
-        (Forward.PARKED, "Given up after 3 days."),
+        (Forward.PARKED, "Waypost stopped retrying after 3 days."),
         (Forward.DONE, ""),
         (Forward.DONE, ""),
     ):
@@ -170,7 +171,7 @@ def test_callbacks_not_configured(db: None) -> None:
         message = accepted(silent, NOON)
         reported(message, "delivered", "read")
     Event.objects.filter(kind=Event.Kind.READ).update(
-        forward=Forward.PARKED, forward_error=f"Given up after {forward.GIVE_UP.days} days."
+        forward=Forward.PARKED, forward_error=f"Waypost stopped retrying after {forward.GIVE_UP.days} days."
     )
     (row,) = match(line(sent=4, delivered=0, viewed=0, errors=0))
     assert why(row, "delivered") == why(row, "viewed") == {"no_url": 4}

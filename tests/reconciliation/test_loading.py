@@ -180,7 +180,7 @@ def test_a_report_that_cannot_be_used_says_why(shop: Provider) -> None:
     loading.drain()
     report.refresh_from_db()
     assert report.state == State.FAILED
-    assert "“someday” is no day" in report.error
+    assert "“someday” is not a day" in report.error
     assert report.file.name, "other columns may be chosen"
 
 
@@ -194,7 +194,7 @@ def test_a_fault_of_ours_ends_it(report: Report, monkeypatch: pytest.MonkeyPatch
         loading.drain()
     assert (Report.objects.get().state, Report.objects.get().error) == (
         State.FAILED,
-        "Our own fault: ZeroDivisionError.",
+        "An error in Waypost: ZeroDivisionError.",
     )
     assert not loading.due()
 
@@ -255,7 +255,7 @@ def test_the_page_of_a_report_that_cannot_be_used(shop: Provider, admin_user: An
     loading.drain()
     page = text(browser, f"{PAGE}{report.pk}/")
     assert "It cannot be used. Nothing of it counts." in page
-    assert "“someday” is no day" in page
+    assert "“someday” is not a day" in page
     assert f'href="{PAGE}{report.pk}/columns/"' in page
     assert "Cannot be used" in text(browser, f"{PAGE}?range=7d")
 

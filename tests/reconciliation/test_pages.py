@@ -149,7 +149,7 @@ def test_lines_of_several_providers(analyst: Client, traffic: None) -> None:
     assert "Differs, unexplained: 2 of 4 figures differ." in page
     send(analyst, HEAD.strip() + ",Provider Name\n2026-03-17,c1,3,2,0,0,Acme’s BSP\n")
     assert ReportLine.objects.get().provider is None
-    assert "goes by none of the nicknames" in " ".join(Report.objects.get().notes)
+    assert "No provider here has the nickname or number" in " ".join(Report.objects.get().notes)
 
 
 def test_a_provider_that_clevertap_names_otherwise_is_known_by_its_number(
@@ -285,7 +285,7 @@ def test_the_command_prints_the_same(
         }],
     }  # fmt: skip
     assert told["totals"]["errors"]["unexplained"] == 1
-    assert told["problems"] == [{"line": 3, "why": "“someday” is no day; write it as 2026-01-31"}]
+    assert told["problems"] == [{"line": 3, "why": "“someday” is not a day; write it as 2026-01-31"}]
     assert told["notes"] == ["Left out as totals: line 4."]
     assert not Report.objects.exists(), "the command changes nothing"
     call_command("reconcile", str(file), "--tz", "UTC")

@@ -176,12 +176,12 @@ def test_a_report_without_days_is_about_one() -> None:
     ("name", "why"),
     [
         ("empty.csv", "The file is empty"),
-        ("headings_only.csv", "one row only"),
+        ("headings_only.csv", "only one row"),
         ("login_page.csv", "This is a web page, not a report"),
         ("answer.csv", "This is JSON"),
         ("workbook.csv", "workbook or an archive"),
         ("quote.csv", "quotation mark"),
-        ("all_bad.csv", "No line of the file can be used. line 2: “someday” is no day"),
+        ("all_bad.csv", "No line of the file can be used. line 2: “someday” is not a day"),
     ],
 )
 def test_what_is_no_report_is_refused_with_advice(name: str, why: str) -> None:

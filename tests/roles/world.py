@@ -158,7 +158,7 @@ def _messages(provider: Provider) -> dict[str, Any]:
     refused(provider, at=timezone.now())
     refusal = Refusal.objects.get()
     refusal.text, refusal.to_raw, refusal.payload = (
-        f"{all_of(REFUSED)} is no number",
+        f"{all_of(REFUSED)} is not a number",
         f"+{REFUSED}",
         f"to={all_of(REFUSED)}",
     )

@@ -151,7 +151,7 @@ def test_where_marketing_is_off_it_alone_waits(db: None, simulator: Simulator, c
         row.refresh_from_db()
     assert {row.status for row in rows} == {Status.QUEUED}
     assert (text.status, late.status) == (Status.ACCEPTED, Status.QUEUED)
-    assert "takes no marketing templates" in late.error_text
+    assert "accepts no marketing templates" in late.error_text
     assert not late.attempts.exists(), "it is not even tried"
 
 

@@ -1,4 +1,4 @@
-"""Who is told that there is something to send: the worker would find it by itself, but later."""
+"""The wake-ups for messages to send: the worker would find them without, but later."""
 
 import threading
 from pathlib import Path

@@ -94,11 +94,12 @@ def test_what_is_restored_elsewhere_is_sound_and_credits_no_lost_report(
         with fresh_environment(tmp_path / "three") as without_keys:
             said = refused(without_keys, "restore", str(made), "--erasures", str(erasures))
             assert (
-                "Whoever was erased since the backup is not erased again. The key of the pseudonyms" in said
+                "People who were erased after the backup are not erased again. None of FIELD_ENCRYPTION_KEYS"
+                in said
             )
         assert "has tables already" in refused(there, "restore", str(made))
         (made / "manifest.json").unlink()
-        assert "is no backup of Waypost, or not a complete one" in refused(there, "restore", str(made))
+        assert "is not a complete backup of Waypost" in refused(there, "restore", str(made))
 
 
 @pytest.mark.processes
@@ -111,7 +112,7 @@ def test_a_dump_that_cannot_be_made_or_is_empty_is_refused(migrated: Migrated, t
             (fake / program).write_text("#!/bin/sh\nexit 0\n")
             (fake / program).chmod(0o755)
         where = str(tmp_path / "backups")
-        assert "no table of Waypost's" in refused(
+        assert "no table of Waypost." in refused(
             env | {"PATH": f"{fake}:{os.environ['PATH']}"}, "backup", where
         )
         shutil.rmtree(fake)

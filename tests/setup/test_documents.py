@@ -16,7 +16,7 @@ NO_CODE = r"\.(?:py|md|html|js|lua|service|json|yaml|env|com|io)$"  # endings of
 # These describe the JSON of others, and so does docs/providers: `message.meta_data`, `button.0`.
 FORMATS = ("providers.connectors", "providers.dialects", "providers.messages", "simulator.dialects")
 FORMAT_PAGES = "docs/providers/"
-# What is in backquotes and looks like a name of our code, and is none.
+# Words in backquotes that look like names of our code and are not.
 FOREIGN = {
     "preferred_username": "a claim of OpenID Connect",
     "config.secrets": "a variable: the Config that a connector is given",

@@ -129,7 +129,7 @@ def test_pages_and_commands_say_it(shop: Provider, admin_client: Client) -> None
     page = f"/admin/providers/provider/{shop.pk}/change/"
     for url in ("/admin/", "/admin/providers/provider/", page):
         shown = admin_client.get(url).content.decode()
-        assert ("cannot be read" in shown) or url == "/admin/", url
+        assert ("cannot be decrypted" in shown) or url == "/admin/", url
     assert UNREADABLE in admin_client.get(page).content.decode()
     assert json.loads(ran("provider", "list", "--json"))[0]["unreadable"] == UNREADABLE
     assert UNREADABLE in ran("provider", "list")
@@ -179,7 +179,7 @@ def test_they_are_entered_again_on_the_command_line(shop: Provider) -> None:
 
 def test_what_cannot_be_read_is_not_sent_elsewhere_once_its_key_is_back(shop: Provider) -> None:
     shop.endpoint = "http://127.0.0.1:9/mine"
-    with pytest.raises(ValidationError, match="enter them again"):
+    with pytest.raises(ValidationError, match="Enter them again"):
         destinations.check(shop, [], [])
 
 
@@ -236,9 +236,9 @@ def test_alarms_and_opt_outs_wait(provider: Provider, settings: Any, endpoint: E
     Subscription.objects.create(
         provider=provider, phone="15550100777", status="Unsubscribe", created_at=now, next_attempt_at=now
     )
-    assert "cannot be read" in deliver.test(Channel.objects.get(pk=channel.pk))
+    assert "cannot be decrypted" in deliver.test(Channel.objects.get(pk=channel.pk))
     subscribing.drain(provider.pk)
-    assert "cannot be read" in Subscription.objects.get().error
+    assert "cannot be decrypted" in Subscription.objects.get().error
     assert endpoint.got == []
 
 

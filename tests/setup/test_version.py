@@ -79,7 +79,7 @@ def test_the_user_agent_names_it(endpoint: Endpoint) -> None:
 
 @pytest.mark.usefixtures("other_tables")
 def test_every_process_stops_before_the_tables_of_another_version(admin_client: Client) -> None:
-    words = "The tables of campaigns were made by another state of the code (0.0.9)"
+    words = "The tables of campaigns were made by another version of the code (0.0.9)"
     assert "go back to the code that made them" in ran("version")
     assert words in ran("check")
     with pytest.raises(CommandError, match="no migration leads from them"):

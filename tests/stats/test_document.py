@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from campaigns.counting.buckets import LONGEST
 from campaigns.counting.points import MINUTES_FOR, MOST_URLS
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Status
 from providers.messages import Outcome, ReportCode
 from providers.models import Provider
 from stats.api.urls import urlpatterns
@@ -37,6 +37,10 @@ def rows(heading: str) -> list[list[str]]:
 def test_the_definitions() -> None:
     told = [[definition.label, f"`{definition.name}`", definition.text] for definition in DEFINITIONS]
     assert rows("## The figures") == told
+
+
+def test_the_states() -> None:
+    assert [state for state, _ in rows("### The states of a message")] == Status.labels
 
 
 def test_the_rates() -> None:

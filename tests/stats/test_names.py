@@ -42,7 +42,7 @@ def test_templates_and_the_variants_of_a_campaign(analyst: Client) -> None:
 
 def test_no_name_has_a_null_character(analyst: Client) -> None:
     answer: Any = analyst.get("/admin/stats/names/", {"of": "template", "q": "\0"}, status=400)
-    assert answer.json() == {"problem": "q: Holds a null character."}
+    assert answer.json() == {"problem": "q: A null character is not allowed here."}
 
 
 def test_only_who_sees_stats_is_offered_any(analyst: Client) -> None:

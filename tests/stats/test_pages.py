@@ -391,7 +391,7 @@ def test_errors_and_clicks_sort_by_their_headings(analyst: Client) -> None:
         assert len(set(cells)) > 1
         assert 'type="hidden" name="order"' in shown, "other filters leave it as it is"
     assert table(get(analyst, "errors/?range=all&order=kind"), "errors")[0][0] == "Not sent"
-    assert "cannot order by phone" in unescape(get(analyst, "overview/?order=-phone", 400))
+    assert "cannot be sorted by phone" in unescape(get(analyst, "overview/?order=-phone", 400))
 
 
 @pytest.mark.usefixtures("months")
@@ -405,7 +405,7 @@ def test_lists_sort_by_every_column_page_and_search(analyst: Client, monkeypatch
         assert sorted(row[0] for row in table(shown, name)) == found, searched
         heads = re.findall(r'<th scope="col".*?</th>', shown, re.S)
         assert all("?" in head and "order=" in head for head in heads), heads
-    assert "Nothing has this in its name." in part(analyst, "campaigns/?q=_")
+    assert "No name contains this text." in part(analyst, "campaigns/?q=_")
     heads = re.findall(r'<th scope="col"[^>]*><a href="([^"]+)"', part(analyst, "campaigns/?range=all"))
     assert len(heads) == 22
     for link in heads:
@@ -498,7 +498,7 @@ def test_pages_and_files_call_columns_the_same(analyst: Client, table: str) -> N
         ("overview/?campaign=%00", "null character"),
         ("overview/?by=year", "Expected one of minute"),
         ("overview/?range=90d&by=minute", "Minutes are kept for"),
-        ("campaigns/?order=phone", "cannot order by phone"),
+        ("campaigns/?order=phone", "cannot be sorted by phone"),
         ("campaigns/?offset=-1", "Expected a whole number"),
         (f"campaigns/?offset={'9' * 5000}", "Expected a whole number"),
         ("campaigns/?q=%00", "null character"),
@@ -516,7 +516,7 @@ def test_what_makes_no_sense_is_said_beside_the_field(
 ) -> None:
     shown = get(analyst, path, 400)
     assert words in unescape(shown)
-    assert "There are no figures, because a filter in the page’s address" in shown
+    assert "There are no figures, because a filter in the page’s URL" in shown
     assert re.search(r"<li>[A-Z][\w ]+: [A-Z]", shown)
     for name in re.findall(r'aria-describedby="e-(\w+)"', shown):
         assert f'id="f-{name}"' in shown

@@ -54,15 +54,15 @@ def test_a_message_that_brings_everything_passes() -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"body": (Value("Mira"),)}, "body: the template has 2 variables, the message brings 1"),
+        ({"body": (Value("Mira"),)}, "body: the template has 2 variables, the message has 1"),
         ({"body": (Value("Mira"), Value(" "))}, "body variable 2: empty"),
         (
             {"body": (Value("Mira"), Value("8"), Value("9"))},
-            "body: the template has 2 variables, the message brings 3",
+            "body: the template has 2 variables, the message has 3",
         ),
         (
             {"body": (Value("Mira", name="1"), Value("8", name="2"), Value("9", name="3"))},
-            "body: the template has 2 variables, the message brings 3",
+            "body: the template has 2 variables, the message has 3",
         ),
         ({"header": None}, "header: the template needs an image header, not none"),
         (
@@ -89,7 +89,7 @@ def test_a_message_that_brings_everything_passes() -> None:
         ),
         ({"offer": None}, "limited_time_offer: expiration_time_ms is missing"),
         ({"offer": Offer(expires_ms=NOW)}, "limited_time_offer: expiration_time_ms is in the past"),
-        ({"cards": (CARD_FILLED,)}, "carousel: the template has 0 cards, the message brings 1"),
+        ({"cards": (CARD_FILLED,)}, "carousel: the template has 0 cards, the message has 1"),
     ],
 )
 def test_what_is_missing_is_named(change: dict[str, Any], problem: str) -> None:
@@ -99,8 +99,8 @@ def test_what_is_missing_is_named(change: dict[str, Any], problem: str) -> None:
 def test_variables_that_a_text_header_does_not_have() -> None:
     hello = [{"type": "HEADER", "format": "TEXT", "text": "Hello"}, {"type": "BODY", "text": "Look"}]
     content = TemplateContent("h", "en", header=Header("text", text="Hello", values=(Value("Mira"),)))
-    assert said(content, hello) == ["header: the template has 0 variables, the message brings 1"]
-    assert said(content, hello[1:]) == ["header: the template has 0 variables, the message brings 1"]
+    assert said(content, hello) == ["header: the template has 0 variables, the message has 1"]
+    assert said(content, hello[1:]) == ["header: the template has 0 variables, the message has 1"]
     assert said(replace(content, header=Header("text", text="Hello")), hello) == []
 
 
@@ -114,7 +114,7 @@ def test_the_longest_code(length: int, fits: bool) -> None:
 def test_a_cards_problem_names_the_card() -> None:
     broken = replace(CARD_FILLED, body=())
     content = TemplateContent("c", "en", cards=(CARD_FILLED, broken))
-    assert said(content, [CAROUSEL]) == ["card 1, body: the template has 1 variables, the message brings 0"]
+    assert said(content, [CAROUSEL]) == ["card 1, body: the template has 1 variables, the message has 0"]
 
 
 def test_static_buttons_take_nothing_and_may_be_left_out() -> None:
@@ -134,7 +134,7 @@ def test_named_variables_may_come_in_any_order() -> None:
     ]
     strange = (*both, Value("Rome", name="city"))
     assert said(TemplateContent("n", "en", body=strange), components) == [
-        "body: the template has 2 variables, the message brings 3"
+        "body: the template has 2 variables, the message has 3"
     ]
 
 
@@ -205,7 +205,7 @@ def test_odd_components_ask_for_nothing(odd: list[Any]) -> None:
     assert said(TemplateContent("odd", "en"), odd) == []
     assert said(FILLED, odd) == [
         "header: the template has no header, not image",
-        "body: the template has 0 variables, the message brings 2",
+        "body: the template has 0 variables, the message has 2",
         "button 1: the template has no such button",
         "button 2: the template has no such button",
     ]

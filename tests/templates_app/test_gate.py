@@ -49,7 +49,7 @@ def test_a_message_that_fits_is_taken(listed: Provider) -> None:
 
 def test_one_that_does_not_is_refused_before_anything_is_queued(listed: Provider) -> None:
     answer = post(listed, template(components=body("Mira", "8")))
-    assert refusal(answer) == (2001, "body: the template has 1 variables, the message brings 2")
+    assert refusal(answer) == (2001, "body: the template has 1 variables, the message has 2")
     assert not Message.objects.exists()
     assert Refusal.objects.get().code == 2001, "and an operator can see it"
 
@@ -87,7 +87,7 @@ def test_a_stopped_template_is_refused_by_setting(db: None, status: str) -> None
         provider=provider, name="order_ready", language="en", status=status, components=BODY
     )
     code, words = refusal(post(provider, template()))
-    assert (code, words) == (2001, f"template order_ready (en): {status.lower()}, so it is not sent")
+    assert (code, words) == (2001, f"template order_ready (en): {status.lower()}, so it cannot be sent")
 
 
 def test_or_holds_its_messages_visibly_until_it_goes_on(db: None, endpoint: Endpoint) -> None:
@@ -257,5 +257,5 @@ def test_a_headers_variable_may_come_inside_its_text(provider: Provider, endpoin
     ]
     assert refusal(post(provider, headed("Bestellung 88"))) == (
         2001,
-        "header: the template has 1 variables, the message brings 0",
+        "header: the template has 1 variables, the message has 0",
     )

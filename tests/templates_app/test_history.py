@@ -103,7 +103,7 @@ def test_an_edit_is_compared_and_given_up_after_asking(operator: Client, ready: 
     assert "- at the BSP, + here" in shown
     assert f'href="{url(ready, "take-imported")}"' in shown
     asked = text(operator.get(url(ready, "take-imported")))
-    assert "Take the BSP&#x27;s content for order_ready (en)" in asked
+    assert "Use the BSP&#x27;s content for order_ready (en)" in asked
     ready.refresh_from_db()
     assert ready.components == BODY  # only asked
 
@@ -117,7 +117,7 @@ def test_an_edit_is_compared_and_given_up_after_asking(operator: Client, ready: 
     assert "has the BSP&#x27;s content again" in after
     assert "Edited here" not in after
     assert LogEntry.objects.get().object_id == str(ready.pk)
-    assert "Took the BSP&#x27;s content" in text(operator.get(url(ready, "history")))
+    assert "Replaced the edit by the BSP&#x27;s content" in text(operator.get(url(ready, "history")))
 
     again = text(operator.post(url(ready, "take-imported"), {"confirmed": "yes"}, follow=True))
     assert "has the BSP&#x27;s content already" in again

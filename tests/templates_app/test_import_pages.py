@@ -190,13 +190,13 @@ def test_an_empty_list_is_believed_when_told_to(
     runs.import_now(listing)
     page(endpoint)
     failed = runs.import_now(listing)
-    assert "believe an empty list" in text(operator.get(run_url(failed)))
+    assert "accept an empty list" in text(operator.get(run_url(failed)))
     answer = operator.post(run_url(failed, "again"), {"allow_empty": "yes"})
     runs.drain()
     again = ImportRun.objects.get(pk=failed.pk + 1)
     assert answer["Location"] == run_url(again)
     assert (again.state, again.report["vanished"]) == ("done", 1)
-    assert "believe an empty list" not in text(operator.get(run_url(again)))
+    assert "accept an empty list" not in text(operator.get(run_url(again)))
 
 
 def test_five_failures_are_seen_from_everywhere(

@@ -49,7 +49,7 @@ def test_a_cursor_that_does_not_move(listing: Provider, endpoint: Endpoint) -> N
     run = runs.import_now(listing)
     assert (run.state, run.error) == (
         "failed",
-        "Page 2 points back to a page that was read already. Nothing was changed.",
+        "Page 2 links to a page that was read already. Nothing was changed.",
     )
     assert not Template.objects.exclude(vanished_at=None)
 
@@ -75,7 +75,7 @@ def test_a_next_page_without_a_cursor(listing: Provider, endpoint: Endpoint) -> 
 def test_the_same_page_under_another_cursor(listing: Provider, endpoint: Endpoint, found: list[Any]) -> None:
     page(endpoint, found, **after("p2"))
     page(endpoint, found, "p2", **after("p3"))
-    assert runs.import_now(listing).error == "Page 2 is the one before again. Nothing was changed."
+    assert runs.import_now(listing).error == "Page 2 repeats the page before. Nothing was changed."
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_an_operator_says_that_they_may_vanish(
     shown = text(operator.get(f"{url}/change/"))
     assert "15 of 20 templates are no longer in the list, which is more than 20 %" in shown
     assert "Import again and let them vanish" in shown
-    assert "believe an empty list" not in shown
+    assert "accept an empty list" not in shown
     operator.post(f"{url}/again/", {"allow_vanishing": "yes"})
     runs.drain()
     again = ImportRun.objects.get(pk=failed.pk + 1)

@@ -171,7 +171,7 @@ def test_what_stands_beside_the_content(about: dict[str, Any], place: str, words
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("", "takes no template without one"),
+        ("", "accepts no template without one"),
         ("x" * 1025, "1,025 characters; Meta allows 1,024"),
         ("{{1}} hello", "first or the last"),
         ("Hello {{1}}", "first or the last"),
@@ -269,7 +269,11 @@ def test_a_limited_time_offer(parts: dict[str, Any], place: str, said: str) -> N
         (carousel(*[card()] * 11), "cards", "11 cards; a carousel has 2 to 10"),
         (carousel(card(), card(header=Header())), "cards.1.header", "needs an image or a video"),
         (carousel(card(), card(header=Header("VIDEO"))), "cards.1.header", "the same kind of header"),
-        (carousel(card(), card(body=Words())), "cards.1.body.text", "all cards have a text or none"),
+        (
+            carousel(card(), card(body=Words())),
+            "cards.1.body.text",
+            "all cards have a text, or no card has one",
+        ),
         (
             carousel(card(), card(body=Words("x" * 161))),
             "cards.1.body.text",
@@ -280,10 +284,10 @@ def test_a_limited_time_offer(parts: dict[str, Any], place: str, said: str) -> N
         (carousel(card(), card(buttons=quick("Yes"))), "cards.1.buttons", "the same types of buttons"),
         (carousel(card(), card(buttons=[CODE])), "cards.1.buttons", "only quick replies, URL and call"),
         (carousel(card(), card(buttons=[url("x")])), "cards.1.buttons.0.url", "whole address"),
-        (carousel(card(), card(), body=Words()), "body.text", "takes no template without one"),
-        (carousel(card(), card(), footer="Bye"), "footer", "only the cards"),
-        (carousel(card(), card(), header=PICTURE), "header", "only the cards"),
-        (carousel(card(), card(), buttons=quick("Yes")), "buttons", "only the cards"),
+        (carousel(card(), card(), body=Words()), "body.text", "accepts no template without one"),
+        (carousel(card(), card(), footer="Bye"), "footer", "Only the cards"),
+        (carousel(card(), card(), header=PICTURE), "header", "Only the cards"),
+        (carousel(card(), card(), buttons=quick("Yes")), "buttons", "Only the cards"),
     ],
 )
 def test_a_carousel(draft: Draft, place: str, said: str) -> None:

@@ -1,4 +1,4 @@
-"""Who is told that a template import waits: the worker would find it by itself, but later."""
+"""The wake-ups for a template import: the worker would find it without, but later."""
 
 from config import tasks
 from providers.models import Provider

@@ -9,6 +9,7 @@ from django.core.management.base import CommandError
 
 from accounts import factors, trail
 from accounts.trail import What
+from lib.arguments import with_json
 from lib.commands import BaseCommand
 from lib.display import counted
 
@@ -18,9 +19,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
-        reset = actions.add_parser("reset")
-        reset.add_argument("--user", required=True)
-        reset.add_argument("--json", action="store_true")
+        reset = actions.add_parser("reset", help="Remove the second factors of a user who lost them.")
+        reset.add_argument("--user", required=True, help="The username.")
+        with_json(reset)
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = User.objects.filter(username=options["user"]).first()

@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts import scopes, tokens, trail
 from accounts.models import Token
 from accounts.trail import What
+from lib.arguments import with_json
 from lib.commands import BaseCommand
 
 
@@ -19,25 +20,29 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
-        add = actions.add_parser("add", help="Make one. It is printed this once.")
+        add = actions.add_parser("add", help="Make a token. It is printed once and cannot be shown again.")
         add.add_argument(
-            "--user", required=True, help="The user it is for; their roles limit what it may do."
+            "--user",
+            required=True,
+            help="The user that the token belongs to; the user's roles limit what it may do.",
         )
         add.add_argument(
             "--scope",
             action="append",
             required=True,
             choices=scopes.PERMISSIONS,
-            help="May be given several times.",
+            help="What the token may do; may be given several times.",
         )
-        add.add_argument("--days", type=int, default=tokens.DAYS, help=f"{tokens.DAYS} when left out.")
-        add.add_argument("--name", default="", help="What it is for.")
-        shown = actions.add_parser("list", help="All of them, the newest first.")
-        shown.add_argument("--user", default="", help="Only this user's.")
-        revoke = actions.add_parser("revoke", help="Revoke one; it stops working at once.")
-        revoke.add_argument("id", type=int)
+        add.add_argument(
+            "--days", type=int, default=tokens.DAYS, help=f"How many days it lasts. Default: {tokens.DAYS}"
+        )
+        add.add_argument("--name", default="", help="What the token is for.")
+        shown = actions.add_parser("list", help="List tokens, the newest first.")
+        shown.add_argument("--user", default="", help="Only tokens of this user.")
+        revoke = actions.add_parser("revoke", help="Revoke a token; it stops working at once.")
+        revoke.add_argument("id", type=int, help="The number of the token, as `list` prints it.")
         for sub in (add, shown, revoke):
-            sub.add_argument("--json", action="store_true")
+            with_json(sub)
 
     def handle(self, *args: Any, **options: Any) -> None:
         result = getattr(self, "do_" + options["action"])(options)

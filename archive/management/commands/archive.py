@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts import trail
 from accounts.trail import What
 from archive.models import Run
+from lib.arguments import with_json
 from lib.commands import BaseCommand
 
 
@@ -20,11 +21,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
         for name, text in (
-            ("run", "Writes all that is new. A worker does it every fifteen minutes by itself."),
-            ("list", "What is there, by data set, day and provider."),
-            ("verify", "Reads every file and compares it with the manifest."),
+            ("run", "Write everything new. A worker does so automatically every fifteen minutes."),
+            ("list", "List what is archived, by data set, day and provider."),
+            ("verify", "Read every file and compare it with the manifest."),
         ):
-            actions.add_parser(name, help=text).add_argument("--json", action="store_true")
+            with_json(actions.add_parser(name, help=text))
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.ARCHIVE_TO:

@@ -15,7 +15,7 @@ from audience.finding import search
 from audience.models import Contact, Upload, UploadAccount
 from identities import known
 from lib import phone
-from lib.arguments import how_many
+from lib.arguments import how_many, with_json
 from lib.commands import BaseCommand
 from lib.csv_files import ENCODINGS, Unreadable
 from lib.phone_masking import WHOLE
@@ -31,39 +31,50 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
-        take = actions.add_parser("upload", help="Take over a CSV file of contacts, now.")
-        take.add_argument("file", type=Path)
+        take = actions.add_parser("upload", help="Import a CSV file of contacts now.")
+        take.add_argument("file", type=Path, help="The CSV file.")
         take.add_argument(
-            "--map", action="append", default=[], metavar="COLUMN=FIELD",
-            help=f"What a column is, where its name does not say: {', '.join(TARGETS)}; attribute:NAME else.",
-        )  # fmt: skip
+            "--map",
+            action="append",
+            default=[],
+            metavar="COLUMN=FIELD",
+            help=f"What a column is, if its name does not say so: {', '.join(TARGETS)} or attribute:NAME.",
+        )
         take.add_argument(
             "--country",
             default="",
             metavar="CODE",
             type=_country,
-            help="The country of numbers without a country code, as IN; + if they only lack the +.",
+            help="The country of numbers without a country code, such as IN; + if they only lack the +.",
         )
         take.add_argument(
-            "--type", action="append", default=[], metavar="COLUMN=TYPE",
-            help=f"{', '.join(csv_values.TYPES)}; a date with its format: date:dmy, moment:mdy, date:excel.",
-        )  # fmt: skip
-        take.add_argument("--encoding", default="", choices=ENCODINGS, help="Default: detected.")
-        show = actions.add_parser("list", help="Contacts, the newest first.")
+            "--type",
+            action="append",
+            default=[],
+            metavar="COLUMN=TYPE",
+            help=f"A column's type: {', '.join(csv_values.TYPES)}. A date has its format: date:dmy, "
+            "moment:mdy, date:excel.",
+        )
+        take.add_argument(
+            "--encoding", default="", choices=ENCODINGS, help="The file's encoding. Default: detected"
+        )
+        show = actions.add_parser("list", help="List contacts, the newest first.")
         show.add_argument("search", nargs="?", default="", help="The beginning of identity, phone or e-mail.")
-        show.add_argument("--limit", type=how_many, default=LISTED)
-        one = actions.add_parser("show", help="One contact, with opt-outs and their proof.")
-        one.add_argument("number", help="With its country code; or a user id.")
-        uploads = actions.add_parser("uploads", help="The uploads, the newest first.")
-        account = actions.add_parser("account", help="Who may call the upload API.")
-        account.add_argument("what", choices=["add", "list", "renew", "remove"])
-        account.add_argument("account_id", nargs="?", default="")
-        account.add_argument("--label", default="")
+        show.add_argument("--limit", type=how_many, default=LISTED, help="How many to list.")
+        one = actions.add_parser("show", help="Show one contact, with opt-outs and their proof.")
+        one.add_argument("number", help="The phone number with its country code, or a user id.")
+        uploads = actions.add_parser("uploads", help="List uploads, the newest first.")
+        account = actions.add_parser("account", help="Manage the accounts that may call the upload API.")
         account.add_argument(
-            "--country", default="", help="The country of numbers without a country code, as IN."
+            "what", choices=["add", "list", "renew", "remove"], help="renew makes a new passcode."
+        )
+        account.add_argument("account_id", nargs="?", default="", help="The account; not for list.")
+        account.add_argument("--label", default="", help="A name for the account.")
+        account.add_argument(
+            "--country", default="", help="The country of numbers without a country code, such as IN."
         )
         for sub in (take, show, one, uploads, account):
-            sub.add_argument("--json", action="store_true")
+            with_json(sub)
 
     def handle(self, *args: Any, **options: Any) -> None:
         result = getattr(self, "do_" + options["action"])(options)
@@ -138,7 +149,7 @@ class Command(BaseCommand):
         else:
             number = phone.digits(named)
         if not number:
-            raise CommandError(f"{named} is no phone number and no user id.")
+            raise CommandError(f"{named} is neither a phone number nor a user id.")
         contacts = Contact.objects.filter(phone__in=phone.spellings(number)).order_by("id")
         return {
             "phone": number,
@@ -177,7 +188,7 @@ class Command(BaseCommand):
 def _country(text: str) -> str:
     """A country, profiles.OWN_CODES, or nothing. Raises ArgumentTypeError."""
     if text not in ("", profiles.OWN_CODES) and not phone.is_country(text):
-        raise ArgumentTypeError(f"{text} is no country: write its ISO code, as IN, or +")
+        raise ArgumentTypeError(f"{text} is not a country: write its ISO code, such as IN, or +")
     return text.upper()
 
 

@@ -93,7 +93,7 @@ export const removeCondition = (groups, group, condition) => {
   if (!groups[group].conditions.length) groups.splice(group, 1);
 };
 
-// What the text of the form's field means; undefined when somebody wrote it by hand and it is no JSON.
+// What the text of the form's field means; undefined when somebody wrote it by hand and it is not JSON.
 export const parse = (text) => {
   try {
     return JSON.parse(text || "null");

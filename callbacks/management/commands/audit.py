@@ -5,14 +5,15 @@ from dataclasses import asdict
 from typing import Any
 
 from callbacks import audit
+from lib.arguments import with_json
 from lib.commands import BaseCommand
 
 
 class Command(BaseCommand):
-    help = "Recounts everything from the rows; exits with 1 when something does not add up."
+    help = "Counts everything anew from the rows, and exits with 1 if something does not agree."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true")
+        with_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         with audit.snapshot():

@@ -11,7 +11,7 @@ from callbacks.models import Reply
 from campaigns.models import Forward
 from identities import known
 from lib import phone
-from lib.arguments import how_many
+from lib.arguments import how_many, with_json
 from lib.commands import BaseCommand
 from providers.models import Provider
 
@@ -24,15 +24,20 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
         shown = actions.add_parser(
-            "list", help="Inbound messages, and whether each was forwarded to CleverTap."
+            "list", help="List inbound messages, and whether each was forwarded to CleverTap."
         )
-        shown.add_argument("--provider", default="", metavar="NICKNAME", help="Only of this provider.")
         shown.add_argument(
-            "--from", default="", dest="sender", metavar="WHO",
-            help="Only of this person: a number with its country code, a user id or a username.",
-        )  # fmt: skip
-        shown.add_argument("--limit", type=how_many, default=LISTED)
-        shown.add_argument("--json", action="store_true")
+            "--provider", default="", metavar="NICKNAME", help="Only inbound messages of this provider."
+        )
+        shown.add_argument(
+            "--from",
+            default="",
+            dest="sender",
+            metavar="WHO",
+            help="Only messages of this person: a number with its country code, a user id or a username.",
+        )
+        shown.add_argument("--limit", type=how_many, default=LISTED, help="How many to list.")
+        with_json(shown)
 
     def handle(self, *args: Any, **options: Any) -> None:
         replies = Reply.objects.select_related("provider", "answers").order_by("-id")

@@ -13,18 +13,22 @@ from providers.models import Provider
 
 
 class Command(BaseCommand):
-    help = "Reads kept webhooks again."
+    help = "Reads stored webhooks again."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
         again = actions.add_parser(
-            "reread", help="Read webhooks again of which an earlier version left something unhandled."
+            "reread", help="Read again the webhooks of which an earlier version left something unhandled."
         )
-        again.add_argument("--provider", default="", metavar="NICKNAME", help="Only of this provider.")
         again.add_argument(
-            "--found", default="unhandled", metavar="TEXT",
-            help="Those whose summary holds this text, such as “unhandled no_phone_number”.",
-        )  # fmt: skip
+            "--provider", default="", metavar="NICKNAME", help="Only webhooks of this provider."
+        )
+        again.add_argument(
+            "--found",
+            default="unhandled",
+            metavar="TEXT",
+            help="Only webhooks whose summary contains this text, such as “unhandled no_phone_number”.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         webhooks = Webhook.objects.filter(summary__contains=options["found"])

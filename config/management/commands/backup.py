@@ -14,13 +14,15 @@ class Command(BaseCommand):
     help = "Makes a backup of the database and the media, in a new directory under the one that is given."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("directory", type=Path)
+        parser.add_argument("directory", type=Path, help="Where the new directory is made.")
         parser.add_argument(
             "--keys",
             action="store_true",
-            help="Include the encryption keys, which open what the backup holds.",
+            help="Include the encryption keys. Whoever has them can read the secrets in the backup.",
         )
-        parser.add_argument("--no-media", action="store_true", help="Without the files of inbound messages.")
+        parser.add_argument(
+            "--no-media", action="store_true", help="Leave out the files of inbound messages."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -13,7 +13,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         usual = Site()
-        parser.add_argument("proxy", choices=sorted(WRITERS))
+        parser.add_argument("proxy", choices=sorted(WRITERS), help="Which reverse proxy.")
         parser.add_argument("--name", default=usual.name, help=f"The public host name. Default: {usual.name}")
         parser.add_argument(
             "--web",
@@ -24,12 +24,19 @@ class Command(BaseCommand):
         parser.add_argument(
             "--address", default=usual.address, help="The address to listen at. Default: all."
         )
-        parser.add_argument("--port", type=int, default=usual.port)
-        parser.add_argument("--plain-port", type=int, default=usual.plain_port, help="Redirects to --port.")
+        parser.add_argument(
+            "--port", type=int, default=usual.port, help=f"The https port. Default: {usual.port}"
+        )
+        parser.add_argument(
+            "--plain-port",
+            type=int,
+            default=usual.plain_port,
+            help=f"The http port, which redirects to --port. Default: {usual.plain_port}",
+        )
         parser.add_argument(
             "--certificate", default=usual.certificate, help="The certificate with its chain, as PEM."
         )
-        parser.add_argument("--key", default=usual.key)
+        parser.add_argument("--key", default=usual.key, help="The private key of the certificate, as PEM.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         import_module(settings.ROOT_URLCONF)

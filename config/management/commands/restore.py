@@ -21,13 +21,13 @@ from providers.models import Provider
 
 
 class Command(BaseCommand):
-    help = (
-        "Fills an empty database from a backup, and proves that it is sound. Every provider is paused then."
-    )
+    help = "Fills an empty database from a backup, and checks it. Every provider is paused afterwards."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("directory", type=Path, help="The directory that `backup` printed.")
-        parser.add_argument("--no-media", action="store_true", help="Without the files of inbound messages.")
+        parser.add_argument(
+            "--no-media", action="store_true", help="Leave out the files of inbound messages."
+        )
 
         parser.add_argument(
             "--erasures",
@@ -35,7 +35,7 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="FILE",
-            help="ERASURES_FILE of another machine of this Waypost. Who is in it is erased again.",
+            help="The ERASURES_FILE of another machine of this Waypost. Everybody in it is erased again.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -57,19 +57,20 @@ class Command(BaseCommand):
         lost_key = self._erase_again(options["erasures"], datetime.fromisoformat(manifest["at"]))
         call_command("audit", stdout=self.stdout)
         for lost in stored_secrets.unreadable():
-            self.stderr.write(f"No key opens {lost}.")
+            self.stderr.write(f"No key can decrypt {lost}.")
         self.stdout.write(
             f"Restored from the backup of {manifest['at'][:16]}, made by Waypost {manifest['version']}."
-            " Every provider is paused: what waited then may have been sent since. Look, then resume."
+            " Every provider is paused: messages that waited at that time may have been sent since. "
+            "Check, then resume."
         )
         if lost_key:
             raise CommandError(
-                f"Whoever was erased since the backup is not erased again. {lost_key} Then restore once "
+                f"People who were erased after the backup are not erased again. {lost_key} Then restore once "
                 "more, into an empty database."
             )
 
     def _erase_again(self, files: list[Path], made_at: datetime) -> str:
-        """Who was erased after the backup is in it still. Returns why nobody can be told from the list."""
+        """Erases people again who were erased after the backup. Returns why the list cannot be used."""
         try:
             again = restored.erase_again(files, made_at, timezone.now())
         except (OSError, ValueError) as error:
@@ -82,7 +83,7 @@ class Command(BaseCommand):
                 erasing.work(mine)
             erasure.refresh_from_db()
             if waits := receipt.waits(erasure):
-                self.stderr.write(f"{erasure.person} is not erased again yet. It waits: {waits}.")
+                self.stderr.write(f"{erasure.person} is not erased again yet. The erasure waits: {waits}.")
             else:
                 self.stdout.write(f"Erased again: {erasure.person}.")
         if again.impossible:

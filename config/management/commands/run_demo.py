@@ -40,7 +40,7 @@ class Command(BaseCommand):
         _start_again_with(PORT=str(port), PUBLIC_BASE_URL=base, ALLOW_PRIVATE_TARGETS="1")
         os.chdir(settings.BASE_DIR)
         with (
-            only_one(port, "Give this one its own: make run PORT=… DATA_DIR=…") as killed,
+            only_one(port, "Give this demo its own: make run PORT=… DATA_DIR=…") as killed,
             terminal_of_our_own(),
             Processes() as processes,
         ):

@@ -66,10 +66,14 @@ class Command(BaseCommand):
     help = "Serves the web and works the queues, in one command."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument("--port", type=int, default=settings.PORT)
         parser.add_argument(
-            "--workers", type=int, help="Web processes; 1 on SQLite, else one a core, unless given."
+            "--host", default="127.0.0.1", help="The address to listen at. Default: 127.0.0.1"
+        )
+        parser.add_argument("--port", type=int, default=settings.PORT, help=f"Default: {settings.PORT}")
+        parser.add_argument(
+            "--workers",
+            type=int,
+            help="How many web processes. Default: 1 on SQLite, otherwise one for each core.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

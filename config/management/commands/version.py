@@ -8,15 +8,16 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
 from lib import schema
+from lib.arguments import with_json
 from lib.version import VERSION
 
 
 class Command(BaseCommand):
-    help = "The version of Waypost, and whether the database is that version's."
+    help = "Prints the version of Waypost, and whether the database belongs to it."
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true")
+        with_json(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = schema.state()

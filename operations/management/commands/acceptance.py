@@ -8,6 +8,7 @@ from django.core.management.base import CommandError
 
 from accounts import trail
 from accounts.trail import What
+from lib.arguments import with_json
 from lib.commands import BaseCommand
 from operations.acceptance import report, runs
 from operations.acceptance.kit import Options
@@ -16,13 +17,13 @@ from providers.models import Provider
 
 
 class Command(BaseCommand):
-    help = "Does with a provider what CleverTap's integration team does with a new partner."
+    help = "Tests a provider as CleverTap's integration team tests a new partner."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         usual = Options()
-        parser.add_argument("nickname")
-        parser.add_argument("--json", action="store_true")
-        parser.add_argument("--html", metavar="FILE", help="Writes the report there, to be handed over.")
+        parser.add_argument("nickname", help="The provider to test.")
+        with_json(parser)
+        parser.add_argument("--html", metavar="FILE", help="Write the report to this file, to hand it over.")
         parser.add_argument(
             "--to",
             default="",
@@ -33,11 +34,11 @@ class Command(BaseCommand):
             "--media",
             default="",
             metavar="URL",
-            help="A folder with picture.png, film.mp4, sound.mp3 and paper.pdf, which the BSP can read.",
+            help="The URL of a folder with picture.png, film.mp4, sound.mp3 and paper.pdf, open to the BSP.",
         )
         parser.add_argument("--url", default="", help="The base URL to call. Default: PUBLIC_BASE_URL.")
         parser.add_argument(
-            "--burst", type=int, default=usual.burst, help="How many requests are sent at once."
+            "--burst", type=int, default=usual.burst, help="How many requests to send at once."
         )
         parser.add_argument(
             "--patience", type=float, default=usual.patience, help="Seconds to wait for reports."

@@ -8,27 +8,29 @@ from django.db import IntegrityError
 
 from accounts import trail
 from accounts.trail import What
+from lib.arguments import with_json
 from lib.commands import BaseCommand
 from operations.alarms import channels, deliver
 from operations.models import Channel, Rule
 
 
 class Command(BaseCommand):
-    help = "Adds and lists the channels that alarms go to, and tries one."
+    help = "Adds, lists and tests the channels that alarms go to."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
         added = actions.add_parser(
-            "add", help="The address is read from standard input, so that no list of processes shows it."
+            "add",
+            help="Add a channel. Its address is read from standard input, so no list of processes shows it.",
         )
-        added.add_argument("name")
+        added.add_argument("name", help="The name of the new channel.")
         for how in Channel.How:
             added.add_argument(f"--{how.value}", dest="how", action="store_const", const=how, help=how.label)
         added.set_defaults(how=Channel.How.APPRISE)
-        shown = actions.add_parser("list")
-        shown.add_argument("--json", action="store_true")
-        tried = actions.add_parser("test", help="Sends a test at once.")
-        tried.add_argument("name")
+        shown = actions.add_parser("list", help="List the channels.")
+        with_json(shown)
+        tried = actions.add_parser("test", help="Send a test to a channel.")
+        tried.add_argument("name", help="The name of the channel.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["action"] == "add":
@@ -41,7 +43,7 @@ class Command(BaseCommand):
     def _add(self, name: str, how: Channel.How, **_: Any) -> None:
         address = sys.stdin.readline().strip()
         if not address:
-            raise CommandError("Give the address on standard input.")
+            raise CommandError("Write the address to standard input.")
         try:
             channels.check(how, address)
             channel = Channel.objects.create(name=name, how=how, address=address)
@@ -70,7 +72,9 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(rows))
             return
         for row in rows:
-            state = row["last_error"] or (f"last taken {row['last_success']}" if row["last_success"] else "")
+            state = row["last_error"] or (
+                f"last accepted {row['last_success']}" if row["last_success"] else ""
+            )
             self.stdout.write(f"{row['name']}  {row['kind']}  {state}")
 
     def _test(self, name: str, **_: Any) -> None:
@@ -81,4 +85,4 @@ class Command(BaseCommand):
         trail.note(None, What.SENT, channel, test=True)
         if wrong:
             raise CommandError(wrong)
-        self.stdout.write(f"{name} took a test.")
+        self.stdout.write(f"{name} accepted a test.")

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts import trail
 from accounts.trail import What
-from lib.arguments import how_many
+from lib.arguments import how_many, with_json
 from lib.commands import BaseCommand
 from lib.display import clock, counted
 from operations.incidents import handling
@@ -20,24 +20,24 @@ LISTED = 100
 
 
 class Command(BaseCommand):
-    help = "Lists, acknowledges and mutes incidents."
+    help = "Lists, acknowledges and silences incidents."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
-        shown = actions.add_parser("list", help="The newest first.")
-        shown.add_argument("--open", action="store_true", help="Only those that have not ended.")
-        shown.add_argument("--limit", type=how_many, default=LISTED)
-        shown.add_argument("--json", action="store_true")
+        shown = actions.add_parser("list", help="List incidents, the newest first.")
+        shown.add_argument("--open", action="store_true", help="Only incidents that have not ended.")
+        shown.add_argument("--limit", type=how_many, default=LISTED, help="How many to list.")
+        with_json(shown)
         for name, words in (
-            ("ack", "Acknowledge one: somebody takes care of it."),
-            ("silence", "Send no notification of one for a while."),
+            ("ack", "Acknowledge an incident: somebody takes care of it."),
+            ("silence", "Send no notification of an incident for some hours."),
         ):
             action = actions.add_parser(name, help=words)
-            action.add_argument("id", type=int)
-            action.add_argument("--user", default="", help="The user who does it.")
+            action.add_argument("id", type=int, help="The number of the incident, as `list` prints it.")
+            action.add_argument("--user", default="", help="The username of whoever does this.")
             if name == "silence":
-                action.add_argument("--hours", type=float, required=True)
-                action.add_argument("--reason", required=True)
+                action.add_argument("--hours", type=float, required=True, help="How long to stay silent.")
+                action.add_argument("--reason", required=True, help="Why; shown with the incident.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["action"] == "list":

@@ -1,4 +1,4 @@
-"""Serves /metrics at an address of its own, for a Prometheus that shall not come through the proxy."""
+"""Serves /metrics at an address of its own, for a Prometheus that should not come through the proxy."""
 
 import threading
 from argparse import ArgumentParser
@@ -26,10 +26,12 @@ class _GivingBack(FromRows):
 
 
 class Command(BaseCommand):
-    help = "Serves the metrics without a token; bind it where only Prometheus can reach it."
+    help = "Serves the metrics without a token. Use an address that only Prometheus can reach."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--bind", default="127.0.0.1:9464", help="ADDRESS:PORT")
+        parser.add_argument(
+            "--bind", default="127.0.0.1:9464", help="The ADDRESS:PORT to listen at. Default: 127.0.0.1:9464"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         address, _, port = options["bind"].rpartition(":")

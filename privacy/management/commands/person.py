@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts import trail
 from accounts.trail import What
 from identities import pseudonyms
+from lib.arguments import with_json
 from lib.commands import BaseCommand
 from privacy import erasing, export, finding, receipt
 from privacy.finding import Person
@@ -26,20 +27,30 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
-        show = actions.add_parser("show", help="How many rows of each kind there are.")
-        exported = actions.add_parser("export", help="All of it, as a ZIP of JSON and CSV.")
-        exported.add_argument("--to", type=Path, default=Path("person.zip"), metavar="FILE")
-        erase = actions.add_parser("erase", help="Erase it. Counts in the stats stay.")
-        erase.add_argument("--dry-run", action="store_true", help="Only says what would go.")
-        erase.add_argument("--asked-by", default="", metavar="TEXT", help="Who asked, for the receipt.")
+        show = actions.add_parser("show", help="Count a person's rows of each kind.")
+        exported = actions.add_parser(
+            "export", help="Write everything about a person into a ZIP of JSON and CSV."
+        )
+        exported.add_argument(
+            "--to", type=Path, default=Path("person.zip"), metavar="FILE", help="Default: person.zip"
+        )
+        erase = actions.add_parser("erase", help="Erase a person. Counts in the stats stay.")
+        erase.add_argument(
+            "--dry-run", action="store_true", help="Say what would be deleted, and delete nothing."
+        )
+        erase.add_argument(
+            "--asked-by", default="", metavar="TEXT", help="Who asked for it; the receipt shows this."
+        )
         for sub in (show, exported, erase):
-            sub.add_argument("number", help="With its country code; or a WhatsApp user id or username.")
-            sub.add_argument("--json", action="store_true")
+            sub.add_argument(
+                "number", help="The phone number with its country code, or a WhatsApp user id or username."
+            )
+            with_json(sub)
         for sub in (show, exported):
             sub.add_argument(
                 "--everywhere",
                 action="store_true",
-                help="Also in rows that only name the person, as raw webhooks. All tables are read for it.",
+                help="Include rows that only name the person, such as raw webhooks. This reads all tables.",
             )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -83,7 +94,8 @@ class Command(BaseCommand):
         return receipt.of(erasure)
 
     def _follow(self, erasure: Erasure) -> None:
-        """Does it, or watches the worker that was quicker, until it is done or waits for somebody else."""
+        """Works on the erasure, or watches the worker that was quicker, until it is done or waits for
+        something else."""
         said = ""
         while True:
             if mine := erasing.take(erasure):
@@ -93,12 +105,13 @@ class Command(BaseCommand):
             if not erasing.is_worked(erasure, timezone.now()):
                 break
             if waits != said:
-                self.stderr.write(f"A worker is at it: {waits}")
+                self.stderr.write(f"A worker does it: {waits}")
                 said = waits
             sleep(LOOK)
         if waits:
             self.stderr.write(
-                f"It is not done yet. It waits: {waits}. The same command, or Erasures in the admin, says "
+                f"The erasure is not done yet. It waits: {waits}. The same command, or Erasures in "
+                "the admin, says "
                 f"how far it is; it has to be done by {timezone.localtime(erasure.deadline):%Y-%m-%d %H:%M}."
             )
 

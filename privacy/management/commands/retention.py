@@ -1,4 +1,4 @@
-"""Takes away what is older than the settings keep it, or says what would go."""
+"""Deletes data that is older than the settings say, or only says what would be deleted."""
 
 import json
 from argparse import ArgumentParser
@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts import trail
 from accounts.trail import What
 from identities import pseudonyms
+from lib.arguments import with_json
 from lib.commands import BaseCommand
 from privacy.models import RetentionRun
 from privacy.retention import report, run
@@ -21,10 +22,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
         now = actions.add_parser(
-            "run", help="Run now, to its end. A worker does so automatically once a day."
+            "run", help="Run retention now, until it is done. A worker does so automatically once a day."
         )
-        now.add_argument("--dry-run", action="store_true", help="Only says what would go.")
-        now.add_argument("--json", action="store_true")
+        now.add_argument(
+            "--dry-run", action="store_true", help="Say what would be deleted, and delete nothing."
+        )
+        with_json(now)
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()

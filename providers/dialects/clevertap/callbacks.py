@@ -1,7 +1,7 @@
 """CleverTap's callbacks: delivery reports and inbound messages, read tolerantly, written strictly.
 
 Source: CleverTap's Generic WhatsApp page ("WhatsApp Callbacks"). What the page leaves open is
-a switch of `providers.quirks`.
+a quirk of `providers.quirks`.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What Meta's webhooks tell of the account itself: restrictions, bans, quality, limits, throughput.
+"""What Meta's webhooks report about the account itself: restrictions, bans, quality, limits, throughput.
 
 Source: Meta, "Webhooks > account_update, account_alerts, account_review_update, business_capability_update,
 phone_number_name_update, phone_number_quality_update".
@@ -85,13 +85,15 @@ def _event_words(value: object) -> str:
         for one in objects(value, "restriction_info")
     )
     ban = at(value, "ban_info")
-    return _listed((
-        *restrictions,
-        text(value, "violation_info", "violation_type"),
-        text(ban, "waba_ban_state"),
-        text(ban, "waba_ban_date"),
-        _reason(at(value, "disconnection_info"), "reason"),
-    ))  # fmt: skip
+    return _listed(
+        (
+            *restrictions,
+            text(value, "violation_info", "violation_type"),
+            text(ban, "waba_ban_state"),
+            text(ban, "waba_ban_date"),
+            _reason(at(value, "disconnection_info"), "reason"),
+        )
+    )
 
 
 def _until(restriction: object) -> str:

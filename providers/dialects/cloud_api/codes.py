@@ -83,12 +83,12 @@ META_CODES: dict[str, Meaning] = {
     "131048": _RESTRICTED,
     # Marketing templates are switched off for the Cloud API. All others may still be sent.
     "131063": Meaning(ReportCode.BLOCKED_BY_META, Outcome.STOPPED, retry_after=MARKETING_HOLD),
-    # The limit shrank for wrongly classified templates. Meta lifts that by itself: ask once an hour.
+    # The limit shrank for wrongly classified templates. Meta ends that automatically: ask once an hour.
     "131064": Meaning(ReportCode.BLOCKED_BY_META, Outcome.THROTTLED, retry_after=3600.0),
     # One recipient, country or campaign is held back.
     "130472": _HELD_BY_META,  # the user is in Meta's experiment without marketing
     "130497": _HELD_BY_META,  # country
-    # The user's marketing cap. Meta wants a day before the next try, and limits accounts that insist.
+    # The user's marketing cap. Meta wants a day before the next try, and limits accounts that retry sooner.
     "131049": _HELD_BY_META,
     "131061": _HELD_BY_META,  # a template with a maximum price, which this endpoint does not send
     "131050": Meaning(ReportCode.BLACKLISTED),  # the user stopped marketing messages
@@ -100,7 +100,7 @@ META_CODES: dict[str, Meaning] = {
     "80012": Meaning(ReportCode.TOO_MANY, Outcome.RETRY),  # calls about one template
     # Only this pair of numbers is slowed (one message in 6 s), so the provider must not be.
     "131056": Meaning(ReportCode.TOO_MANY, Outcome.RETRY, retry_after=6.0),
-    # Meta's own trouble. Nothing was sent.
+    # An error at Meta. Nothing was sent.
     "1": _META_DOWN,
     "2": _META_DOWN,
     "131000": _META_DOWN,
@@ -179,7 +179,7 @@ def error_result(code: str, response: HttpResponse, words: str, *, transient: bo
 
 
 def meant(meaning: Meaning, code: str, response: HttpResponse, words: str) -> SendResult:
-    """The outcome for an answer whose code has that meaning, whoever's code it is."""
+    """The outcome for an answer whose code has that meaning, whether Meta's code or the BSP's."""
     words = words or by_status(response).text
     if meaning.account:
         return stopped(meaning.account, code, words)

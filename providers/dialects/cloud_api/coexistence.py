@@ -65,7 +65,7 @@ def _contact(thread: dict[str, Any]) -> dict[str, Any]:
 
 
 def _apart(message: dict[str, Any]) -> dict[str, Any]:
-    """A placeholder under an id of its own: the media that it stands for may follow under the same one."""
+    """A placeholder gets an id of its own, because the media may follow later with the original id."""
     if text(message, "type") != "media_placeholder":
         return message
     return {**message, "id": f"{text(message, 'id')}/placeholder"}

@@ -1,4 +1,4 @@
-"""The fields of Meta's webhooks: each is subscribed to by itself.
+"""The fields of Meta's webhooks: each needs its own subscription.
 
 Source: Meta, "Webhooks > Subscribe to fields".
 """
@@ -10,7 +10,7 @@ from lib.reading import objects, text
 from providers.outcomes import json_object
 
 MESSAGES = "messages"
-# What Waypost reads, and what is missing where the field is not subscribed to.
+# What Waypost reads, and what is missing if the field is not subscribed to.
 WANTED: Mapping[str, str] = MappingProxyType(
     {
         MESSAGES: "delivery reports, messages of customers, changed numbers, clicks of marketing messages",

@@ -9,7 +9,7 @@ from typing import Any
 from lib.reading import at, decode, first, objects, text
 from providers.messages import Pricing, Referral
 
-_OF_THE_FLOW = "flow_token"  # no answer of the person's
+_OF_THE_FLOW = "flow_token"  # not an answer of the person
 _SENT = ("", "sent")  # what WhatsApp itself says in a flow's answer
 
 

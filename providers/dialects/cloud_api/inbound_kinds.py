@@ -60,7 +60,7 @@ def reaction(reply: Reply, emoji: str, to: str) -> Reply:
 
 
 def unsupported(reply: Reply, what: str = "") -> Reply:
-    """Something that the BSP does not hand on, or that nothing is known of."""
+    """Something that the BSP does not pass on, or that Waypost does not know."""
     return replace(reply, kind="unsupported", text=f"(unsupported: {what})" if what else "(unsupported)")
 
 

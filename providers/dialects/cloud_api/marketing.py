@@ -1,8 +1,8 @@
 """Meta's Marketing Messages API: templates in the same form, sent to an endpoint of their own.
 
-Source: Meta, "Marketing Messages API for WhatsApp". It takes marketing templates alone, and by whatever way a
-template goes, Meta wants it chosen by the template's latest category. Only a certain refusal leads to the
-other endpoint: what may have been taken is never sent there.
+Source: Meta, "Marketing Messages API for WhatsApp". It accepts only marketing templates. Meta wants the
+endpoint to be chosen by the template's latest category. Waypost uses the other endpoint only after a certain
+refusal: a message that may have been accepted is never sent there.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from providers.messages import Outbound, SendResult, TemplateContent, Unhandled,
 MODE, POLICY = "marketing_api", "marketing_policy"
 OFF, MARKETING, LATEST = "off", "marketing", "latest category"
 POLICIES = ("CLOUD_API_FALLBACK", "STRICT")
-SWITCHED_OFF = "131063"  # marketing templates are not taken by the Cloud API
+SWITCHED_OFF = "131063"  # the Cloud API accepts no marketing templates
 NOT_MARKETING = frozenset({"131055", "134100"})
 CODES = NOT_MARKETING | {SWITCHED_OFF}
 _USUAL, _EDGE = "messages", "marketing_messages"

@@ -1,4 +1,4 @@
-"""Webhooks of Meta's beside messages and statuses: what a person prefers, and calls."""
+"""Meta's webhooks besides messages and statuses: preferences of people, and calls."""
 
 from typing import Any
 

@@ -116,7 +116,7 @@ def _receiver(value: object, account: str) -> Receiver:
 
 
 def unhandled(kind: str, words: str = "") -> Unhandled:
-    """`kind` is counted by, so a hostile or broken one must not grow without bound."""
+    """Counts are kept by `kind`, so a hostile or broken one must not be endless."""
     return Unhandled(kind[:_LONGEST_KIND] or "unnamed", words)
 
 
@@ -145,7 +145,7 @@ def _recipient(status: dict[str, Any], contacts: list[dict[str, Any]]) -> Identi
 
 
 def _sender(message: dict[str, Any], contact: object) -> Identity:
-    """Who wrote. Where the number is withheld, a shared contact may bring it."""
+    """Who wrote. If the number is withheld, a shared contact may have it."""
     keys = ("from", "from_user_id", "from_parent_user_id")
     named = (*(text(message, key) for key in keys), *(text(contact, key) for key in ("wa_id", "user_id")))
     return identity(
@@ -166,7 +166,7 @@ def _own_number(message: dict[str, Any]) -> str:
 
 
 def _identity_change(message: dict[str, Any]) -> IdentityChange | None:
-    """The new number or user id that a system message tells of, as far as it names both sides."""
+    """The new number or user id in a system message, if the message has the old and the new one."""
     if text(message, "type") != "system":
         return None
     change = at(message, "system")

@@ -97,7 +97,7 @@ CODES: dict[str, Meaning] = {
     "EX_RESTRICTED_BY_META": Meaning("failed", ReportCode.BLOCKED_BY_META),  # its number is on no page
 }
 _TOO_FAST = ("EX_RATE_LIMIT_HIT", "EX_TOO_MANY_REQUEST")
-# The failures that every other message would meet as well, by name.
+# The failures that every other message would have as well, by name.
 ACCOUNT = {"EX_SETUP_ERROR": Account.SENDER, "EX_SPAM_RATE_LIMIT_HIT": Account.RESTRICTED}
 
 # Looked for in the words of a refusal whose code says nothing, in this order.
@@ -160,7 +160,7 @@ def _name(code: str) -> str:
 
 
 def _entry(answer: object) -> object:
-    """What tells of the one message that was sent, or of the whole request."""
+    """The part about the one message that was sent, or about the whole request."""
     messages = objects(answer, "response", "whatsapp", "messages")
     refused = (one for one in messages if text(one, "status").lower() == "failure")
     return next(refused, None) or at(messages, 0) or at(answer, "response") or answer

@@ -33,8 +33,8 @@ def _listed(row: object) -> object:
 def _following(payload: object, rows: int) -> str:
     """The next page's cursor. Exotel documents `after` and not where it is told, hence the three places.
 
-    The list ends with a page that is short and names no next one. A cursor that stays the same is handed
-    on, so that the import fails instead of taking a part for the whole.
+    The list ends with a page that is short and names no next one. A cursor that stays the same is passed on,
+    so that the import fails and does not treat a part as the whole list.
     """
     places = (("response", "whatsapp", "paging"), ("metadata", "paging"), ("paging",))
     paging = next((found for place in places if isinstance(found := at(payload, *place), dict)), None)

@@ -40,7 +40,7 @@ _SHORTEST_CODE = 3  # characters
 
 
 def webhook_items(request: HttpRequest, zone: str) -> list[WebhookItem]:
-    """Everything in the callback. Raises Malformed when it is none of the known forms.
+    """Everything in the callback. Raises Malformed if it has none of the known forms.
 
     `zone` is what clicks are told in, as an offset from UTC such as "+05:30".
     """

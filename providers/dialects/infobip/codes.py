@@ -84,8 +84,8 @@ class Failure(NamedTuple):
 
 
 def failure(report: object) -> Failure:
-    """The failure that `{status: {…}, error?: {…}}` tells. Error 0 is none; one without a meaning here
-    leaves the choice to the status."""
+    """The failure that `{status: {…}, error?: {…}}` tells. Error 0 means no error; if an error has no meaning
+    here, the status decides."""
     error, status = text(report, "error", "id"), text(report, "status", "id")
     unlisted = ReportCode.UNAVAILABLE if text(report, "status", "groupId") == _EXPIRED else ReportCode.OTHER
     code = ERROR_CODES.get(error) or STATUS_CODES.get(status) or unlisted

@@ -31,9 +31,13 @@ from providers.messages import (
 
 CLICKED = "CLICKED"
 MEDIA: dict[str, ReplyKind] = {
-    "IMAGE": "image", "VIDEO": "video", "DOCUMENT": "document", "AUDIO": "audio", "VOICE": "audio",
+    "IMAGE": "image",
+    "VIDEO": "video",
+    "DOCUMENT": "document",
+    "AUDIO": "audio",
+    "VOICE": "audio",
     "STICKER": "sticker",
-}  # fmt: skip
+}
 CHOICES = ("INTERACTIVE_BUTTON_REPLY", "INTERACTIVE_LIST_REPLY")
 MESSAGES = frozenset({
     "TEXT", "LOCATION", "BUTTON", "CONTACT", "ORDER", "REACTION", "INTERACTIVE_FLOW_REPLY", "UNSUPPORTED",
@@ -42,7 +46,7 @@ MESSAGES = frozenset({
 
 
 def webhook_items(payload: dict[str, Any]) -> list[WebhookItem]:
-    """Everything in a webhook. A click, and whatever we do not know, is an item by itself."""
+    """Everything in a webhook. A click, and anything unknown, is one item."""
     return [addressed(_item(one), _receiver(one)) for one in objects(payload, "results") or [payload]]
 
 
@@ -112,7 +116,7 @@ def _report(item: dict[str, Any]) -> StatusUpdate | Unhandled:
     if group not in GROUPS:
         return unhandled(text(item, "status", "groupName") or "report", bsp_id)
     if text(item, "status", "id") == DUPLICATE:
-        # It names the message that Infobip took before, and that one has not failed.
+        # It names the message that Infobip accepted before, and that one has not failed.
         return unhandled("duplicate_message_id", bsp_id)
     time_key = "doneAt" if epoch(item, "doneAt") else "sentAt"
     update = _update(GROUPS[group], item, time_key).of(identity(text(item, "to")))

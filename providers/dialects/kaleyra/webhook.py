@@ -38,7 +38,7 @@ STATUSES: dict[str, StatusKind] = {
     "not-sent": "failed",  # it never left Kaleyra
     "not_sent": "failed",
     "notsent": "failed",
-    "0": "failed",  # as callback_url is told of it
+    "0": "failed",  # as callback_url gets it
 }
 TYPES = frozenset({
     "text", "image", "video", "audio", "voice", "document", "sticker", "location", "contacts", "button",
@@ -54,7 +54,7 @@ _VARIABLES = {
     ),
 }  # fmt: skip
 _KIND = re.compile(r'"kind"\s*+:\s*+"(status|inbound)"')
-# Spaces are taken for good ("*+"): a value of quotation marks and spaces would else be read for ever.
+# "*+" never gives spaces back: otherwise a value of quotation marks and spaces would take for ever.
 _BEGINNING_OF_VALUE = {
     name: re.compile(rf'"{name}"\s*+:\s*+"') for names in _VARIABLES.values() for name in names
 }
@@ -71,7 +71,7 @@ _SECOND_QUERY = re.compile(rf"(?:^|(?<=&)){_REFERENCE}=[^&?]*(\?)")
 def callback_url(webhook_url: str, reference: str, secret: str) -> str:
     """The webhook URL for one message. Where no header can be added, its proof is in the URL.
 
-    The proof is good for the reports of this message alone, so a URL that leaks opens nothing else.
+    The proof is valid only for the reports of this message, so a leaked URL is of no other use.
     """
     proof = {_PROOF: _proof(reference, secret)} if secret else {}
     joint = "&" if "?" in webhook_url else "?"
@@ -79,9 +79,10 @@ def callback_url(webhook_url: str, reference: str, secret: str) -> str:
 
 
 def verified(request: HttpRequest, header: str, secrets: tuple[str, ...]) -> bool:
-    """Whether there is a secret in the header or in Basic authentication, or callback_url's proof of one.
+    """Whether the secret is in a header or in Basic authentication, or the URL has callback_url's proof of
+    it.
 
-    That proof is for reports alone: it opens nothing that would change the provider's set-up.
+    That proof is only for reports: it allows nothing that changes the provider's set-up.
     """
     query = _query(request.url)
     proof = query.get(_PROOF, "") if _SET_UP.isdisjoint(query) else ""
@@ -94,7 +95,7 @@ def verified(request: HttpRequest, header: str, secrets: tuple[str, ...]) -> boo
 
 
 def webhook_items(request: HttpRequest) -> list[WebhookItem]:
-    """Everything in the callback. Raises Malformed when it is none of the known forms."""
+    """Everything in the callback. Raises Malformed if it has none of the known forms."""
     query = _query(request.url)
     payload = _payload(request.body)
     if _REFERENCE in query:
@@ -137,7 +138,8 @@ def _query(url: str) -> dict[str, str]:
 
 
 def _payload(body: bytes) -> dict[str, Any]:
-    """The body's values by name: from JSON, from one of our own bodies that is none, or from a form.
+    """The body's values by name: from JSON, from one of our own bodies that is not valid JSON, or from a
+    form.
 
     Kaleyra may put values in as they are. Then a line break or an object breaks the JSON, and a user
     who writes `","from":"…` would be another sender: a name that is there twice breaks it as well.

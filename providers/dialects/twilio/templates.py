@@ -63,7 +63,7 @@ def page_query(cursor: str) -> str:
 
 
 def read_page(response: HttpResponse) -> TemplatePage:
-    """The page `{contents: […], meta: {next_page_url}}`. Raises Malformed when it is none.
+    """The page `{contents: […], meta: {next_page_url}}`. Raises Malformed if it is anything else.
 
     Contents that were never handed in to WhatsApp are no templates, and left out.
     """
@@ -142,7 +142,7 @@ def _content(item: object) -> tuple[str, dict[str, Any]]:
     kind = approved if approved in kinds else next((one for one in TYPES if one in kinds), "")
     content = at(types, kind)
     if kind not in TYPES or not isinstance(content, dict):
-        raise _Unreadable(f"{first(kind, *kinds, 'no content')} is no type CleverTap could fill")
+        raise _Unreadable(f"{first(kind, *kinds, 'no content')} is not a type CleverTap could fill")
     return kind, content
 
 

@@ -34,11 +34,19 @@ from providers.outcomes import EXCERPT
 REFERENCE = "ref"  # our own parameter in the query of StatusCallback
 
 STATUSES: dict[str, StatusKind] = {
-    "sent": "sent", "delivered": "delivered", "read": "read", "failed": "failed", "undelivered": "failed",
-}  # fmt: skip
+    "sent": "sent",
+    "delivered": "delivered",
+    "read": "read",
+    "failed": "failed",
+    "undelivered": "failed",
+}
 _MEDIA: dict[str, ReplyKind] = {
-    "image": "image", "video": "video", "audio": "audio", "document": "document", "sticker": "sticker",
-}  # fmt: skip
+    "image": "image",
+    "video": "video",
+    "audio": "audio",
+    "document": "document",
+    "sticker": "sticker",
+}
 TYPES = frozenset(_MEDIA) | {"text", "location", "button", "interactive"}
 
 Fields = Mapping[str, str]
@@ -50,7 +58,7 @@ def fields(body: bytes) -> list[tuple[str, str]]:
 
 
 def webhook_items(body: bytes, query: Fields) -> list[WebhookItem]:
-    """Everything in the callback. Raises Malformed when it is none."""
+    """Everything in the callback. Raises Malformed if it is not one."""
     form = dict(fields(body))
     # Our number is in `To` of what people write, and in `From` of reports.
     ours = "From" if text(form, "MessageStatus") else "To"

@@ -54,7 +54,7 @@ CODES: dict[str, Meaning] = {
     "1000": _TOO_FAST,
     "1241": _TOO_MANY,
     "1460": Meaning(ReportCode.TOO_MANY, Outcome.THROTTLED, retry_after=900.0),  # the account's daily limit
-    # Vonage's own trouble. Nothing was sent.
+    # An error at Vonage. Nothing was sent.
     "1030": _VONAGE_DOWN,
     "1100": _VONAGE_DOWN,
     # The template, or our use of it.
@@ -102,7 +102,7 @@ _META_CODE = re.compile(r"\b13\d{4}\b")
 def send_result(response: HttpResponse) -> SendResult:
     """The outcome of `POST /v1/messages`: 202 with `{message_uuid}`, or an error object.
 
-    A 5xx and a 429 say by themselves what became of the message, whatever their code.
+    A 5xx and a 429 decide the outcome, whatever their code.
     """
     answer = json_object(response.body)
     ok, bsp_id = 200 <= response.status < 300, text(answer, "message_uuid")

@@ -94,7 +94,7 @@ def _status(status: str, payload: dict[str, Any]) -> WebhookItem:
         return update
     code, words = error_words(at(payload, "error"))
     if code == DUPLICATE:
-        # The message that Vonage took before has not failed.
+        # The message that Vonage accepted before has not failed.
         return unhandled("duplicate", bsp_id)
     return update.failed(cause(code, words), code, words)
 

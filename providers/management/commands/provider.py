@@ -10,6 +10,7 @@ from django.core.management.base import CommandError
 
 from accounts import trail
 from accounts.trail import What
+from lib.arguments import with_json
 from lib.commands import BaseCommand
 from providers import (
     connection_check,
@@ -40,6 +41,8 @@ NOTED = {
     "credentials": What.CREDENTIALS,
 }  # of what it does; the rest only looks
 
+_NUMBER = "The WhatsApp Business number with its country code."
+
 
 class Command(BaseCommand):
     help = "Adds, changes, lists, checks, pauses, resumes and archives providers."
@@ -47,36 +50,52 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
         add = actions.add_parser("add", help="Create a provider and print its URLs and credentials.")
-        add.add_argument("--nickname", required=True)
-        add.add_argument("--connector", required=True, choices=sorted(CONNECTORS))
-        add.add_argument("--waba-number", required=True)
+        add.add_argument("--nickname", required=True, help="A name of your own for the provider.")
+        add.add_argument("--connector", required=True, choices=sorted(CONNECTORS), help="The BSP.")
+        add.add_argument("--waba-number", required=True, help=_NUMBER)
         change = actions.add_parser("set", help="Change a provider.")
-        change.add_argument("nickname")
-        change.add_argument("--waba-number")
+        change.add_argument("nickname", help="The provider.")
+        change.add_argument("--waba-number", help=_NUMBER)
         for sub in (add, change):
             _settings(sub)
         for action, text in (
             ("check", "Send the validation payload and show request, response and time."),
             ("pause", "Stop sending; messages are still accepted and kept."),
-            ("resume", "Send again."),
-            ("archive", "Take it out of use; its webhooks are still taken, and everything stays readable."),
-            ("restore", "Bring it back from the archive, paused."),
-            ("credentials", "Generate new credentials for CleverTap; the former work for a week."),
+            ("resume", "Send again, beginning with the messages that wait."),
+            (
+                "archive",
+                "Take a provider out of use. Its webhooks are still accepted, and everything stays readable.",
+            ),
+            ("restore", "Bring a provider back from the archive. It is paused then."),
+            ("credentials", "Make a new login for CleverTap; the former one works for another week."),
         ):
             sub = actions.add_parser(action, help=text)
-            sub.add_argument("nickname")
-            sub.add_argument("--json", action="store_true")
+            sub.add_argument("nickname", help="The provider.")
+            with_json(sub)
             if action == "pause":
-                sub.add_argument("--reason", default="Paused from the command line.")
+                sub.add_argument(
+                    "--reason", default="Paused from the command line.", help="Why; shown to all."
+                )
             if action == "credentials":
-                sub.add_argument("--header", action="append", default=[], metavar="NAME")
-        for action, text in (("list", "The providers in use."), ("connectors", "What each connector wants.")):
+                sub.add_argument(
+                    "--header",
+                    action="append",
+                    default=[],
+                    metavar="NAME",
+                    help="A header for CleverTap to send, instead of Basic authentication.",
+                )
+        for action, text in (
+            ("list", "List the providers in use."),
+            ("connectors", "Show what each connector asks for."),
+        ):
             sub = actions.add_parser(action, help=text)
-            sub.add_argument("--json", action="store_true")
+            with_json(sub)
             if action == "list":
-                sub.add_argument("--archived", action="store_true", help="Those in the archive instead.")
+                sub.add_argument("--archived", action="store_true", help="List archived providers instead.")
             if action == "connectors":
-                sub.add_argument("--table", action="store_true", help="What each supports, in Markdown.")
+                sub.add_argument(
+                    "--table", action="store_true", help="Print what each supports, as a Markdown table."
+                )
 
     def handle(self, *args: Any, **options: Any) -> None:
         before = Provider.objects.filter(nickname=options.get("nickname")).first() or Provider()
@@ -179,30 +198,39 @@ class Command(BaseCommand):
 
 
 def _settings(parser: ArgumentParser) -> None:
-    pairs = {"action": "append", "default": [], "metavar": "KEY=VALUE"}
-    parser.add_argument("--endpoint")
-    parser.add_argument("--credential", **pairs)  # type: ignore[arg-type]
-    _from_file(parser, "--credential-file", "KEY=PATH", "A secret from a file; - is standard input.")
-    parser.add_argument("--option", **pairs)  # type: ignore[arg-type]
-    parser.add_argument("--quirk", **pairs)  # type: ignore[arg-type]
-    parser.add_argument("--delivery-url")
-    parser.add_argument("--inbound-url")
+    parser.add_argument("--endpoint", help="The BSP's HTTP endpoint, for the generic connector.")
+    _key_values(parser, "--credential", "A credential of the BSP; `connectors` lists them.")
+    _from_file(parser, "--credential-file", "KEY=PATH", "A credential from a file; - is standard input.")
+    _key_values(parser, "--option", "An option of the connector; `connectors` lists them.")
+    _key_values(parser, "--quirk", "How CleverTap, or a BSP in its format, behaves differently.")
+    parser.add_argument("--delivery-url", help="CleverTap's Delivery Report Callback URL.")
+    parser.add_argument("--inbound-url", help="CleverTap's Inbound Message Callback URL.")
     parser.add_argument(
-        "--webhook-network", action="append", metavar="CIDR",
-        help="Where webhooks may come from, several times for more; an empty one lifts the restriction.",
-    )  # fmt: skip
-    parser.add_argument("--max-concurrency", type=int)
-    parser.add_argument("--rate", metavar="COUNT/PERIOD", help="For example 40/minute; none removes it.")
-    parser.add_argument("--validity", type=int, metavar="SECONDS")
+        "--webhook-network",
+        action="append",
+        metavar="CIDR",
+        help="A network that webhooks may come from; may be given several times. Empty: from anywhere.",
+    )
+    parser.add_argument("--max-concurrency", type=int, help="How many requests to the BSP at once.")
+    parser.add_argument(
+        "--rate", metavar="COUNT/PERIOD", help="The rate limit, such as 40/minute; `none` removes it."
+    )
+    parser.add_argument("--validity", type=int, metavar="SECONDS", help="How long a message may wait.")
     parser.add_argument(
         "--cap-retries",
         type=int,
         metavar="0-2",
         help="Retries after WhatsApp's marketing cap, at least a day apart.",
     )
-    parser.add_argument("--default", action="store_true", dest="is_default")
+    parser.add_argument(
+        "--default", action="store_true", dest="is_default", help="Use it where no provider is named."
+    )
     _template_settings(parser)
-    parser.add_argument("--json", action="store_true")
+    with_json(parser)
+
+
+def _key_values(parser: ArgumentParser, flag: str, words: str) -> None:
+    parser.add_argument(flag, action="append", default=[], metavar="KEY=VALUE", help=words)
 
 
 def _from_file(parser: ArgumentParser, flag: str, pair: str, words: str) -> None:
@@ -226,26 +254,49 @@ def _content(path: str) -> str:
 
 
 def _template_settings(parser: ArgumentParser) -> None:
-    parser.add_argument("--import-endpoint", metavar="URL", help="A template list in Meta's format.")
-    parser.add_argument("--import-limit", type=int, metavar="50-500", help="Templates a page.")
-    parser.add_argument("--import-paging", choices=Provider.Paging.values)
     parser.add_argument(
-        "--import-header", action="append", default=[], metavar="NAME=VALUE",
-        help="Presented to the endpoint; an empty value takes the header away.",
-    )  # fmt: skip
-    parser.add_argument("--import-basic", metavar="USER:PASSWORD", help="The same; empty takes it away.")
-    _from_file(parser, "--import-header-file", "NAME=PATH", "A header's value from a file, or - for input.")
+        "--import-endpoint", metavar="URL", help="The URL of a template list in Meta's format."
+    )
+    parser.add_argument(
+        "--import-limit", type=int, metavar="50-500", help="How many templates to ask for at once."
+    )
+    parser.add_argument("--import-paging", choices=Provider.Paging.values, help="How the list has its pages.")
+    parser.add_argument(
+        "--import-header",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="A header to send to the import endpoint; an empty value removes it.",
+    )
+    parser.add_argument(
+        "--import-basic", metavar="USER:PASSWORD", help="The login for the import endpoint; empty removes it."
+    )
+    _from_file(
+        parser, "--import-header-file", "NAME=PATH", "A header's value from a file; - is standard input."
+    )
     parser.add_argument(
         "--import-basic-file",
         type=_content,
         metavar="PATH",
-        help="USER:PASSWORD from a file, or -.",
+        help="USER:PASSWORD from a file; - is standard input.",
     )
-    parser.add_argument("--import-every", choices=list(EVERY))
-    parser.add_argument("--click-domain", metavar="HOST", help="Buttons on it are tagged as tracked.")
-    parser.add_argument("--link-days", type=int, metavar="DAYS", help="How long short links of ours live.")
-    parser.add_argument("--unknown-templates", choices=Provider.Unknown.values)
-    parser.add_argument("--stopped-templates", choices=Provider.Stopped.values)
+    parser.add_argument("--import-every", choices=list(EVERY), help="How often to import the templates.")
+    parser.add_argument(
+        "--click-domain",
+        metavar="HOST",
+        help="Imported buttons whose URL holds this domain are marked as tracked.",
+    )
+    parser.add_argument("--link-days", type=int, metavar="DAYS", help="How many days short links work.")
+    parser.add_argument(
+        "--unknown-templates",
+        choices=Provider.Unknown.values,
+        help="What to do with messages for templates not listed here.",
+    )
+    parser.add_argument(
+        "--stopped-templates",
+        choices=Provider.Stopped.values,
+        help="What to do with messages for paused, disabled or rejected templates.",
+    )
 
 
 def _apply(provider: Provider, options: dict[str, Any]) -> None:

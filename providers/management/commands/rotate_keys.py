@@ -16,10 +16,19 @@ from providers import stored_secrets
 
 
 class Command(BaseCommand):
-    help = "Encrypts every stored secret with the first of FIELD_ENCRYPTION_KEYS, so that the others can go."
+    help = (
+        "Encrypts every stored secret with the first of FIELD_ENCRYPTION_KEYS. Then the other "
+        "keys can be removed."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--batch-size", type=int, default=200, metavar="ROWS")
+        parser.add_argument(
+            "--batch-size",
+            type=int,
+            default=200,
+            metavar="ROWS",
+            help="How many rows to encrypt in one transaction.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not keys.keys():
@@ -43,7 +52,7 @@ class Command(BaseCommand):
         )
         if lost:
             raise CommandError(
-                "These open with none of FIELD_ENCRYPTION_KEYS:\n  "
+                "None of FIELD_ENCRYPTION_KEYS can decrypt these:\n  "
                 + "\n  ".join(lost)
                 + "\nPut the key they were stored with at the end of that setting and run this again, "
                 "or enter their secrets anew."

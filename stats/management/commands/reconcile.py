@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils import timezone
 
+from lib.arguments import with_json
 from lib.commands import BaseCommand
 from lib.csv_files import Unreadable
 from providers.models import Provider
@@ -28,19 +29,36 @@ class Command(BaseCommand):
     help = __doc__
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path, help="the report, as CleverTap exports it: CSV")
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
-        parser.add_argument("--tz", metavar="ZONE", default=settings.TIME_ZONE, help="that of its days")
-        parser.add_argument("--exported", metavar="T", default="", help="when: 2026-01-31T18:30; else now")
-        parser.add_argument("--provider", metavar="NICKNAME", default="", help="the one it is about")
-        parser.add_argument("--campaign", metavar="ID", default="", help="only this campaign")
-        parser.add_argument("--day", metavar="DAY", default="", help="of a report without days: 2026-01-31")
-        parser.add_argument("--month-first", action="store_true", help="03/04/2026 is the fourth of March")
-        parser.add_argument("--partly", action="store_true", help="it leaves out campaigns of its days")
+        parser.add_argument("file", type=Path, help="The report, a CSV file as CleverTap exports it.")
+        with_json(parser)
         parser.add_argument(
-            "--column", metavar="WHAT=HEADING", action="append", default=[],
-            help=f"a column that is not known by its heading; WHAT is one of {', '.join(columns.TARGETS)}",
-        )  # fmt: skip
+            "--tz", metavar="ZONE", default=settings.TIME_ZONE, help="The time zone of the report's days."
+        )
+        parser.add_argument(
+            "--exported", metavar="T", default="", help="When it was exported: 2026-01-31T18:30. Default: now"
+        )
+        parser.add_argument(
+            "--provider", metavar="NICKNAME", default="", help="The provider that the report is about."
+        )
+        parser.add_argument("--campaign", metavar="ID", default="", help="Only this campaign.")
+        parser.add_argument(
+            "--day", metavar="DAY", default="", help="The day of a report without days: 2026-01-31."
+        )
+        parser.add_argument(
+            "--month-first",
+            action="store_true",
+            help="Dates have the month first: 03/04/2026 is the fourth of March.",
+        )
+        parser.add_argument(
+            "--partly", action="store_true", help="The report leaves out some campaigns of its days."
+        )
+        parser.add_argument(
+            "--column",
+            metavar="WHAT=HEADING",
+            action="append",
+            default=[],
+            help=f"What a column with an unknown heading is; WHAT is one of {', '.join(columns.TARGETS)}.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["tz"] not in available_timezones():

@@ -7,19 +7,20 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.utils import timezone
 
+from lib.arguments import with_json
 from lib.commands import BaseCommand
 from stats.query import breakdowns
 from stats.query.figures import DEFINITIONS
 from stats.query.filters import Invalid, parse
 
 _OPTIONS = {
-    "campaign": ("ID", "only the campaign with this id in msgId"),
-    "variant": ("NAME", "only this variant of the campaign"),
-    "template": ("NAME", "only messages of this template"),
-    "provider": ("NICKNAME", "only this provider"),
-    "from": ("T", "a day, or a day with a time: 2026-01-31, 2026-01-31T18:30"),
-    "to": ("T", "as --from; a day is included whole"),
-    "tz": ("ZONE", "the time zone of both; else TIME_ZONE of the settings"),
+    "campaign": ("ID", "Only the campaign with this id in msgId."),
+    "variant": ("NAME", "Only this variant of the campaign."),
+    "template": ("NAME", "Only messages of this template."),
+    "provider": ("NICKNAME", "Only this provider."),
+    "from": ("T", "A day, or a day with a time: 2026-01-31, 2026-01-31T18:30."),
+    "to": ("T", "As --from; the whole day is included."),
+    "tz": ("ZONE", "The time zone of both. Default: TIME_ZONE of the settings"),
 }
 
 
@@ -27,7 +28,7 @@ class Command(BaseCommand):
     help = __doc__
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        with_json(parser)
         for name, (metavar, text) in _OPTIONS.items():
             parser.add_argument(f"--{name}", metavar=metavar, default="", help=text)
 

@@ -7,6 +7,7 @@ from django.core.management.base import CommandError
 
 from accounts import trail
 from accounts.trail import What
+from lib.arguments import with_json
 from lib.commands import BaseCommand
 from providers.models import Provider
 from templates_app.gate.validate import validate
@@ -22,22 +23,28 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
         for action, text in (
-            ("import", "Take over the list the BSP keeps, and print the report."),
-            ("list", "What may be sent."),
-            ("check", "Send what CleverTap sends on saving the template: request, answer, time."),
+            ("import", "Import the BSP's template list, and print the report."),
+            ("list", "List the templates, and whether each may be sent."),
+            (
+                "check",
+                "Send the validation message that CleverTap sends when a template is saved. Prints "
+                "request, answer, time.",
+            ),
         ):
             sub = actions.add_parser(action, help=text)
-            sub.add_argument("nickname")
+            sub.add_argument("nickname", help="The provider.")
             if action == "check":
-                sub.add_argument("name")
-                sub.add_argument("language")
-            sub.add_argument("--json", action="store_true")
+                sub.add_argument("name", help="The template's name.")
+                sub.add_argument("language", help="The template's language, such as en_GB.")
+            with_json(sub)
             if action == "import":
-                sub.add_argument("--allow-empty", action="store_true", help="Believe a list that is empty.")
+                sub.add_argument(
+                    "--allow-empty", action="store_true", help="Import the list even if it is empty."
+                )
                 sub.add_argument(
                     "--allow-vanishing",
                     action="store_true",
-                    help="Believe a list without many of the templates that it had before.",
+                    help="Import the list even if many templates that it had before are missing.",
                 )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -119,7 +119,7 @@ def test_reports_that_clevertap_never_takes_fail(shop: Shop, simulator: Simulato
     provider = shop("interakt")
     simulator.behaviour.sink_modes = {"interakt": "reject_4xx"}
     text = next(row for row in part(provider, sending.freeform, patience=1.0) if row.name == "text")
-    assert (text.verdict, "CleverTap was not told" in text.why) == (Verdict.FAILED, True)
+    assert (text.verdict, "Not reported to CleverTap" in text.why) == (Verdict.FAILED, True)
 
 
 def test_an_answer_after_the_budget_fails(shop: Shop) -> None:
@@ -191,21 +191,24 @@ def test_a_bsp_that_reports_nothing_is_judged_by_what_it_takes(shop: Shop, simul
     section = "429, 5xx and disorder"
     taken = [rows[section, words] for words in refusals.values()]
     assert {(row.verdict, row.why) for row in taken} == {
-        (Verdict.PASSED, "Taken in time, and by the BSP, which reports nothing.")
+        (Verdict.PASSED, "Accepted in time, and submitted to the BSP, which reports nothing.")
     }
     assert {rows[section, words].verdict for words in disorder.values()} == {Verdict.NOT_RUN}
     lifecycle.pause(provider, "for the test")
     waiting = by_name(part(provider, coming_back.outages, patience=1.0))
-    assert {waiting[section, words].why for words in refusals.values()} == {"The BSP has not taken it."}
+    assert {waiting[section, words].why for words in refusals.values()} == {"The BSP has not accepted it."}
 
 
 def test_a_failure_by_another_code_fails(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the simulated BSP has a word for must come back by its code."""
     monkeypatch.setitem(codes.META_CODES, "131021", codes.META_CODES["131047"])
     rows = {row.name: row for row in part(shop("interakt"), coming_back.codes)}
-    assert (rows["1002"].verdict, rows["1002"].why) == (Verdict.FAILED, "CleverTap was told 1008.")
+    assert (rows["1002"].verdict, rows["1002"].why) == (
+        Verdict.FAILED,
+        "The code reported to CleverTap is 1008.",
+    )
     assert (rows["1001"].verdict, rows["1003"].verdict) == (Verdict.PASSED, Verdict.NOT_RUN)
-    assert rows["1003"].why == "Not run here, because the simulated Interakt has no word of its own for it."
+    assert rows["1003"].why == "Not run here, because the simulated Interakt has no error code for it."
 
 
 def command(*args: str) -> tuple[str, bool]:
