@@ -27,8 +27,9 @@ _WEBHOOKS = """
         convert_to('{"object":"whatsapp_business_account","entry":[{"id":"103","changes":[{"value":{'
             '"messaging_product":"whatsapp","metadata":{"display_phone_number":"15550001111"},"statuses":[{'
             '"id":"' || m.bsp_id || '","status":"delivered","timestamp":"'
-            || extract(epoch FROM e.at)::bigint || '","recipient_id":"' || m."to" || '","conversation":{"id":"'
-            || md5(m.id::text) || '","origin":{"type":"marketing"}}}]},"field":"messages"}]}]}', 'UTF8'),
+            || extract(epoch FROM e.at)::bigint || '","recipient_id":"' || m."to"
+            || '","conversation":{"id":"' || md5(m.id::text)
+            || '","origin":{"type":"marketing"}}}]},"field":"messages"}]}]}', 'UTF8'),
         e.received_at, 2, e.received_at, 1, '1 recorded delivered'
     FROM campaigns_event AS e JOIN campaigns_message AS m ON m.id = e.message_id
     WHERE m.id >= %s ORDER BY e.received_at

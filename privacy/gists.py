@@ -1,9 +1,9 @@
 """Which stretches of the large tables may name somebody, so that nobody has to read the others.
 
-Upkeep reads each stretch of rows once, when it is some time old, and keeps a Bloom filter of its grams. What a
-row of a message says of whom it is for is left out: those rows are found by an index, and `own_rows` looks
-through them. A text that comes into a row later is the BSP's about the same person. What has no gist is looked
-through, as all is on SQLite.
+Upkeep reads each stretch of rows once, some time after they came, and keeps a Bloom filter of its grams. What
+a message's row says of its own recipient is left out: an index finds those rows, and `own_rows` looks through
+them. A text that comes into a row later is the BSP's about the same person. Rows without a gist are looked
+through, and so are all rows on SQLite.
 """
 
 import threading

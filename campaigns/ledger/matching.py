@@ -125,8 +125,7 @@ def _found(
     wanted: Collection[tuple[int, str]], older: Set[tuple[int, str]], column: str, **having: Any
 ) -> list[tuple[tuple[int, str], tuple[int, str]]]:
     """Messages of these providers with these values: (provider, value), (message, number). Nearly all are of
-    the last days, so what else there is, is looked through only for those `older` ones that are not: it costs a
-    look into every part."""
+    the last days. Older messages are searched for the `older` values only, since that reads every part."""
     found: list[tuple[tuple[int, str], tuple[int, str]]] = []
     left, recent = set(wanted), months.since(timezone.now() - RECENT)
     for within in ({"id__gte": recent}, {"id__lt": recent}) if recent else ({},):
