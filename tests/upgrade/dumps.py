@@ -1,5 +1,6 @@
 """A database as SQL text, on SQLite and on PostgreSQL, and what tables a database has."""
 
+import re
 import sqlite3
 import subprocess
 from collections.abc import Mapping
@@ -37,6 +38,9 @@ JOIN auth_group_permissions AS gp ON gp.group_id = g.id JOIN auth_permission AS 
 WHERE g.name IN ('operators', 'analysts', 'auditors')
 """
 
+# A restored PostgreSQL database writes the casts of an expression in other places.
+_CASTS = re.compile(r"::(text|character varying)(\[\])?|[()]")
+
 
 def vendor(env: Mapping[str, str]) -> str:
     return "postgresql" if env["DATABASE_URL"].startswith("postgres") else "sqlite"
@@ -73,7 +77,7 @@ def restore(env: Mapping[str, str], text: str) -> None:
 def tables(env: Mapping[str, str]) -> set[str]:
     """Columns, constraints and indexes of every table, and what the roles may."""
     query = _POSTGRES if vendor(env) == "postgresql" else _SQLITE
-    return {line for (line,) in (*rows(env, query), *rows(env, _ROLES))}
+    return {_CASTS.sub("", line) for (line,) in (*rows(env, query), *rows(env, _ROLES))}
 
 
 def _file(env: Mapping[str, str]) -> Path:
