@@ -42,6 +42,7 @@ EMPTY = {
     "campaigns_month": "parts of PostgreSQL",
     "campaigns_once": "parts of PostgreSQL",
     "campaigns_pricing": "a BSP that tells prices",
+    "operations_waitsample": "a look each minute, which the test may be too quick for",
     "privacy_gist": "made an hour after the rows came",
     "campaigns_statcount": "is folded into points",
     "identities_alias": "people with user ids",
