@@ -51,8 +51,7 @@ def draft(name: str, content: IO[bytes], by: str = "", encoding: str = "") -> Up
     Of a large file only the beginning is read here. Whether the rest can be read, and how many rows it has,
     is for the worker to find out.
     """
-    look = csv_files.glance if csv_files.is_long(content) else csv_files.inspect
-    kept = _kept(name, content, by, look(content, encoding, asks=True))
+    kept = _kept(name, content, by, csv_files.glance(content, encoding, asks=True))
     if not 0 < kept.rows <= AT_ONCE:
         kept.state = State.READING
         kept.save()

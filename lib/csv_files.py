@@ -57,16 +57,15 @@ def _ignore() -> None:
     pass
 
 
-def is_long(file: IO[bytes]) -> bool:
-    """Whether it is more than a page should read while somebody waits."""
-    return file.seek(0, io.SEEK_END) > GLANCE
-
-
 def glance(file: IO[bytes], encoding: str = "", worth: Worth | None = None, *, asks: bool = False) -> Facts:
-    """What the beginning of the file shows. No more of it is read, so it takes as long for any file.
+    """What a page reads of a file while somebody waits: a short file like `inspect`, and only the beginning
+    of a large one.
 
-    Its rows are not counted, and the rest may be in another encoding: `inspect` tells, in a worker.
+    The rows of a large file are not counted, and its rest may be in another encoding: `inspect` tells, in a
+    worker.
     """
+    if file.seek(0, io.SEEK_END) <= GLANCE:
+        return inspect(file, encoding, worth, asks=asks)
     file.seek(0)
     head = io.BytesIO(file.read(GLANCE))
     encoding = _encoding(head, encoding, asks, _ignore, to_its_end=False)

@@ -18,7 +18,7 @@ _SHOWN = 5  # of those who are no contacts
 
 
 class Source(NamedTuple):
-    """A file that seems to be readable, and the column that says who is meant."""
+    """A file that seems to be readable, and the column that names the people."""
 
     file: IO[bytes]
     name: str
@@ -51,7 +51,7 @@ def inspect(file: IO[bytes], name: str, size: int) -> Source:
     else in that of the phone numbers, else in the first."""
     if size > MOST_BYTES:
         raise Unreadable(f"The file is larger than {MOST_BYTES // 1_000_000} MB.")
-    facts = csv_files.glance(file) if csv_files.is_long(file) else csv_files.inspect(file)
+    facts = csv_files.glance(file)
     columns = [column.to for column in csv_reading.by_names(facts.header, ())]
     by = "phone" if "identity" not in columns and "phone" in columns else "identity"
     return Source(file, name, facts, columns.index(by) if by in columns else 0, by)

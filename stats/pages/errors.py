@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest
 
-from stats.pages import cards_and_charts, html_tables, links
+from stats.pages import cards_and_charts, error_tables, html_tables, links
 from stats.pages.page_view import stats_view
 from stats.pages.views import TOP, sorting, top, trend
 from stats.query import asked, breakdowns, error_codes, messages_behind
@@ -30,7 +30,7 @@ def errors(request: HttpRequest, filters: Filters) -> dict[str, Any]:
         if filters.traffic == "conversations"
         else [top(filters, "template", "Templates with the highest error rate", "-error_rate")]
     )
-    table = html_tables.errors(
+    table = error_tables.errors(
         details.errors,
         errors_before,
         filters,
@@ -58,7 +58,7 @@ def error(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     before = None if previous is None else messages_behind.count(previous, figure, only)
     change = Change(total, before)
     return {
-        "title": html_tables.code_name(reason),
+        "title": error_tables.code_name(reason),
         "keep": urlencode(links.narrowing(figure, only)),
         "empty": not total,
         "reason": reason,
@@ -74,7 +74,7 @@ def error(request: HttpRequest, filters: Filters) -> dict[str, Any]:
         "resend": links.resendable(filters, reason)
         if reason.resending_helps and request.user.has_perms(MAY_RESEND)
         else "",
-        "codes": html_tables.codes(found, filters) if _several(found, only.bsp_code) else None,
+        "codes": error_tables.codes(found, filters) if _several(found, only.bsp_code) else None,
         "lists": _lists(filters, reason, total),
     } | trend(request, filters, (figure,), "bars", reason)
 
@@ -90,6 +90,6 @@ def _lists(filters: Filters, reason: Reason, total: int) -> list[tuple[str, str,
     found, known_as = [], breakdowns.providers()
     for dimension, heading in concerned:
         groups = error_codes.concerned(filters, reason, dimension, TOP, known_as)
-        table = html_tables.concerned(dimension, groups, total, filters, reason)
+        table = error_tables.concerned(dimension, groups, total, filters, reason)
         found.append((f"{heading} with this error", links.page(f"{dimension}s", filters), table))
     return found

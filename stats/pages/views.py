@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from campaigns.models import Campaign, StatCount
-from stats.pages import cards_and_charts, html_tables, links
+from stats.pages import cards_and_charts, error_tables, html_tables, links
 from stats.pages.html_tables import HtmlTable, Sorting
 from stats.pages.page_view import stats_view, text
 from stats.query import breakdowns, error_codes, series
@@ -77,7 +77,7 @@ def _trends(
 def sorting(request: HttpRequest, filters: Filters, name: str) -> Sorting:
     """How the tables of errors and of pages clicked are sorted, on the page of this name."""
     order, by = text(request, "order"), request.GET.get("by", "")
-    if order and order.removeprefix("-") not in (*html_tables.ERROR_ORDERS, *html_tables.URL_ORDERS):
+    if order and order.removeprefix("-") not in (*error_tables.ORDERS, *html_tables.URL_ORDERS):
         raise Invalid(
             {"order": f"The list cannot be sorted by {order.removeprefix('-')}. Choose a column's heading."}
         )
@@ -96,7 +96,7 @@ def _figures(request: HttpRequest, filters: Filters, name: str, *more: Sequence[
         "cards": cards_and_charts.cards(now, before, filters),
         "summary_files": links.files("summary", filters),
         "funnel": cards_and_charts.funnel(now, filters),
-        "errors_table": html_tables.errors(details.errors, errors_before, filters, errors_file, order),
+        "errors_table": error_tables.errors(details.errors, errors_before, filters, errors_file, order),
         "times": html_tables.times(details.times, old.times if old else None, filters, times_file),
         "urls": html_tables.urls(details.urls, urls_before, filters, urls_file, order) if more else None,
         "lists": [],

@@ -82,8 +82,6 @@ class Reading:
 
 def glance(file: IO[bytes]) -> Facts:
     """Looks through the file once; of a large one only at its beginning. Raises Unreadable."""
-    if not csv_files.is_long(file):
-        return inspect(file)
     _check_kind(file)
     return _headings(file, csv_files.glance(file, worth=_worth))
 
@@ -91,10 +89,7 @@ def glance(file: IO[bytes]) -> Facts:
 def inspect(file: IO[bytes], alive: Alive = lambda: None) -> Facts:
     """Looks through the file once. Raises Unreadable."""
     _check_kind(file)
-    facts = csv_files.inspect(file, worth=_worth, alive=alive)
-    if facts.rows > MOST_ROWS:
-        raise Unreadable(f"The file has {facts.rows:,} rows; {MOST_ROWS:,} are read. Export fewer days.")
-    return _headings(file, facts)
+    return _headings(file, csv_files.inspect(file, worth=_worth, alive=alive))
 
 
 def _worth(row: Sequence[str]) -> int:
@@ -117,6 +112,8 @@ def _check_kind(file: IO[bytes]) -> None:
 
 def _headings(file: IO[bytes], facts: csv_files.Facts) -> Facts:
     """With the row among the first that names most of what we know."""
+    if facts.rows > MOST_ROWS:
+        raise Unreadable(f"The file has {facts.rows:,} rows; {MOST_ROWS:,} are read. Export fewer days.")
     first = islice(csv_files.rows(file, facts.encoding, facts.delimiter, -1), csv_files.HEADER_WITHIN)
     candidates = [[cell.strip() for cell in row] for _, row in first]
     known = [len(columns.guess(header)) for header in candidates]
