@@ -130,6 +130,6 @@ def test_a_backup_that_lost_rows_is_noticed(migrated: Migrated, tmp_path: Path) 
         manifest = json.loads((made / "manifest.json").read_text())
         manifest["rows"]["campaigns_message"] += 1
         (made / "manifest.json").write_text(json.dumps(manifest))
-        assert "other rows than the backup's manifest says: campaigns_message" in refused(
+        assert "The rows of these tables differ from the backup's manifest: campaigns_message." in refused(
             there, "restore", str(made)
         )
