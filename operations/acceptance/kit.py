@@ -175,7 +175,7 @@ class Kit:
         ):
             at = event.forwarded_at or event.received_at
             took = max(0, round((at - event.received_at).total_seconds() * 1000))
-            found[event.message.msg_id].append(Report(event.get_kind_display().lower(), event.code, took))
+            found[event.message.msg_id].append(Report(Event.Kind(event.kind).name.lower(), event.code, took))
         return found
 
     def handed_over(self, msg_ids: Sequence[str]) -> set[str]:
