@@ -57,8 +57,7 @@ def test_a_worker_that_is_stopped_past_its_lease_and_goes_on_repeats_nothing(
     assert stopped
     names = posted(installation, 150)
     wait_until(lambda: len(installation.simulator.requests) > 20)
-    for pid in stopped:
-        os.kill(pid, signal.SIGSTOP)
+    installation.stand_still(stopped)
     try:
         with running(["manage.py", "worker"], installation.env, "second"):
             wait_until(installation.idle)
