@@ -10,8 +10,8 @@ from django.contrib.admin import ShowFacets, display
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied, ValidationError
-from django.db.models import IntegerField, Model, QuerySet, Subquery
-from django.forms import Form
+from django.db.models import IntegerField, ManyToManyField, Model, QuerySet, Subquery
+from django.forms import Form, ModelMultipleChoiceField
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from django.contrib import admin
 
     _ModelAdmin = admin.ModelAdmin[Any]
+    _ModelMultipleChoiceField = ModelMultipleChoiceField[Any]
     SimpleListFilter = admin.SimpleListFilter
 else:
     from unfold.admin import ModelAdmin as _ModelAdmin
 
+    _ModelMultipleChoiceField = ModelMultipleChoiceField
     SimpleListFilter = _DropdownFilter
 
 Tone = Literal["success", "info", "warning", "danger", ""]
@@ -97,14 +99,18 @@ class ModelAdmin(_ModelAdmin):
         """Does what was chosen with the rows that were ticked, and nothing where one of them cannot be a row:
         Django would ask the database for it."""
         try:
-            for ticked in request.POST.getlist(ACTION_CHECKBOX_NAME):
-                self.opts.pk.clean(ticked, None)
+            _rows_can_have(self.model, request.POST.getlist(ACTION_CHECKBOX_NAME))
         except ValidationError:
             self.message_user(
                 request, "A ticked row has no readable number. Nothing was done.", messages.ERROR
             )
             return None
         return super().response_action(request, queryset, *more, **named)
+
+    def formfield_for_manytomany(
+        self, db_field: "ManyToManyField[Any, Any]", request: HttpRequest, **options: Any
+    ) -> Any:
+        return super().formfield_for_manytomany(db_field, request, **{"form_class": RowsField} | options)
 
     def row(self, request: HttpRequest, object_id: str, *, change: bool = False) -> Any:
         """The row that a URL names. Raises Http404 where there is none, and PermissionDenied for whoever may
@@ -174,6 +180,21 @@ class ModelAdmin(_ModelAdmin):
         names_a_row = field.is_relation and lookup == column and value.isdecimal() and len(value) < 19
         known = column in mine or names_a_row
         return known and super().lookup_allowed(lookup, value, request)
+
+
+class RowsField(_ModelMultipleChoiceField):
+    """Several rows by their numbers. Django would ask SQLite for one that no row can have, which fails."""
+
+    def clean(self, value: Any) -> Any:
+        assert self.queryset is not None
+        _rows_can_have(self.queryset.model, value if isinstance(value, list) else [])
+        return super().clean(value)
+
+
+def _rows_can_have(model: type[Model], numbers: Iterable[Any]) -> None:
+    """Raises ValidationError where no row of the model can have one of the numbers."""
+    for number in numbers:
+        model._meta.pk.clean(number, None)
 
 
 def badge(text: object, tone: Tone = "", title: str = "") -> SafeString:

@@ -47,6 +47,9 @@ def test_actions_on_rows_that_there_cannot_be(world: World, root: Client) -> Non
         ("admin:templates_app_template_import_now", "provider", "9" * 20),
         ("admin:templates_app_template_import_now", "provider", "9" * 5000),
         ("admin:broadcasts_broadcast_step written :message", "variants", "9" * 5000),
+        ("admin:auth_user_change user", "groups", "9" * 20),
+        ("admin:auth_user_change user", "user_permissions", "9" * 20),
+        ("admin:auth_group_change group", "permissions", "9" * 20),
     ],
 )
 def test_numbers_without_an_end(world: World, root: Client, label: str, field: str, value: str) -> None:
