@@ -155,6 +155,11 @@ class Broadcast(models.Model):
     excluded = models.IntegerField(default=0, editable=False)
     cancelled = models.IntegerField(default=0, editable=False)
     excluded_for = models.JSONField(default=dict, editable=False, help_text="How many for which reason.")
+    numbers_hidden = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="Whether its recipients' numbers became keyed hashes because of their age.",
+    )
 
     class Meta:
         ordering = ["-id"]

@@ -40,7 +40,8 @@ class _Undertaker:
         self._start()
 
     def _start(self) -> None:
-        argv = [sys.executable, "-I", str(Path(__file__).with_name("undertaker.py"))]
+        # This process may be killed before it can write a line.
+        argv = [sys.executable, "-I", str(Path(__file__).with_name("undertaker.py")), *map(str, self._groups)]
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, start_new_session=True, bufsize=0)
 
     def began(self, group: int) -> None:
@@ -59,8 +60,6 @@ class _Undertaker:
     def look(self) -> None:
         if self.process.poll() is not None:
             self._start()
-            for group in self._groups:
-                self._tell(group)
 
     def stop(self) -> None:
         assert self.process.stdin

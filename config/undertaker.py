@@ -1,8 +1,9 @@
 """Ends the children of a process that was killed. Started by `config/processes.py`; run as a file, because it
 needs nothing but Python.
 
-Its standard input names them: 123 for a process group that began, -123 for one that has ended. The input ends
-when the parent has ended, for whatever reason.
+Its arguments name the process groups that are there when it starts. Its standard input names the others: 123
+for a group that began, -123 for one that has ended. The input ends when the parent has ended, for whatever
+reason.
 """
 
 import os
@@ -15,7 +16,7 @@ LOOK = 0.1
 
 
 def main() -> None:
-    groups: set[int] = set()
+    groups = {int(group) for group in sys.argv[1:]}
     for line in sys.stdin:
         group = int(line)
         if group > 0:

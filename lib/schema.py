@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, models, transaction
 from django.db.migrations.executor import MigrationExecutor
 
+from lib.postgres import parts
 from lib.version import VERSION
 
 TABLE = "waypost_schema"  # without a model: it must be readable whatever the models are
@@ -38,7 +39,8 @@ def ours() -> list[AppConfig]:
 
 
 def fingerprint(app: AppConfig) -> str:
-    """Of the app's tables: their columns with types and targets, and the names of constraints and indexes."""
+    """Of the app's tables: their columns with types and targets, the names of constraints and indexes, and
+    what they are parted by on PostgreSQL."""
     lines = sorted(line for model in app.get_models(include_auto_created=True) for line in _lines(model))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -52,6 +54,8 @@ def _lines(model: type[models.Model]) -> Iterable[str]:
         yield f"{meta.db_table}.{field.column} {kind} {marks} {target}"
     for each in (*meta.constraints, *meta.indexes):
         yield f"{meta.db_table} {each.name}"
+    if meta.db_table in parts.BY:
+        yield f"{meta.db_table} by {parts.BY[meta.db_table]}"
 
 
 def keep(changed: Iterable[str]) -> None:

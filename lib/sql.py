@@ -110,11 +110,15 @@ def update(
 
 
 def locked(
-    model: type[models.Model], columns: Sequence[str], values: Sequence[int] | Sequence[str], by: str = "id"
+    model: type[models.Model],
+    columns: Sequence[str],
+    values: Sequence[int] | Sequence[str],
+    by: str = "id",
+    of: int | None = None,
 ) -> list[tuple[Any, ...]]:
     """The rows whose column `by` has one of the values, locked in the order of their ids so that no two
     workers block each other. Rows that refer to them may still be added."""
-    return found(model, columns, values, by, " FOR NO KEY UPDATE")
+    return found(model, columns, values, by, " FOR NO KEY UPDATE", of)
 
 
 def found(
@@ -123,8 +127,10 @@ def found(
     values: Sequence[int] | Sequence[str],
     by: str,
     tail: str = "",
+    of: int | None = None,
 ) -> list[tuple[Any, ...]]:
-    """The rows whose column `by` has one of the values, in the order of their ids."""
+    """The rows whose column `by` has one of the values, in the order of their ids. `of`: what they all have
+    in the column that their table is parted by."""
     if not values:
         return []
     names = ", ".join(_quoted(name) for name in columns)
@@ -139,6 +145,8 @@ def found(
         tail = ""
     if by == parts.BY.get(model._meta.db_table):
         where += f" AND {within(_quoted(by), [int(value) for value in values])}"
+    if of is not None:
+        where += f" AND {_quoted(parts.BY[model._meta.db_table])} = {int(of)}"
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {names} FROM {model._meta.db_table} WHERE {where} ORDER BY id{tail}", [parameter]

@@ -23,7 +23,7 @@ _EMPTY = Answer(200, b"")
 _NO_TEMPLATE = "no approved template with this name and language"
 _NO_CREDENTIALS = "the credentials are not valid"
 _WEBHOOK_LEAD = 0.3  # seconds from taking a message to its late answer
-_LOOK_AGAIN = 0.05  # seconds between checks whether a held connection is still open
+_LOOK_AGAIN = 0.05  # seconds between checks whether an answer must still wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +167,10 @@ class Engine:
         return Refusal(Failure.TEMPLATE, problem[1], problem[0]) if problem else None
 
     async def _answer(self, answer: Answer, headers: dict[str, str] | None = None) -> web.Response:
-        if self._behaviour.answer_delay:
-            await asyncio.sleep(self._behaviour.answer_delay)
+        """Answers after the delay, or as soon as a shorter one is set."""
+        began = time.monotonic()
+        while (left := began + self._behaviour.answer_delay - time.monotonic()) > 0 and not self.closing:
+            await asyncio.sleep(min(left, _LOOK_AGAIN))
         return respond(answer, headers)
 
     async def _hold(self, request: web.Request) -> None:

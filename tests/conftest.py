@@ -21,6 +21,7 @@ from identities.models import PseudonymKey
 from lib import aside, wakeup
 from lib.postgres import base as postgres
 from lib.wakeup import DatagramListener
+from operations.metrics import reporting
 from providers import auth, leases
 from providers.models import Provider
 from simulator.server import Simulator
@@ -29,6 +30,7 @@ from tests.endpoints import Endpoint, listening
 from tests.factories import make_provider
 from tests.processes import Migrated, fresh_environment, manage
 from tests.visitor import Visitor, visiting
+from tests.waiting import PATIENCE
 
 Woken = Callable[[], set[str]]
 
@@ -150,6 +152,7 @@ def _test_settings(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     settings.PROOF_MINUTES = 0
     monkeypatch.setattr(leases, "LENGTH", 30.0)  # no test loses a lease because the machine is busy
     monkeypatch.setattr(leases, "_held", {})  # whatever an earlier test's worker died with
+    monkeypatch.setattr(reporting, "LAST", PATIENCE)  # no thread asks the database when its test is over
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     auth.forget()
     cache.forget()

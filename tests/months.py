@@ -15,7 +15,8 @@ def ids_kept() -> Iterator[None]:
     """A rollback takes rows and parts away, and leaves sequences where they are."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT sequencename, coalesce(last_value, 1) FROM pg_sequences")
-        kept = [(name, last) for name, last in cursor.fetchall() if name.removesuffix("_id_seq") in parts.BY]
+        moved = {f"{table}_id_seq" for table in parts.SEQUENCES}
+        kept = [(name, last) for name, last in cursor.fetchall() if name in moved]
         yield
         for name, last in kept:
             cursor.execute("SELECT setval(%s, %s)", [name, last])

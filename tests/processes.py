@@ -10,6 +10,7 @@ PostgreSQL. Nothing here touches the databases of the suite itself.
 """
 
 import contextlib
+import fcntl
 import os
 import random
 import resource
@@ -19,11 +20,13 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -42,14 +45,14 @@ _OURS = (
     "PORT",
     "PYTEST_CURRENT_TEST",
 )
-_CLAIM = "claimed-by-a-test"
+_reserved: set[int] = set()  # ports, and Redis' databases
 
 T = TypeVar("T")
 Migrated = Callable[[Path], AbstractContextManager[dict[str, str]]]
 
 
 def free_port(width: int = 1) -> int:
-    """A free port, with `width - 1` free ports above it.
+    """A free port, with `width - 1` free ports above it. Nobody else is given them while this process lives.
 
     Below those that the system gives to outgoing connections, one of which could take it first.
     """
@@ -58,7 +61,25 @@ def free_port(width: int = 1) -> int:
         with contextlib.ExitStack() as sockets, contextlib.suppress(OSError):
             for port in range(first, first + width):
                 sockets.enter_context(_bound(port))
+                _reserve(port)
             return first
+
+
+def _reserve(number: int) -> None:
+    """Keeps the number for this process. Raises OSError if a test has it, in this process or in another.
+
+    A test that has chosen a port uses it seconds later, and other processes choose meanwhile.
+    """
+    if number in _reserved:
+        raise FileExistsError(number)
+    fcntl.lockf(_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
+    _reserved.add(number)
+
+
+@cache
+def _reservations() -> BinaryIO:
+    """A file of which each process locks the bytes whose numbers it has. Closing it would give all back."""
+    return (Path(tempfile.gettempdir()) / f"waypost-tests-{os.getuid()}").open("ab")
 
 
 def _bound(port: int) -> socket.socket:
@@ -131,11 +152,8 @@ def _postgres_database(url: str, like: str) -> Iterator[str]:
 def _redis_database(url: str) -> Iterator[str]:
     """One of Redis' numbered databases that is empty and that no other test uses; never 0."""
     for number in set(range(1, 16)) - {int(urlsplit(url).path.strip("/") or 0)}:
-        with redis.Redis.from_url(_at(url, str(number))) as database:
-            if not database.set(_CLAIM, os.getpid(), nx=True, ex=600):
-                continue
-            if database.dbsize() > 1:  # somebody's own
-                database.delete(_CLAIM)
+        with redis.Redis.from_url(_at(url, str(number))) as database, _reserved_for_a_while(number) as mine:
+            if not mine or database.dbsize():  # somebody's own
                 continue
             try:
                 yield _at(url, str(number))
@@ -143,6 +161,21 @@ def _redis_database(url: str) -> Iterator[str]:
                 database.flushdb()
             return
     raise RuntimeError("Every Redis database from 1 to 15 is in use.")
+
+
+@contextlib.contextmanager
+def _reserved_for_a_while(number: int) -> Iterator[bool]:
+    """Whether the number is this block's."""
+    try:
+        _reserve(number)
+    except OSError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        fcntl.lockf(_reservations(), fcntl.LOCK_UN, 1, number)
+        _reserved.remove(number)
 
 
 def _at(url: str, database: str) -> str:

@@ -208,7 +208,7 @@ def _compose(composer: Composer, rows: Sequence[Recipient], made: Round, now: da
 def _store(broadcast: Broadcast, made: Round, now: datetime) -> None:
     """Moves those of the round who still wait, with their messages and the counters."""
     ids = sorted(made.messages.keys() | made.excluded.keys() | made.control)
-    found = sql.locked(Recipient, ("id", "state"), ids)
+    found = sql.locked(Recipient, ("id", "state"), ids, of=broadcast.pk)
     still = {pk for pk, state in found if state == State.WAITING}
     entries = {pk: entry for pk, entry in made.messages.items() if pk in still}
     out = {pk: why for pk, why in made.excluded.items() if pk in still}
@@ -219,22 +219,22 @@ def _store(broadcast: Broadcast, made: Round, now: datetime) -> None:
     )
     sql.update(
         Recipient,
-        ("id", "message_id", "decided_at"),
-        [(pk, stored[entry.msg_id], now) for pk, entry in entries.items()],
+        ("id", "broadcast_id", "message_id", "decided_at"),
+        [(pk, broadcast.pk, stored[entry.msg_id], now) for pk, entry in entries.items()],
         f"message_id = v.message_id, decided_at = v.decided_at, state = {State.QUEUED.value}",
         "m.id = v.id",
     )
     sql.update(
         Recipient,
-        ("id", "reason", "detail"),
-        [(pk, reason, detail) for pk, (reason, detail) in out.items()],
+        ("id", "broadcast_id", "reason", "detail"),
+        [(pk, broadcast.pk, reason, detail) for pk, (reason, detail) in out.items()],
         f"reason = v.reason, detail = v.detail, state = {State.EXCLUDED.value}",
         "m.id = v.id",
     )
     sql.update(
         Recipient,
-        ("id", "decided_at"),
-        [(pk, now) for pk in sorted(control)],
+        ("id", "broadcast_id", "decided_at"),
+        [(pk, broadcast.pk, now) for pk in sorted(control)],
         f"decided_at = v.decided_at, variant = '', state = {State.CONTROL.value}",
         "m.id = v.id",
     )

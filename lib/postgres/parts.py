@@ -1,10 +1,10 @@
 """Tables that grow with traffic, in parts: a month goes by DROP, not by DELETE.
 
 The id tells the part. Ids of part n begin at n * ROOM: when a month begins, `move` sends the sequences there.
-What is a message's lies in the part of its message. So every primary key and most constraints are what Django
-knows them as; a constraint that lacks the column would hold in each part alone, and is a plain index instead
-(`schema_editor`). The last part of a table is open-ended: nothing that comes has no place. It is empty unless
-something went wrong.
+What is a message's lies in the part of its message, and recipients in that of their broadcast. So every
+primary key and most constraints are what Django knows them as; a constraint that lacks the column would hold
+in each part alone, and is a plain index instead (`schema_editor`). The last part of a table is open-ended:
+nothing that comes has no place. It is empty unless something went wrong.
 
 SQLite has none of this: there a table is one table.
 """
@@ -20,6 +20,7 @@ from django.db.models import Model, Q, QuerySet
 M = TypeVar("M", bound=Model)
 
 ROOM = 10**10  # ids of a part; a month of ten million messages a day has 310 million
+ROOM_OF_BROADCASTS = 10**6  # people read their ids, in campaign ids
 MONTH = timedelta(days=31)
 PATIENCE = "100ms"  # how long all others wait at most while we wait for a table
 
@@ -27,6 +28,7 @@ PATIENCE = "100ms"  # how long all others wait at most while we wait for a table
 BY = {
     "accounts_entry": "id",
     "audience_contactevent": "id",
+    "broadcasts_recipient": "broadcast_id",
     "callbacks_forwardcall": "id",
     "callbacks_reply": "id",
     "callbacks_webhook": "id",
@@ -38,6 +40,8 @@ BY = {
     "campaigns_pricing": "message_id",
     "campaigns_refusal": "id",
 }
+# The tables whose ids go on with the parts, and how many a part has room for.
+SEQUENCES = {**dict.fromkeys(BY, ROOM), "broadcasts_broadcast": ROOM_OF_BROADCASTS}
 # Rows that wait in a queue, as its index has them.
 WAITING = {
     "callbacks_reply": "forward = 1",
@@ -57,12 +61,24 @@ def named(table: str, number: int) -> str:
     return f"{table}_m{number}"
 
 
+def bounds(table: str, number: int) -> tuple[int, int]:
+    """From which value of its column to which other, without that, the rows of a part are."""
+    room = ROOM_OF_BROADCASTS if BY[table] == "broadcast_id" else ROOM
+    return number * room, (number + 1) * room
+
+
 def made(table: str, first: int) -> Iterator[str]:
-    """Statements that give a table the part `first`, and the rest after it. Part 0 has all that is below."""
-    low = str(first * ROOM) if first else "MINVALUE"
-    high = (first + 1) * ROOM
-    yield f'CREATE TABLE "{named(table, first)}" PARTITION OF "{table}" FOR VALUES FROM ({low}) TO ({high})'
+    """Statements that give a table the part `first`, and the rest after it."""
+    high = bounds(table, first)[1]
+    yield _made(table, first)
     yield f'CREATE TABLE "{table}_{REST}" PARTITION OF "{table}" FOR VALUES FROM ({high}) TO (MAXVALUE)'
+
+
+def _made(table: str, number: int) -> str:
+    """Part 0 has all that is below, too."""
+    low, high = bounds(table, number)
+    values = f"FROM ({low if number else 'MINVALUE'}) TO ({high})"
+    return f'CREATE TABLE "{named(table, number)}" PARTITION OF "{table}" FOR VALUES {values}'
 
 
 def numbers(table: str) -> list[int]:
@@ -81,7 +97,7 @@ def make(table: str, number: int) -> bool:
     """Makes the parts up to this one where they are missing. Returns whether it has them all: it gets none
     while rows lie in the rest. Raises OperationalError while somebody reads the table for long."""
     for missing in range(max(numbers(table), default=-1) + 1, number + 1):
-        with _alone(table), connection.cursor() as cursor:
+        with alone(table), connection.cursor() as cursor:
             cursor.execute(f'LOCK TABLE "{table}_{REST}"')
             if has_rows(f"{table}_{REST}"):
                 return False
@@ -91,12 +107,14 @@ def make(table: str, number: int) -> bool:
     return True
 
 
-def drop(tables: list[str], number: int) -> None:
-    """Drops this part of several tables at once, in the caller's transaction if there is one. Raises
-    OperationalError while somebody reads one of them for long."""
-    with _alone(*tables), connection.cursor() as cursor:
+def drop(tables: list[str], number: int, *, again: bool = False) -> None:
+    """Drops this part of several tables at once, in the caller's transaction if there is one. `again`: an
+    empty one takes its place. Raises OperationalError while somebody reads one of them for long."""
+    with alone(*tables), connection.cursor() as cursor:
         for table in tables:
             cursor.execute(f'DROP TABLE IF EXISTS "{named(table, number)}"')
+            if again:
+                cursor.execute(_made(table, number))
 
 
 def at_rest(number: int) -> bool:
@@ -138,17 +156,17 @@ def move(number: int) -> None:
     """From now on new rows of every table get ids of this part. Only forward, whoever else does it."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('waypost.parts'))")
-        for table in BY:
+        for table, room in SEQUENCES.items():
             cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [table])
             (sequence,) = cursor.fetchone()
             cursor.execute(
                 f"SELECT setval(%s, %s, false) FROM {sequence} WHERE last_value < %s",
-                [sequence, max(number * ROOM, 1), number * ROOM],
+                [sequence, max(number * room, 1), number * room],
             )
 
 
 @contextmanager
-def _alone(*tables: str) -> Iterator[None]:
+def alone(*tables: str) -> Iterator[None]:
     """A transaction in which nobody else uses these tables. Whoever comes meanwhile waits for a moment."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")

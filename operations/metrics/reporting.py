@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 EVERY = 5.0  # seconds between two reports
 FRESH = timedelta(seconds=30)  # a process that is silent for longer has ended
+LAST = 5.0  # seconds that a process which ends waits for its last report
 _LOOK = 1.0  # seconds between two looks at the event loop
 
 
@@ -55,7 +56,7 @@ class Reporter:
     def end(self) -> None:
         """Reports once more, and takes the process's row away."""
         self._stop.set()
-        self._thread.join(EVERY)
+        self._thread.join(LAST)
 
     def _run(self) -> None:
         due = monotonic() + EVERY

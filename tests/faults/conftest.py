@@ -5,7 +5,7 @@ import os
 import signal
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from typing import Any
 
@@ -76,10 +76,8 @@ class Installation:
 
     def kill(self, *words: str) -> None:
         """SIGKILL to every process whose command line has one of the words."""
-        for pid, command in self.family().items():
-            if any(word in command for word in words):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        family = self.family().items()
+        _signal([pid for pid, command in family if any(word in command for word in words)], signal.SIGKILL)
 
     def family(self) -> dict[int, str]:
         return alive(self.env)
@@ -91,12 +89,13 @@ class Installation:
         no server ends it. PostgreSQL's ends it, which a test of its own shows.
         """
         while True:
-            for pid in pids:
-                os.kill(pid, signal.SIGSTOP)
+            _signal(pids, signal.SIGSTOP)
             if self.others_write():
                 return
-            for pid in pids:
-                os.kill(pid, signal.SIGCONT)
+            self.go_on(pids)
+
+    def go_on(self, pids: Iterable[int]) -> None:
+        _signal(pids, signal.SIGCONT)
 
     def others_write(self) -> bool:
         """Whether a transaction that writes can begin within seconds."""
@@ -154,6 +153,12 @@ class Installation:
         if self.broker is not None:
             self.broker.kill()
             self.broker.wait()
+
+
+def _signal(pids: Iterable[int], number: int) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.processes]
 def test_a_worker_killed_in_mid_batch_loses_nothing_and_repeats_nothing(
     installation: Installation,
 ) -> None:
-    installation.simulator.behaviour.answer_delay = 0.5
+    installation.simulator.behaviour.answer_delay = PATIENCE  # nothing that is under way ends before the kill
     payloads = [template() for _ in range(150)]  # more than go at once
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(installation.post, payloads))
@@ -60,11 +60,13 @@ def test_a_web_server_killed_under_load_has_kept_whatever_it_promised(installati
 
     with ThreadPoolExecutor(8) as pool:
         posting = [pool.submit(keep_posting, number) for number in range(8)]
-        wait_until(lambda: any(name.startswith("web-") for name in installation.statuses()))
-        installation.kill("granian")
-        before = len(installation.statuses())
-        wait_until(lambda: len(installation.statuses()) > before + 20)
-        stop.set()
+        try:
+            wait_until(lambda: any(name.startswith("web-") for name in installation.statuses()))
+            installation.kill("granian")
+            before = len(installation.statuses())
+            wait_until(lambda: len(installation.statuses()) > before + 20)
+        finally:
+            stop.set()
         promised = {name for future in posting for name in future.result(PATIENCE)}
     assert promised
     assert promised <= set(installation.statuses())

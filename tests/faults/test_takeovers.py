@@ -1,7 +1,5 @@
 """Workers killed or stopped in the middle of sending: another goes on, and nobody is sent a message twice."""
 
-import os
-import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -35,7 +33,7 @@ def workers(installation: Installation) -> list[int]:
 @pytest.mark.processes
 def test_the_queue_of_a_killed_worker_is_taken_over_without_help(installation: Installation) -> None:
     """What was on the wire may be unknown. What was only claimed, or waited, is sent."""
-    installation.simulator.behaviour.answer_delay = 0.5
+    installation.simulator.behaviour.answer_delay = PATIENCE  # nothing that is under way ends before the kill
     names = posted(installation, 150)  # more than go at once
     wait_until(lambda: len(installation.simulator.requests) > 20)
     installation.kill(*WORKERS)
@@ -61,13 +59,11 @@ def test_a_worker_that_is_stopped_past_its_lease_and_goes_on_repeats_nothing(
     try:
         with running(["manage.py", "worker"], installation.env, "second"):
             wait_until(installation.idle)
-            for pid in stopped:
-                os.kill(pid, signal.SIGCONT)
+            installation.go_on(stopped)
             late = posted(installation, 20)
             wait_until(installation.idle)
     finally:
-        for pid in stopped:
-            os.kill(pid, signal.SIGCONT)
+        installation.go_on(stopped)
     installation.simulator.behaviour.answer_delay = 0.0
     assert max(installation.sends(name) for name in names | late) == 1
     installation.sound()

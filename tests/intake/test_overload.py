@@ -155,7 +155,6 @@ def test_a_broker_that_hangs_keeps_no_message_waiting(
         hanging.set()
         let_go.wait(PATIENCE)
 
-    monkeypatch.setattr(wakeup, "_publisher", None)
     monkeypatch.setattr(current_app, "send_task", hang)
     assert post(provider, template()).body == SUCCESS
     assert hanging.wait(PATIENCE)

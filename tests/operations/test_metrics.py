@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 import threading
-import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -116,15 +115,18 @@ def test_what_the_database_did_not_take_is_added_later(shop: Provider, monkeypat
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_process_tells_its_lag_and_its_pool(shop: Provider) -> None:
-    loop = asyncio.new_event_loop()
+def test_a_process_tells_its_lag_and_its_pool(shop: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, let_go = asyncio.new_event_loop(), threading.Event()
     thread = threading.Thread(target=loop.run_forever)
     reporter = reporting.Reporter("web", loop)
     thread.start()
     try:
-        loop.call_soon_threadsafe(time.sleep, 0.2)
-        assert reporting.lag(loop) > 0.1
+        loop.call_soon_threadsafe(let_go.wait)
+        with monkeypatch.context() as patch:
+            patch.setattr(reporting, "EVERY", 0.2)
+            assert reporting.lag(loop) > 0.1
     finally:
+        let_go.set()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
     reporter.report()

@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 from time import monotonic
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from celery import current_app
@@ -77,8 +78,9 @@ def test_the_worker_wakes_who_is_at_work(
 ) -> None:
     monkeypatch.setattr(wakeup, "local", lambda: True)
     settings.DATA_DIR = tmp_path
-    monkeypatch.setattr(leases, "beat", lambda stop: None)
-    monkeypatch.setattr(signs, "take_away", lambda what: None)  # this test's worker has no database
+    monkeypatch.setattr(leases, "beat", lambda stop: None)  # this test's worker has no database
+    monkeypatch.setattr("config.worker.Reporter", Mock())
+    monkeypatch.setattr(signs, "take_away", lambda what: None)
     worker, heard = Worker(), threading.Event()
     monkeypatch.setattr(worker, "_look", lambda: setattr(worker, "_next_look", monotonic() + 600))
     worker._begin("campaigns.send:7", lambda woken, stop: woken.wait(300) and heard.set())

@@ -2,10 +2,13 @@
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from config import undertaker
 from tests.processes import (
     Migrated,
     Running,
@@ -28,6 +31,10 @@ def web(serve: Running) -> set[int]:
     return {pid for pid, command in serve.family().items() if "granian" in command}
 
 
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def test_what_dies_comes_back_and_nothing_stays_behind(tmp_path: Path) -> None:
     port = free_port()
     with (
@@ -37,7 +44,8 @@ def test_what_dies_comes_back_and_nothing_stays_behind(tmp_path: Path) -> None:
         assert "Not set up for production: " in serve.wait_for("check --deploy")
         wait_until(lambda: answers(port))
         before = web(serve)
-        os.kill(min(before), signal.SIGKILL)  # the parent of the web's processes
+        (first,) = [pid for pid in before if parent(pid) == serve.pid]
+        os.kill(first, signal.SIGKILL)
         serve.wait_for("web ended with -9; starting it again")
         wait_until(lambda: web(serve) and not web(serve) & before and answers(port))
         assert serve.stop(signal.SIGTERM) == 0
@@ -88,3 +96,11 @@ def test_an_undertaker_that_is_killed_is_replaced(migrated: Migrated, tmp_path: 
         wait_until(lambda: undertakers() - {first})
         os.kill(serve.pid, signal.SIGKILL)
         wait_until(lambda: alive(env) == {})
+
+
+def test_an_undertaker_knows_from_its_start_whom_it_ends() -> None:
+    """The parent may be killed before it has written a line."""
+    child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    argv = [sys.executable, "-I", undertaker.__file__, str(child.pid)]
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL):
+        assert child.wait(PATIENCE) == -signal.SIGTERM

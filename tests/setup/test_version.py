@@ -17,6 +17,7 @@ from django.test import Client
 
 from config import asgi, celery
 from lib import schema
+from lib.postgres import parts
 from lib.transport import transport
 from lib.version import VERSION
 from tests.endpoints import Endpoint
@@ -112,7 +113,7 @@ def test_this_versions_own_tables_stop_nobody() -> None:
     ]
 
 
-def test_a_fingerprint_knows_columns_and_constraints() -> None:
+def test_a_fingerprint_knows_columns_constraints_and_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     from campaigns.models import Message
 
     app = next(each for each in schema.ours() if each.label == "campaigns")
@@ -125,3 +126,5 @@ def test_a_fingerprint_knows_columns_and_constraints() -> None:
     assert schema.fingerprint(app) != before
     Message._meta.constraints.append(dropped)
     assert schema.fingerprint(app) == before
+    monkeypatch.delitem(parts.BY, Message._meta.db_table)
+    assert schema.fingerprint(app) != before

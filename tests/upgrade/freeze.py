@@ -7,14 +7,16 @@ DATABASE_URL or at 127.0.0.1:5432, and its programs. Commit and tag what it made
 
 import os
 import re
-import subprocess
+import shutil
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.processes import ROOT, fresh_environment, manage
-from tests.upgrade import frozen, stored
+from tests.processes import ROOT, manage
+from tests.upgrade import frozen
 
 POSTGRES = "postgres://postgres@127.0.0.1:5432/postgres"
 TOLD = {
@@ -38,10 +40,25 @@ def set_version(version: str, project: Path = ROOT) -> None:
     file.write_text(text.replace("## [Unreleased]\n", title, 1))
 
 
-def store(version: str) -> None:
+@contextmanager
+def kept_if_it_fails(*files: Path) -> Iterator[None]:
+    """Puts the files back as they were if the block fails: a tree is a release, or is not touched."""
+    before = {file: file.read_bytes() if file.exists() else None for file in files}
+    try:
+        yield
+    except BaseException:
+        for file, content in before.items():
+            if content is None:
+                file.unlink(missing_ok=True)
+            else:
+                file.write_bytes(content)
+        raise
+
+
+def store(directory: Path, env: Mapping[str, str]) -> str:
     """In a process of its own, which knows the version that was just written."""
-    with tempfile.TemporaryDirectory() as directory, fresh_environment(Path(directory)) as env:
-        print(stored.make(env, stored.HERE / version))
+    call = f"from tests.upgrade import stored; stored.store({str(directory)!r})"
+    return manage(env, "shell", "--no-imports", "--command", call)
 
 
 def main(version: str) -> None:
@@ -49,22 +66,22 @@ def main(version: str) -> None:
         sys.exit("Name the version: make freeze VERSION=0.2.0")
     if complaints := list(frozen.complaints()):
         sys.exit("\n".join(complaints))
-    with tempfile.TemporaryDirectory() as directory:  # models without their migration cannot be released
-        manage(os.environ | {"DATA_DIR": directory}, "makemigrations", "--check", "--dry-run")
-    set_version(version)
-    frozen.freeze(version)
-    for url in ("", os.environ.get("DATABASE_URL") or POSTGRES):
-        argv = [sys.executable, "-m", "tests.upgrade.freeze", "--store", version]
-        subprocess.run(argv, env=os.environ | {"DATABASE_URL": url}, cwd=ROOT, check=True)
+    stored = frozen.LIST.parent / version
+    if stored.exists():
+        sys.exit(f"{version} is frozen already: {stored} has its databases.")
+    written = [ROOT / name for name in (*TOLD, "CHANGELOG.md")]
+    with tempfile.TemporaryDirectory() as directory, kept_if_it_fails(*written, frozen.LIST):
+        env = os.environ | {"DATA_DIR": directory, "DATABASE_URL": ""}
+        # Models without their migration cannot be released.
+        manage(env, "makemigrations", "--check", "--dry-run")
+        set_version(version)
+        frozen.freeze(version)
+        made = Path(directory) / version
+        for url in (os.environ.get("DATABASE_URL") or POSTGRES, ""):
+            print(store(made, env | {"DATABASE_URL": url}), end="")
+        shutil.copytree(made, stored)
     print(f"Now: the tests of tests/upgrade on both databases, git add -A, git commit, git tag v{version}.")
 
 
 if __name__ == "__main__":
-    import django
-
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    if sys.argv[1:2] == ["--store"]:
-        django.setup()
-        store(sys.argv[2])
-    else:
-        main(*sys.argv[1:2] or [""])
+    main(*sys.argv[1:2] or [""])

@@ -6,6 +6,7 @@ with what its owner knows: keys, logins, the account at the BSP.
 
 import gzip
 import json
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from simulator.server import Simulator
 from tests.bsps import NUMBER, bsp
 from tests.gateway import SUCCESS, basic, freeform, template
 from tests.parts import TEMPLATES
-from tests.processes import answers, free_port, manage, running, wait_until
+from tests.processes import answers, free_port, fresh_environment, manage, running, wait_until
 from tests.upgrade import dumps
 from tests.waiting import PATIENCE
 
@@ -67,6 +68,12 @@ SELECT (SELECT count(*) FROM campaigns_message WHERE status < 60)
 
 def versions() -> list[str]:
     return sorted(each.parent.name for each in HERE.glob("*/sqlite.sql.gz"))
+
+
+def store(directory: str) -> None:
+    """Stores a database of this version, on the server that DATABASE_URL names or on SQLite."""
+    with tempfile.TemporaryDirectory() as data, fresh_environment(Path(data)) as env:
+        print(f"Stored for {make(env, Path(directory)).name.split('.')[0]}.")
 
 
 def make(env: dict[str, str], directory: Path) -> Path:

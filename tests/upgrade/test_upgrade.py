@@ -4,6 +4,7 @@ The database has what its version left to do, and this one does it: with the key
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from simulator.server import Simulator
 from tests.bsps import NUMBER
 from tests.gateway import SUCCESS, basic, template
 from tests.processes import ROOT, answers, free_port, fresh_environment, manage, running, wait_until
-from tests.upgrade import dumps, rows, stored
+from tests.upgrade import dumps, freeze, rows, stored
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.processes
@@ -41,15 +42,19 @@ class Migration(migrations.Migration):
 def today(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database of this state of the code, stored as `make freeze` stores one."""
     directory = tmp_path_factory.mktemp("today")
-    with fresh_environment(directory / "data") as env:
-        size = stored.make(env, directory).stat().st_size
-    assert size < 200_000
+    freeze.store(directory, os.environ)
+    (file,) = directory.glob("*.sql.gz")
+    assert file.stat().st_size < 200_000
     return directory
+
+
+def copy(project: Path) -> Path:
+    return Path(shutil.copytree(ROOT, project, ignore=NOT_COPIED, symlinks=True))
 
 
 def next_version(project: Path) -> Path:
     """A copy of the code with one column more."""
-    shutil.copytree(ROOT, project, ignore=NOT_COPIED, symlinks=True)
+    copy(project)
     last = sorted((project / "privacy/migrations").glob("[0-9]*.py"))[-1].stem
     (project / "privacy/migrations/9999_next.py").write_text(NEXT.format(last=last))
     with (project / "privacy/models.py").open("a") as file:
@@ -106,6 +111,27 @@ def test_a_stored_database_is_upgraded_and_works(
         assert ready["status"] == "ready", ready
         look_at_pages(port)
     manage(env, "audit", project=project)
+
+
+def test_a_freeze_that_cannot_store_its_databases_changes_nothing(tmp_path: Path) -> None:
+    project = copy(tmp_path / "project")
+    nowhere = f"postgres://postgres@127.0.0.1:{free_port()}/postgres"
+    argv = [sys.executable, "-m", "tests.upgrade.freeze", "9.0.0"]
+    env = os.environ | {"DATABASE_URL": nowhere}
+    done = subprocess.run(argv, cwd=project, env=env, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode != 0
+    assert "refused" in done.stderr
+    assert files(project) == files(ROOT)
+
+
+def files(project: Path) -> dict[str, bytes]:
+    """What a freeze writes."""
+    written = [*(project / name for name in freeze.TOLD), project / "CHANGELOG.md"]
+    return {
+        file.relative_to(project).as_posix(): file.read_bytes()
+        for file in (*written, *(each for each in (project / "tests/upgrade").rglob("*") if each.is_file()))
+        if "__pycache__" not in file.parts
+    }
 
 
 def told(env: dict[str, str], project: Path) -> Any:
