@@ -12,7 +12,7 @@ from django.db import DataError, InterfaceError, OperationalError
 
 from campaigns.intake import receive
 from campaigns.models import Message
-from lib import group_commit, wakeup
+from lib import group_commit
 from lib.group_commit import GroupCommit, Overloaded
 from providers.models import Provider
 from tests.gateway import SUCCESS, post, template, until, writers_let_go
