@@ -1,10 +1,12 @@
 """An HTTP endpoint whose answers a test sets: a BSP in CleverTap's format, or CleverTap itself."""
 
 import json
+import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -46,8 +48,33 @@ class Endpoint:
 
 
 class _Server(ThreadingHTTPServer):
+    """Ends what callers keep open: each would hold a thread and two open files until the last test."""
+
     daemon_threads = True
     request_queue_size = 256
+
+    def __init__(self, *args: Any) -> None:
+        self._open: set[socket.socket] = set()
+        super().__init__(*args)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Prints no traceback where a caller has not waited for the answer."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+    def server_close(self) -> None:
+        super().server_close()
+        for each in list(self._open):
+            with suppress(OSError):  # it ends by itself just now
+                each.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
