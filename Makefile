@@ -12,10 +12,10 @@
 
 # The system's own Python if Waypost knows it, or the newest that it knows. It is started, not only found:
 # a name on PATH may stand for a version that is not installed.
-PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11 python; do \
-	$$each -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$each -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null \
 	&& echo $$each && break; done)
-PYTHONS := >=3.11,<3.14
+PYTHONS := >=3.11,<3.15
 # uv is quicker than pip, and fetches a Python where there is none. UV= leaves it out. Neither compiles what it
 # installs: Python does so with each module that it imports, and those are few.
 UV ?= $(shell command -v uv)
@@ -68,7 +68,7 @@ node_modules/installed: package.json package-lock.json
 	@touch $@
 
 install:
-	@test -n "$(UV)$(PYTHON)" || { echo "Waypost needs Python 3.11, 3.12 or 3.13, and found none of them."; \
+	@test -n "$(UV)$(PYTHON)" || { echo "Waypost needs Python 3.11, 3.12, 3.13 or 3.14, and found none of them."; \
 		echo "Name one: make run PYTHON=/path/to/python3.12"; exit 1; }
 	@test -n "$(UV)" || test -x $(BIN)/pip || $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "$(PYTHON) cannot make a virtual environment: its venv or ensurepip module is missing."; \

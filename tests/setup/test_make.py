@@ -57,4 +57,4 @@ def test_a_python_that_makes_no_virtual_environment_is_told_of(tmp_path: Path) -
 def test_a_machine_without_python_is_told_which_are_needed(tmp_path: Path) -> None:
     done = install(tmp_path, UV="", PYTHON="")
     assert done.returncode != 0
-    assert "Python 3.11, 3.12 or 3.13" in done.stdout
+    assert "Python 3.11, 3.12, 3.13 or 3.14" in done.stdout
