@@ -6,6 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from lib.display import clock
+
 
 class Token(models.Model):
     """Lets a program in, for some scopes and at most as far as its owner may go. Only a digest is kept."""
@@ -108,4 +110,4 @@ class Entry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.who or self.by} {self.get_what_display()}"
+        return f"{clock(self.at)[:-4]} {self.who or self.by} {self.get_what_display()}"

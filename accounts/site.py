@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
+from django.utils.safestring import mark_safe
 
 from accounts import proof, trail
 from accounts.forms import OwnPasswordForm
@@ -29,6 +30,9 @@ else:
 class Site(AdminSite):
     """`lib.admin` reports to it what was done: `lib` may not import apps, so it cannot write entries
     itself."""
+
+    # Marked, as a list on a phone leaves out what has no value.
+    empty_value_display = mark_safe('<span class="wp-none">–</span>')
 
     def note(self, request: HttpRequest, what: str, about: Model | str = "", **details: Any) -> None:
         trail.note(request, Entry.What(what), about, **details)

@@ -120,17 +120,17 @@ class ContactAdmin(ExportedAdmin, LogAdmin):
     def who(self, contact: Contact) -> str:
         return phone_masking.identity(contact.identity, contact.phone)
 
-    @column(description="phone", empty_value="-")
+    @column(description="phone")
     def number(self, contact: Contact) -> str | None:
         return f"+{phone_masking.number(contact.phone)}" if contact.phone else None
 
     # A name or an address may be a phone number, too.
 
-    @column(description="name", empty_value="-")
+    @column(description="name")
     def called(self, contact: Contact) -> str:
         return phone_masking.text(contact.name)
 
-    @column(description="email", empty_value="-")
+    @column(description="email")
     def mail(self, contact: Contact) -> str:
         return phone_masking.text(contact.email)
 
@@ -267,13 +267,13 @@ class OptChangeAdmin(ExportedAdmin, ByPhoneAdmin):
     def when(self, change: OptChange) -> SafeString | None:
         return moment(change.at)
 
-    @column(description="phone", empty_value="-")
+    @column(description="phone")
     def number(self, change: OptChange) -> str | None:
         if not change.phone:
             return phone_masking.number(change.user_id) or None
         return written(change.phone, phone_masking.eyes())
 
-    @column(description="contact", empty_value="-")
+    @column(description="contact")
     def person(self, change: OptChange) -> SafeString | None:
         contact = change.contact
         return link(page_url("audience_contact", contact.pk), contact) if contact else None

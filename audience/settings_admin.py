@@ -114,7 +114,7 @@ class SubscriptionAdmin(ExportedAdmin, ByPhoneAdmin):
     def state_now(self, row: Subscription) -> SafeString:
         return badge(row.get_state_display(), _TONES.get(row.state, ""), phone_masking.text(row.error))
 
-    @column(description="told", empty_value="-")
+    @column(description="told")
     def told(self, row: Subscription) -> SafeString | None:
         return moment(row.told_at)
 

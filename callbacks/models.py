@@ -185,6 +185,7 @@ class Outlet(models.Model):
     last_success_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = "forwarding outlet"
         constraints = [models.UniqueConstraint(fields=["provider", "kind"], name="one_outlet_per_kind")]
 
     def __str__(self) -> str:

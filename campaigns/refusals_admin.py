@@ -30,9 +30,7 @@ class RefusalAdmin(LogAdmin):
     )
     groupings = (Grouping("refusal_by_provider", ("provider", "code")),)
     search_fields = ("msg_id__startswith", "to_raw__startswith", "text__icontains")
-    search_help_text = (
-        "By the beginning of the msgId or of the number as CleverTap wrote it, or words of the reason."
-    )
+    search_help_text = "Beginning of the msgId or of the number as CleverTap wrote it; words of the reason"
     empty_title = "Nothing was refused"
     empty_text = (
         "When CleverTap posts a message that cannot be sent, Waypost refuses it immediately, with a code "

@@ -74,7 +74,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, dict[str, int]], ...]], ...
         "Providers",
         (
             ("Providers", "cell_tower", "providers_provider", {}),
-            ("Acceptance", "fact_check", "operations_acceptancerun", {}),
+            ("Acceptance runs", "fact_check", "operations_acceptancerun", {}),
         ),
     ),
     (
@@ -97,9 +97,9 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, dict[str, int]], ...]], ...
             ("Tokens", "vpn_key", "accounts_token", {}),
             ("Trail", "footprint", "accounts_entry", {}),
             ("Erasures", "person_remove", "privacy_erasure", {}),
-            ("Retention", "auto_delete", "privacy_retentionrun", {}),
+            ("Retention runs", "auto_delete", "privacy_retentionrun", {}),
             ("Holds", "lock", "privacy_hold", {}),
-            ("Archive", "inventory_2", "archive_run", {}),
+            ("Archive runs", "inventory_2", "archive_run", {}),
         ),
     ),
 )

@@ -1,7 +1,7 @@
 """Times on people's pages are in the zone of the reader's browser, which tells it by a cookie.
 
-Where it tells none, as at the first page, they are in that of the settings. Each page names its zone. Files,
-the API and the stats keep to the zone that they are asked for.
+Where it tells none, as at the first page, they are in that of the settings. Each page names its zone. A stats
+page may be asked for another one. Files and the API keep to the zone that they are asked for.
 """
 
 from collections.abc import Callable

@@ -227,6 +227,7 @@ class Channel(models.Model):
     last_success_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
+        verbose_name = "alarm channel"
         ordering = ["name"]
 
     def __str__(self) -> str:

@@ -138,9 +138,9 @@ class ProviderAdmin(ProviderButtons):
     def rate(self, provider: Provider) -> str | None:
         if provider.rate_count is None:
             return None
-        return f"{provider.rate_count} a {provider.get_rate_period_display()}"
+        return f"{provider.rate_count:,} a {provider.get_rate_period_display()}"
 
-    @column(description="held until", ordering="hold_until", empty_value="-")
+    @column(description="held until", ordering="hold_until")
     def held(self, provider: Provider) -> SafeString | None:
         if not provider.hold_until or provider.hold_until <= timezone.now():
             return None

@@ -181,6 +181,7 @@ class ImportRun(models.Model):
     error = models.CharField(max_length=1000, blank=True)
 
     class Meta:
+        verbose_name = "template import"
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(

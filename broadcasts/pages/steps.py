@@ -196,9 +196,7 @@ class BroadcastSteps(ModelAdmin):
 
     def _asked(self, request: HttpRequest, broadcast: Broadcast, now: datetime) -> HttpResponse:
         """Before the launch, with the number of messages in the button that starts them."""
-        begins = "at" if broadcast.starts_at else "now,"
-        begins = f"{begins} {progress.local(broadcast, broadcast.starts_at or now)}"
-        text = [f"It starts {begins}, through {broadcast.provider}."]
+        text = [f"{_begins(broadcast, now)}, through {broadcast.provider}."]
         button = "Schedule" if broadcast.starts_at else "Launch"
         try:
             found = estimate.estimate(broadcast, now)
@@ -227,7 +225,9 @@ class BroadcastSteps(ModelAdmin):
             raise Http404
         context: dict[str, Any] = {"broadcast": broadcast, "days": estimate.EXPECTED_DAYS}
         try:
-            found = estimate.estimate(broadcast, timezone.now())
+            now = timezone.now()
+            found = estimate.estimate(broadcast, now)
+            context["begins"] = _begins(broadcast, now)
             context |= {"estimate": found, "takes": length(found.takes) if found.takes else ""}
             figures = ("people", "messages", "control", "expected", "unknown")
             context |= {name: f"{getattr(found, name) or 0:,}" for name in figures}
@@ -252,6 +252,12 @@ def _people(rehearsal: Rehearsal) -> list[dict[str, Any]]:
         }
         for contact, event in rehearsal.samples[:SHOWN]
     ]
+
+
+def _begins(broadcast: Broadcast, now: datetime) -> str:
+    """When it starts, by the clock of its zone."""
+    at = progress.local(broadcast, broadcast.starts_at or now)
+    return f"It starts at {at}" if broadcast.starts_at else f"Launched now, it starts at {at}"
 
 
 def _url(broadcast: Broadcast, step: str) -> str:

@@ -72,7 +72,7 @@ class OutletAdmin(LogAdmin):
     def error(self, outlet: Outlet) -> str:
         return phone_masking.text(outlet.last_error)
 
-    @column(description="tried again", empty_value="-")
+    @column(description="tried again")
     def held(self, outlet: Outlet) -> SafeString | None:
         if outlet.hold_until is None or outlet.hold_until <= timezone.now():
             return None

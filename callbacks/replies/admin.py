@@ -92,7 +92,7 @@ class ReplyAdmin(ExportedAdmin, LogAdmin):
     def number(self, reply: Reply) -> str:
         return phone_masking.number(reply.sender or reply.user_id)
 
-    @column(description="text", empty_value="-")
+    @column(description="text")
     def short_text(self, reply: Reply) -> str | None:
         text = phone_masking.text(reply.text)
         return text[:80] + "…" * (len(text) > 80) or None

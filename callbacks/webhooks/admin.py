@@ -92,7 +92,7 @@ class WebhookAdmin(LogAdmin):
     def state_now(self, webhook: Webhook) -> SafeString:
         return state_badge(webhook)
 
-    @column(description="summary", empty_value="-")
+    @column(description="summary")
     def found(self, webhook: Webhook) -> str | None:
         return phone_masking.text(webhook.summary) or None
 

@@ -157,6 +157,7 @@ class Refusal(models.Model):
     payload = models.TextField(blank=True)
 
     class Meta:
+        verbose_name = "refused request"
         indexes = [
             models.Index(fields=["received_at", "id"], name="refusal_received"),
             # The list's filters, newest first (lib.listing).

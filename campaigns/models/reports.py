@@ -76,6 +76,7 @@ class Event(models.Model):
     )
 
     class Meta:
+        verbose_name = "delivery report"
         constraints = [models.UniqueConstraint(fields=["message", "kind", "key"], name="event_once")]
         indexes = [
             # callbacks.forwarding.owed: the oldest reports still owed to CleverTap.

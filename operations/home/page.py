@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from broadcasts.models import Broadcast
-from broadcasts.pages.progress import state_badge
+from broadcasts.pages.progress import people, state_badge
 from lib import phone_masking
 from lib.admin import badge, page_url
 from operations import samples
@@ -55,6 +55,7 @@ def _broadcasts() -> list[dict[str, Any]]:
             "badge": state_badge(broadcast),
             "provider": broadcast.provider.nickname,
             "queued": broadcast.queued,
+            "people": [people(broadcast, counter) for counter in ("queued", "recipients")],
             "recipients": broadcast.recipients,
         }
         for broadcast in under_way.select_related("provider").order_by("-state", "-pk")[:BROADCASTS]

@@ -10,8 +10,9 @@ from callbacks.models import Outlet, WebhookKind
 from campaigns.models import Message, Status
 from lib import display
 from lib.admin import CappedCount, Tone, capped, list_url, page_url
-from operations.home.figures import error_tone, wait_tone
+from operations.home.figures import error_tone, last_hour, wait_tone
 from providers.models import Provider
+from stats.pages import links
 from stats.query import breakdowns
 from stats.query.breakdowns import Group
 from stats.query.figures import RATE
@@ -35,6 +36,7 @@ class ProviderRow(NamedTuple):
     queue_url: str
     queue_tone: Tone
     errors: str
+    errors_url: str
     errors_tone: Tone
 
     @property
@@ -66,6 +68,7 @@ def rows(now: datetime, groups: Iterable[Group], waits: Mapping[int, timedelta])
             list_url("campaigns_message", provider=provider.pk, status=Status.QUEUED.value),
             wait_tone(waits.get(provider.pk, timedelta(0))),
             formatting.percent(RATE["error_rate"].of(own) if own else None),
+            links.messages_behind(last_hour(now, provider), "error_rate") if own else "",
             error_tone(own) if own else "",
         )
 

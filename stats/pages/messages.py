@@ -7,7 +7,7 @@ from django.apps import apps
 from django.http import HttpRequest
 from django.urls import reverse
 
-from lib.admin import list_url, page_url
+from lib.admin import copied, list_url, page_url
 from lib.phone_masking import eyes_of
 from providers.models import Provider
 from stats.pages import links
@@ -86,7 +86,7 @@ def _table(
             "provider": row["provider"],
             "status": row["status"].capitalize(),
             "text": f"{row['code'] or ''} {row['text']}".strip(),
-            "msg_id": row["msg_id"],
+            "msg_id": copied(f"msgid-{row['id']}", row["msg_id"]) if row["msg_id"] else formatting.NOTHING,
         }
         cells = {name: Cell(text) for name, text in texts.items()}
         rows.append(cells | {"at": Cell(formatting.local(row["at"], filters), link)})

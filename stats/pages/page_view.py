@@ -95,7 +95,8 @@ def stats_view(
             now, part = timezone.now(), bool(request.GET.get("part"))
             context: dict[str, Any] = {"title": title, "name": name, "part": part, "errors": {}}
             try:
-                filters = parse(_read(request.GET) | dict(fixed or {}), now, DEFAULT_RANGE)
+                zone = timezone.get_current_timezone_name()
+                filters = parse(_read(request.GET) | dict(fixed or {}), now, DEFAULT_RANGE, zone)
                 context |= _about(request, filters, name) | build(request, filters)
             except Invalid as error:
                 context["errors"] = error.errors
@@ -154,6 +155,7 @@ def _about(request: HttpRequest, filters: Filters, name: str) -> dict[str, Any]:
     kept = filters.query(campaign="", variant="", template="", traffic="")
     return {
         "filters": filters,
+        "zone": zone.key,
         "tabs": [
             (title, f"{reverse(each)}?{kept}", each in (f"stats:{name}", f"stats:{name}s", f"{name}:page"))
             for each, title in TABS
@@ -172,16 +174,16 @@ def _fields(
 ) -> list[Field]:
     read = _read(given)
     named = read["range"] or ("" if read["from"] or read["to"] else DEFAULT_RANGE)
-    day = "2026-01-31T18:30"  # the time may be left out
+    day = "2026-01-31 18:30"  # the time may be left out
 
     def field(name: str, label: str, value: str = "", **values: Any) -> Field:
         return Field(name, label, value or given.get(name, ""), errors.get(name, ""), **values)
 
     fields = [
         field("range", "Range", named, options=[*RANGES.items(), ("", "From … to …")]),
-        field("from", "From", read["from"], hint=day),
-        field("to", "To", read["to"], hint=day),
-        field("tz", "Time zone", searched=True, hint=timezone.get_default_timezone_name()),
+        field("from", "From", read["from"].replace("T", " "), hint=day),
+        field("to", "To", read["to"].replace("T", " "), hint=day),
+        field("tz", "Time zone", searched=True, hint=timezone.get_current_timezone_name()),
         field("provider", "Provider", options=[("", "All"), *_providers()]),
         field("campaign", "Campaign", searched=True, hint="Campaign id"),
         field("variant", "Variant", searched=True, hint="Of the campaign"),

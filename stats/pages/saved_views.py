@@ -55,9 +55,11 @@ class SaveForm(forms.Form):
     query = forms.CharField(max_length=2000, required=False)
 
     def clean_query(self) -> str:
-        """Only parameters that the pages know and that are valid today."""
+        """Only parameters that the pages know and that are valid today. Whoever opens the view, it keeps the
+        zone in which it was looked at."""
         given = QueryDict(self.cleaned_data["query"])
         kept = {name: str(given[name]) for name in (*PARAMETERS, *UNSEEN, "by", "q") if given.get(name)}
+        kept.setdefault("tz", timezone.get_current_timezone_name())
         try:
             parse(kept, timezone.now(), DEFAULT_RANGE)
         except Invalid as error:

@@ -140,7 +140,7 @@ def overview(request: HttpRequest, filters: Filters) -> dict[str, Any]:
 
 @stats_view(
     "stats/figures.html",
-    "Conversations",
+    "Stats of conversations",
     "conversations",
     more=("by", "order"),
     without=("campaign", "variant", "template", "traffic"),
@@ -190,14 +190,14 @@ def campaigns(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     }
 
 
-@stats_view("stats/list.html", "Templates", "templates", more=("q", "order"))
+@stats_view("stats/list.html", "Stats by template", "templates", more=("q", "order"))
 def templates(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     return _list(request, filters, "template") | {
         "lead": "Templates by the name CleverTap sends, whatever their language."
     }
 
 
-@stats_view("stats/list.html", "Providers", "providers", more=("q", "order"))
+@stats_view("stats/list.html", "Stats by provider", "providers", more=("q", "order"))
 def providers(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     return _list(request, filters, "provider") | {"lead": "Providers by their nickname."}
 

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
+from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from campaigns.counting.points import MINUTES_FOR, begin
@@ -110,7 +111,8 @@ class Filters:
         given |= {name: getattr(self, name) for name in ("campaign", "variant", "template", "provider")}
         if self.traffic != "all":
             given["traffic"] = self.traffic
-        if self.zone.key != settings.TIME_ZONE:
+        # Without it a page takes the reader's zone, and a file and the API that of the settings.
+        if {self.zone.key} != {settings.TIME_ZONE, timezone.get_current_timezone_name()}:
             given["tz"] = self.zone.key
         return {name: value for name, value in given.items() if value}
 
@@ -121,14 +123,18 @@ class Filters:
 
 def since(start: datetime, now: datetime, provider_id: int | None = None) -> Filters:
     """The filters for everything since then, or for everything of a provider."""
-    return Filters(now, ZoneInfo(settings.TIME_ZONE), provider_id=provider_id).between(start, None)
+    zone = ZoneInfo(timezone.get_current_timezone_name())
+    return Filters(now, zone, provider_id=provider_id).between(start, None)
 
 
-def parse(parameters: Mapping[str, str], now: datetime, default_range: str = "all") -> Filters:
-    """The filters in URL parameters (PARAMETERS). Others are left alone. Raises Invalid."""
+def parse(
+    parameters: Mapping[str, str], now: datetime, default_range: str = "all", default_zone: str = ""
+) -> Filters:
+    """The filters in URL parameters (PARAMETERS). Others are left alone. Raises Invalid. The zone is that of
+    the settings where neither a parameter nor `default_zone` names one."""
     given = {name: parameters.get(name, "").strip() for name in PARAMETERS}
     errors: dict[str, str] = {}
-    zone = _zone(given["tz"], errors)
+    zone = _zone(given["tz"] or default_zone, errors)
     filters = Filters(now.astimezone(UTC), zone)
     filters = _ranged(filters, given, default_range, errors)
     provider_id = _provider(given["provider"], errors)
@@ -207,7 +213,7 @@ def _moment(text: str, name: str, zone: ZoneInfo, errors: dict[str, str]) -> dat
         elif found := parse_datetime(text.replace(" ", "+") if text.count(" ") and "T" in text else text):
             moment = (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
     if moment is None:
-        errors[name] = "Expected a day as 2026-01-31, or with a time as 2026-01-31T18:30."
+        errors[name] = "Expected a day as 2026-01-31, or with a time as 2026-01-31 18:30."
     elif moment.year not in YEARS:
         errors[name] = f"Expected a year from {YEARS[0]} to {YEARS[-1]}."
         return None

@@ -11,14 +11,17 @@ from lib.admin import list_url
 from stats.pages import links
 from stats.query import count_sql
 from stats.query.figures import LABELS
-from stats.query.filters import NONE, Filters
+from stats.query.filters import NONE, Filters, Invalid
 from stats.reconciliation import export_tables
 from stats.reconciliation.causes import Cause
+from stats.reconciliation.comparing import LABELS as CELLS
 from stats.reconciliation.comparing import Cell, Row
 from stats.reconciliation.matching import Result
 from stats.reconciliation.our_figures import COLUMNS, ERRORS, Ours, midnight
-from stats.reconciliation.verdicts import Total
+from stats.reconciliation.verdicts import Split, Total, split
 
+# What a difference is made of: Split's names, and the headings of the totals.
+PARTS = dict(zip(Split._fields, ("With possible causes", "Unexplained", "Too early to tell"), strict=True))
 _BEHIND = {"sent": "accepted", "delivered": "delivered", "viewed": "viewed"}
 
 
@@ -93,27 +96,72 @@ class Lines:
 
 
 class ShownTotal(NamedTuple):
-    """A total, where our number leads, and where the difference does."""
+    """A total, where our number leads, and where the difference does. `parts` are what the difference is made
+    of, each with the rows that have it."""
 
     total: Total
     url: str
     rows: str
+    parts: list[Part]
 
 
-def totals(filters: Filters, result: Result, zones: Mapping[int, str]) -> list[ShownTotal]:
+@dataclass(frozen=True, slots=True)
+class Only:
+    """The rows that have a part of a figure's difference: those that a total counts."""
+
+    figure: str
+    part: str
+
+    @classmethod
+    def read(cls, text: str) -> "Only | None":
+        """As a URL has it. Raises Invalid."""
+        figure, _, part = text.partition("-")
+        if not text:
+            return None
+        if figure not in CELLS or part not in PARTS:
+            raise Invalid({"only": "Expected a link of the totals. Take the filter away."})
+        return cls(figure, part)
+
+    @property
+    def words(self) -> str:
+        return f"{CELLS[self.figure]}, {PARTS[self.part].lower()}"
+
+    def has(self, row: Row) -> bool:
+        return any(getattr(split(row, cell), self.part) for cell in row.cells if cell.figure == self.figure)
+
+
+def parts(total: Total, filters: Filters, more: Mapping[str, str]) -> list[Part]:
+    return [
+        Part(
+            label,
+            getattr(total, name),
+            f"?{filters.query(**more, only=f'{total.figure}-{name}')}#differing",
+        )
+        for name, label in PARTS.items()
+    ]
+
+
+def totals(
+    filters: Filters, result: Result, zones: Mapping[int, str], more: Mapping[str, str]
+) -> list[ShownTotal]:
     """Our numbers lead to their messages where the list has just as many. It has more where a campaign has no
     line, and less where reports count their days by several zones: then the rows have the messages."""
     rows = "#agreeing-rows" if all(row.agrees for row in result.rows) else "#differing"
     keys = {zones.get(row.report, filters.zone.key) for row in result.rows}
     if len(keys) != 1:
-        return [ShownTotal(total, rows, rows) for total in result.verdict.totals]
+        return [ShownTotal(total, rows, rows, parts(total, filters, more)) for total in result.verdict.totals]
     zone, days = ZoneInfo(keys.pop()), [row.day for row in result.rows]
     between = filters.between(midnight(min(days), zone), midnight(max(days) + timedelta(days=1), zone))
     about = replace(between, zone=zone, traffic="campaigns")
     ((*sums,),) = count_sql.figures(about, columns=COLUMNS)
     counted = Ours(*(each or 0 for each in sums))
     return [
-        ShownTotal(total, _list_of(total.figure, about) if exact else rows, rows)
+        ShownTotal(
+            total,
+            _list_of(total.figure, about) if exact else rows,
+            rows,
+            parts(total, filters, more),
+        )
         for total in result.verdict.totals
         for exact in [counted.of(total.figure) == total.ours]
     ]

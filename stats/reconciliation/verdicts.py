@@ -3,10 +3,24 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from stats.reconciliation.causes import CAUSE, Cause
 from stats.reconciliation.columns import FIGURES
-from stats.reconciliation.comparing import LABELS, VERDICTS, Row
+from stats.reconciliation.comparing import LABELS, VERDICTS, Cell, Row
+
+
+class Split(NamedTuple):
+    """How much of a difference has possible causes, has none, and is too early to tell."""
+
+    explained: int
+    unexplained: int
+    early: int
+
+
+def split(row: Row, cell: Cell) -> Split:
+    apart, rest = abs(cell.difference), abs(cell.unexplained)
+    return Split(0, 0, apart) if row.early else Split(apart - rest, rest, 0)
 
 
 @dataclass(slots=True)
@@ -100,13 +114,11 @@ def verdict(rows: Iterable[Row], looked: bool = True) -> Verdict:
                 continue
             differences += 1
             total.apart += abs(cell.difference)
-            rest = abs(cell.unexplained)
-            if row.early:
-                early += 1
-                total.early += abs(cell.difference)
-            else:
-                whole += not rest
-                total.explained += abs(cell.difference) - rest
+            part = split(row, cell)
+            early += row.early
+            whole += not row.early and not part.unexplained
+            total.explained += part.explained
+            total.early += part.early
             for each in cell.explained:
                 causes[each.cause.name] += abs(each.explains)
     for figure, total in totals.items():

@@ -47,17 +47,21 @@ def page(request: HttpRequest) -> HttpResponse:
 def _page(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     causes = bool(request.GET.get("causes"))
     asked, pages = _page_of(request, _asked(filters, causes))
+    only = display.Only.read(request.GET.get("only", ""))
+    kept = {name: request.GET.get(name, "") for name in ("causes", "page")}
     result = matching.stored(asked)
     providers = dict(Provider.objects.values_list("pk", "nickname"))
     titles = matching.titles(result.rows)
-    differing = [row for row in result.rows if not row.agrees]
+    differing = [row for row in result.rows if not row.agrees and (only is None or only.has(row))]
     agreeing = [row for row in result.rows if row.agrees]
     zones = _zones(result)
     lines = display.Lines(filters, providers, titles, zones)
     query = filters.query()
     return {
         "verdict": result.verdict,
-        "totals": display.totals(filters, result, zones),
+        "totals": display.totals(filters, result, zones, kept),
+        "only": only,
+        "all_url": f"?{filters.query(**kept)}#differing",
         "differing": [lines.row(row) for row in differing[:SHOWN]],
         "differing_more": max(len(differing) - SHOWN, 0),
         "agreeing": [lines.row(row) for row in agreeing[:SHOWN]],

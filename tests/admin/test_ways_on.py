@@ -13,6 +13,7 @@ from campaigns.models import Message, Status
 from lib.display import counted
 from lib.icons import hidden
 from providers.models import Provider
+from templates_app.models import Template
 from tests.factories import MessageFactory
 
 LOG = "/admin/campaigns/message/"
@@ -101,3 +102,28 @@ def test_icons_are_hidden_from_screen_readers() -> None:
     assert hidden(icon) == icon.replace("<span", '<span aria-hidden="true"')
     assert hidden(hidden(icon)) == hidden(icon)
     assert hidden("<span>search</span>") == "<span>search</span>"
+
+
+def test_a_page_has_the_name_by_which_the_menu_leads_to_it(operator: Any) -> None:
+    menu = operator.get("/admin/").context["sidebar_navigation"]
+    named = {entry["title"]: entry["link"] for group in menu for entry in group["items"]}
+    assert len(named) > 40
+    others = {}
+    for title, link in named.items():
+        headings = re.findall(
+            r"<h[1-3][^>]*>(.*?)</h[1-3]>", text(operator.get(link)).partition('id="main"')[2], re.S
+        )
+        said = [re.sub("<[^>]+>", "", each).strip().lower() for each in headings]
+        if not any(title.lower() in each for each in said):
+            others[title] = said[0]
+    assert others == {"Parked reports": "delivery reports"}, "which are filtered, as a chip says"
+
+
+def test_a_time_that_nobody_formats_is_written_as_all_others(operator: Any, bsp: Provider) -> None:
+    Template.objects.create(provider=bsp, name="welcome", language="en", components=[])
+    Template.objects.update(updated_at=datetime(2026, 11, 29, 20, 16, tzinfo=UTC))
+    assert "2026-11-29 20:16" in text(operator.get("/admin/templates_app/template/"))
+
+
+def test_what_has_no_value_is_a_dash(operator: Any, bsp: Provider) -> None:
+    assert '<span class="wp-none">–</span>' in text(operator.get("/admin/providers/provider/"))

@@ -154,7 +154,7 @@ def test_a_broadcast_is_written_and_launched(operator: Client, provider: Provide
 
     asked = post(operator, step(broadcast, "review"))
     assert "1 message, and 1 of 2 people left out." in asked
-    assert re.search(r"It starts now, 20\d\d-\d\d-\d\d \d\d:\d\d \(UTC\), through", asked)
+    assert re.search(r"Launched now, it starts at 20\d\d-\d\d-\d\d \d\d:\d\d \(UTC\), through", asked)
     assert "Launch 1 message" in asked
     shown = post(operator, step(broadcast, "review"), confirmed="yes")
     assert "It begins in a moment." in shown

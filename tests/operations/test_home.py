@@ -1,5 +1,6 @@
 """The home page: what needs attention, the figures, the providers, for everybody what they may see."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from broadcasts.models import Broadcast
+from broadcasts.models import Broadcast, Recipient
 from campaigns.models import StatCount
 from config import roles
 from operations import samples, signs
@@ -147,10 +148,14 @@ def test_the_worst_provider_stands_first(admin_client: Visitor) -> None:
 
 
 def test_running_broadcasts(admin_client: Visitor) -> None:
-    Broadcast.objects.create(
+    sale = Broadcast.objects.create(
         name="Spring sale", provider=make_provider(), state="running", recipients=9, queued=4, waiting=5
     )
-    assert "4 of 9 queued for sending" in page(admin_client)
+    people = f'href="/admin/broadcasts/recipient/?broadcast={sale.pk}'
+    shown = page(admin_client)
+    state = Recipient.State.QUEUED.value
+    queued, recipients = f'{people}&amp;state={state}">4</a>', f'{people}">9</a>'
+    assert re.search(f"{re.escape(queued)} of <a [^>]*{re.escape(recipients)} queued for sending", shown)
 
 
 def test_a_part_is_refreshed_alone(admin_client: Visitor) -> None:

@@ -117,6 +117,24 @@ def test_totals_lead_to_their_messages(analyst: Client, traffic: None, shop: Pro
     assert analyst.get(totals["delivered"].url).context["count"] == "3"
 
 
+def test_the_parts_of_a_difference_lead_to_the_rows_that_have_them(analyst: Client, traffic: None) -> None:
+    shown = send(analyst, HEAD + "2026-03-17,c1,3,2,0,0\n2026-03-17,c2,0,7,0,0\n")
+    parts = {
+        (total.total.figure, part.label): (part.number, part.url)
+        for total in shown.context["totals"]
+        for part in total.parts
+    }
+    for label, campaign, number in (("With possible causes", "c1", 1), ("Unexplained", "c2", 7)):
+        counted, url = parts["delivered", label]
+        assert (counted, f'href="{url}"'.replace("&", "&amp;") in text(shown)) == (number, True)
+        page = analyst.get(PAGE + url.partition("#")[0])
+        assert [each.row.campaign for each in page.context["differing"]] == [campaign]
+        assert f"Take away the filter Rows: Delivered, {label.lower()}" in text(page)
+    assert parts["delivered", "Too early to tell"][0] == 0
+    wrong = analyst.get(PAGE, {"range": "all", "only": "sent-luck"}, status=400)
+    assert "Expected a link of the totals" in text(wrong)
+
+
 def test_the_same_days_replace_and_never_double(analyst: Client, traffic: None) -> None:
     send(analyst, HEAD + "2026-03-16,c1,1,1,0,0\n2026-03-17,c1,9,9,0,0\n", "first.csv")
     send(analyst, HEAD + "2026-03-17,c1,3,3,0,0\n2026-03-18,c1,0,0,0,0\n", "second.csv")

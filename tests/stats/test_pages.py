@@ -200,6 +200,20 @@ def test_the_trend_is_chart_data_and_a_table(analyst: Client) -> None:
     ]
 
 
+@pytest.mark.usefixtures("traffic")
+def test_days_and_hours_are_those_of_the_reader(analyst: Client) -> None:
+    analyst.cookies["zone"] = "Asia/Tokyo"
+    shown = get(analyst, "overview/?range=7d&by=hour")
+    assert table(shown, "trend")[0][0] == "2026-03-18 21:00"
+    assert "21:00:00 Asia/Tokyo" in shown
+    assert "Times are in Asia/Tokyo" in shown
+    assert re.search(r"/export/\w+\.csv\?range=7d&amp;tz=Asia%2FTokyo", shown), "a file keeps to the page"
+    utc = get(analyst, "overview/?range=7d&by=hour&tz=UTC")
+    assert table(utc, "trend")[0][0] == "2026-03-18 12:00"
+    assert "Times are in UTC" in utc
+    assert "range=7d&amp;tz=UTC" in utc, "so do the links to other pages"
+
+
 def test_the_hour_that_a_clock_change_repeats_is_told_apart(analyst: Client, shop: Provider) -> None:
     for hour in (5, 6):
         accepted(shop, datetime(2025, 11, 2, hour, 30, tzinfo=UTC))  # 01:30 in New York, both times

@@ -52,7 +52,7 @@ def test_a_view_is_saved_by_a_name_and_its_link_is_shared(mira: User) -> None:
     other = visiting(person("theo"))
     assert "Spring" in get(other, "views/")
     answer = other.get(f"/admin/stats/views/{view.pk}/", status=302)
-    assert answer["Location"] == "/admin/stats/campaigns/?range=7d&order=-delivered"
+    assert answer["Location"] == "/admin/stats/campaigns/?range=7d&order=-delivered&tz=UTC"
 
 
 @pytest.mark.parametrize(

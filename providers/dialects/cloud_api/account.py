@@ -98,7 +98,7 @@ def _event_words(value: object) -> str:
 
 def _until(restriction: object) -> str:
     end = epoch(restriction, "expiration")
-    return f"until {datetime.fromtimestamp(end, UTC):%d %b %Y %H:%M} UTC" if end else ""
+    return f"until {datetime.fromtimestamp(end, UTC):%Y-%m-%d %H:%M} UTC" if end else ""
 
 
 def _reason(holder: object, key: str) -> str:
