@@ -12,6 +12,7 @@ from oidc_provider_mock import run_server_in_thread
 
 from accounts.models import Entry
 from tests.accounts.test_sign_in import aged
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +41,7 @@ def _settings(settings: Any, issuer: str) -> None:
 
 def told(issuer: str, sub: str, **claims: Any) -> None:
     """What the provider says of a person."""
-    requests.put(f"{issuer}/users/{sub}", json=claims, timeout=60).raise_for_status()
+    requests.put(f"{issuer}/users/{sub}", json=claims, timeout=PATIENCE).raise_for_status()
 
 
 def signed_in(sub: str) -> Client:
@@ -53,7 +54,7 @@ def signed_in(sub: str) -> Client:
 def at_the_provider(away: Any, sub: str) -> str:
     """Signs in on the provider's page, to which `away` leads; the way back."""
     assert away.status_code == 302
-    back = requests.post(away["Location"], data={"sub": sub}, allow_redirects=False, timeout=60)
+    back = requests.post(away["Location"], data={"sub": sub}, allow_redirects=False, timeout=PATIENCE)
     assert back.status_code == 302, back.text
     return back.headers["Location"].replace("http://testserver", "")
 

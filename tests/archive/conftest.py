@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from archive import writing
 from archive.models import Run
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(params=["directory", "bucket"])
@@ -37,7 +38,7 @@ def bucket(settings: Any, s3: str, tmp_path: Path) -> str:
     import requests
 
     name = f"b{abs(hash(tmp_path))}"
-    assert requests.put(f"{s3}/{name}", timeout=10).ok
+    assert requests.put(f"{s3}/{name}", timeout=PATIENCE).ok
     settings.ARCHIVE_BUCKET_ENDPOINT, settings.ARCHIVE_BUCKET_KEY, settings.ARCHIVE_BUCKET_SECRET = (
         s3,
         "a",

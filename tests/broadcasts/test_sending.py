@@ -105,7 +105,8 @@ def test_variants_and_control_group(provider: Provider, people: Any) -> None:
     make_template(provider)
     make_template(provider, "other", components=[{"type": "BODY", "text": "Hi"}])
     variants = [make_variant("A", 50), make_variant("B", 50, template="other", values={})]
-    broadcast = launched(make_broadcast(provider, variants=variants, control_percent=20))
+    # Its number decides who is in which group.
+    broadcast = launched(make_broadcast(provider, pk=7, variants=variants, control_percent=20))
     found = sums(broadcast)
     assert found["queued"] + found["control"] == 400
     assert 50 < found["control"] < 110

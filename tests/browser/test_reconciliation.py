@@ -15,6 +15,7 @@ from tests.browser.conftest import aside
 from tests.browser.screenshots import shoot
 from tests.factories import make_provider
 from tests.stats.conftest import accepted, reported
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.browser
 
@@ -143,7 +144,7 @@ def test_a_long_report_is_read_while_its_page_tells_how_far_it_is(
 
     def told(report: Report, stop: threading.Event | None, done: int) -> None:
         tell(report, stop, done)
-        if done in seen and not seen[done].wait(120):
+        if done in seen and not seen[done].wait(PATIENCE):
             raise AssertionError(f"nobody saw {done}")
 
     monkeypatch.setattr(loading, "_tell", told)
@@ -156,16 +157,16 @@ def test_a_long_report_is_read_while_its_page_tells_how_far_it_is(
         page.locator("input[type=file]").set_input_files(file)
         page.get_by_role("button", name="Upload", exact=True).click()
 
-        expect(page.get_by_role("status")).to_have_text("It is being read.", timeout=60_000)
+        expect(page.get_by_role("status")).to_have_text("It is being read.")
         seen[0].set()
-        expect(page.locator("#report-done")).to_have_text("100", timeout=60_000)
+        expect(page.locator("#report-done")).to_have_text("100")
         seen[100].set()
-        expect(page.locator("#report-done")).to_have_text("200", timeout=60_000)
+        expect(page.locator("#report-done")).to_have_text("200")
         expect(page.get_by_role("progressbar")).to_have_attribute("value", "200")
         page.get_by_role("button", name="Cancel").click()
         expect(page.get_by_role("status")).to_have_text("It stops before its next rows.")
         seen[200].set()
-        expect(page.get_by_role("status")).to_have_text("Cancelled. Nothing of it counts.", timeout=60_000)
+        expect(page.get_by_role("status")).to_have_text("Cancelled. Nothing of it counts.")
     finally:
         for event in seen.values():
             event.set()
@@ -174,7 +175,7 @@ def test_a_long_report_is_read_while_its_page_tells_how_far_it_is(
     # After all: its columns are as they were.
     page.get_by_role("link", name="Its columns").click()
     page.get_by_role("button", name="Compare").click()
-    expect(page.get_by_role("status")).to_contain_text("It is read: 300 lines", timeout=60_000)
+    expect(page.get_by_role("status")).to_contain_text("It is read: 300 lines")
     expect(page.locator("#report[hx-get]")).to_have_count(0)
     page.get_by_role("link", name="See the comparison").click()
     expect(page.locator("[data-verdict]")).to_contain_text("Differs, unexplained")

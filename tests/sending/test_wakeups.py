@@ -24,6 +24,7 @@ from templates_app.models import Template
 from tests.conftest import Woken
 from tests.factories import MessageFactory
 from tests.gateway import SUCCESS, post, template, until
+from tests.waiting import PATIENCE
 
 
 def test_an_accepted_message(provider: Provider, other_shop: Provider, woken: Woken) -> None:
@@ -90,7 +91,7 @@ def test_the_worker_wakes_who_is_at_work(
         until(heard.is_set, lambda: wake("campaigns.send", 7))
     finally:
         worker.end()
-        running.join(60)
+        running.join(PATIENCE)
 
 
 def test_a_broker_gets_one_task_for_many_calls(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:

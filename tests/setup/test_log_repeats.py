@@ -18,6 +18,7 @@ from lib.log_repeats import EVERY_TIME, MOST_KINDS, MOST_TEXTS, Counting
 from lib.logs import ForeignHost, Ids, Plain, bound
 from providers.models import Provider
 from tests.gateway import call_back
+from tests.waiting import PATIENCE
 
 logger = logging.getLogger("waypost.test")
 
@@ -113,7 +114,7 @@ def test_the_minute_ends_by_itself_and_with_the_process() -> None:
     with handler.lock:  # type: ignore[union-attr]
         handler.handle(record)
         handler.handle(record)
-    assert written.wait(60)
+    assert written.wait(PATIENCE)
     assert stream.getvalue().splitlines() == ["It fails", "It fails (and 1 more like it in 0.01 s)"]
     ends = Counting(stream)
     for _ in range(3):
