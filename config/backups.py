@@ -51,7 +51,7 @@ def make(parent: Path, *, with_keys: bool, with_media: bool) -> Path:
     except OSError as error:
         raise Failed(f"{draft} cannot be written: {error}") from error
     except DatabaseError as error:
-        raise Failed(f"The database does not answer: {error}") from error
+        raise Failed(f"The database cannot be read: {error}") from error
     return made
 
 

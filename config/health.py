@@ -93,7 +93,7 @@ def _outcome(name: str, check: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
         found = {"ok": True} | check()
     except Exception as error:
-        logger.warning("Not healthy: %s: %s", name, error)
+        logger.warning("Not healthy: %s: %s", name, str(error) or type(error).__name__)
         found = {"ok": False, "problem": type(error).__name__}
     return found | {"milliseconds": round((monotonic() - began) * 1000)}
 

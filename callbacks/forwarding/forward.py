@@ -7,6 +7,7 @@ else. What fails is tried again for days; what CleverTap will never accept is pa
 import logging
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -37,15 +38,17 @@ def drain(
 ) -> int:
     """Forwards everything due for a provider. Returns how many items reached CleverTap."""
     stop = stop or threading.Event()
-    return leases.work(
-        f"forward:{provider_id}",
-        partial(_step, provider_id, stop),
-        lambda: due(Provider.objects.get(pk=provider_id)),
-        linger=linger,
-        gather=GATHER,
-        woken=woken,
-        stop=stop,
-    )
+    with suppress(Provider.DoesNotExist):  # deleted since somebody announced work for it
+        return leases.work(
+            f"forward:{provider_id}",
+            partial(_step, provider_id, stop),
+            lambda: due(Provider.objects.get(pk=provider_id)),
+            linger=linger,
+            gather=GATHER,
+            woken=woken,
+            stop=stop,
+        )
+    return 0
 
 
 def _step(provider_id: int, stop: threading.Event, hold: leases.Hold) -> leases.Progress:

@@ -58,16 +58,18 @@ def drain(
     sender = _Sender(
         provider_id, woken or leases.Wake(), stop or threading.Event(), None if linger else UNDER_WAY
     )
-    return leases.work(
-        f"send:{provider_id}",
-        sender.step,
-        sender.due,
-        linger=linger,
-        gather=GATHER,
-        woken=sender.woken,
-        stop=sender.stop,
-        while_held=sender.holding,
-    )
+    with contextlib.suppress(Provider.DoesNotExist):  # deleted since somebody announced work for it
+        return leases.work(
+            f"send:{provider_id}",
+            sender.step,
+            sender.due,
+            linger=linger,
+            gather=GATHER,
+            woken=sender.woken,
+            stop=sender.stop,
+            while_held=sender.holding,
+        )
+    return 0
 
 
 class _Sender:

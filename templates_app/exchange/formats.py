@@ -26,7 +26,9 @@ COLUMNS = (
 KEY, CHANGEABLE = COLUMNS[:3], COLUMNS[3:]
 MOST_ROWS = 10_000
 MOST_BYTES = 20_000_000
-MOST_UNPACKED = 200_000_000  # bytes of a workbook, which is a ZIP archive
+# Bytes of a workbook, which is a ZIP archive: the page waits while they are read, about two seconds. 10,000
+# templates of 5 kB are as many.
+MOST_UNPACKED = 50_000_000
 LONGEST_CELL = 32_767  # characters, Excel's; openpyxl would cut the rest off
 
 
@@ -58,8 +60,13 @@ class Xlsx(base_formats.XLSX):  # type: ignore[misc]
     def create_dataset(self, in_stream: bytes) -> Dataset:
         try:
             with ZipFile(io.BytesIO(in_stream)) as archive:
-                if sum(each.file_size for each in archive.infolist()) > MOST_UNPACKED:
-                    raise Unreadable("The workbook is too large.")
+                size = sum(each.file_size for each in archive.infolist())
+            if size > MOST_UNPACKED:
+                raise Unreadable(
+                    f"The workbook is compressed, and unpacks to {size // 1_000_000} MB. At most "
+                    f"{MOST_UNPACKED // 1_000_000} MB are taken, because this page waits while it reads "
+                    "them. Split it into several workbooks."
+                )
             book = openpyxl.load_workbook(io.BytesIO(in_stream), read_only=True, data_only=True)
             rows = list(islice(book.worksheets[0].iter_rows(values_only=True), MOST_ROWS + 2))
         except Unreadable:

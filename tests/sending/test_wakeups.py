@@ -11,8 +11,9 @@ from celery import current_app
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from callbacks.forwarding import forward
 from campaigns.models import Message, Status
-from campaigns.sending import resend, resuming, sample_sends
+from campaigns.sending import dispatch, resend, resuming, sample_sends
 from config import tasks
 from config.worker import Worker
 from lib import wakeup
@@ -25,6 +26,13 @@ from tests.conftest import Woken
 from tests.factories import MessageFactory
 from tests.gateway import SUCCESS, post, template, until
 from tests.waiting import PATIENCE
+
+
+@pytest.mark.parametrize("drain", [dispatch.drain, forward.drain])
+def test_a_wakeup_for_a_provider_that_was_deleted_meanwhile(provider: Provider, drain: Any) -> None:
+    pk = provider.pk
+    provider.delete()
+    assert drain(pk) == 0
 
 
 def test_an_accepted_message(provider: Provider, other_shop: Provider, woken: Woken) -> None:

@@ -49,6 +49,20 @@ def test_not_ready_without_a_database(probe: Client, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.django_db
+def test_the_log_says_why_also_for_an_error_without_words(
+    probe: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As of a database that has not answered in time."""
+
+    def late() -> dict[str, Any]:
+        raise TimeoutError
+
+    monkeypatch.setitem(health.CHECKS, "database", late)
+    assert probe.get("/readyz").status_code == 503
+    assert "Not healthy: database: TimeoutError" in caplog.messages
+
+
+@pytest.mark.django_db
 def test_not_ready_before_migrations(probe: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migrations, "_applied", False)
     monkeypatch.setattr(migrations.MigrationExecutor, "migration_plan", lambda *_: [("one", False)])
