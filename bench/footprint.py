@@ -33,7 +33,7 @@ def _commands(folder: Path) -> dict[str, dict[str, list[str]]]:
             "web": web,
             "worker": [*threads, "--hostname", "worker@%h", "--concurrency", "16", "--queues", "celery"],
             "forward": [*threads, "--hostname", "forward@%h", "--concurrency", "8", "--queues", "forward"],
-            "beat": [*_CELERY, "beat", "--schedule", str(folder / "beat"), "--loglevel", "WARNING"],
+            "beat": [*_CELERY, "beat", "--loglevel", "WARNING"],
         },
     }
 

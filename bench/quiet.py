@@ -44,7 +44,6 @@ def run(seconds: int = 20) -> str:
             env = stack.enter_context(database("postgresql", folder))
             if argv is CELERY:
                 env |= {"CELERY_BROKER_URL": BROKER}
-                argv = [*argv, "--schedule", str(folder / "beat")]
             stack.enter_context(running(*simulator(SIMULATOR)))
             control(SIMULATOR, "accounts", {"dialect": "interakt", "key": "k"})
             control(SIMULATOR, "behaviour", {"magic": False, "webhooks": False})
@@ -93,7 +92,6 @@ def _idle_latency(name: str, argv: list[str]) -> str:
         env = stack.enter_context(database("postgresql", folder)) | {"PORT": str(WEB)}
         if argv is CELERY:
             env |= {"CELERY_BROKER_URL": BROKER}
-            argv = [*argv, "--schedule", str(folder / "beat")]
         stack.enter_context(running(*simulator(SIMULATOR)))
         provider = add_provider(
             env, "--nickname", "bench", "--connector", "interakt", "--waba-number", "15550001111",

@@ -144,6 +144,9 @@ CELERY_TASK_ROUTES = {
     name: {"queue": "forward"}
     for name in ("callbacks.forward", "callbacks.media", "audience.subscribe", "operations.alarms")
 }
+# Beat keeps no file of what ran last, which every task here may repeat. Celery's own cannot be read from
+# Python 3.13 on by a beat that its worker forks.
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "look": {"task": "queues.look", "schedule": 1.0, "options": {"expires": 2}},
     "upkeep-queues": {"task": "queues.upkeep", "schedule": 60.0, "options": {"expires": 60}},

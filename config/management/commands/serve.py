@@ -27,7 +27,6 @@ def worker_command() -> list[str]:
         return [
             sys.executable, "-m", "celery", "--quiet", "-A", "config", "worker", "--beat",
             "--pool", "threads", "--concurrency", "16", "--queues", "celery,forward", "--loglevel", "WARNING",
-            "--schedule", str(settings.DATA_DIR / "beat"),
         ]  # fmt: skip
     return [sys.executable, "manage.py", "worker"]
 
