@@ -1,10 +1,13 @@
 """Celery's view of the audience: tasks only wake the drain functions, rows are the queue."""
 
+from time import sleep
+
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
 from audience import drafts, events, subscribing, upload
+from lib import sql
 from lib.wakeup import stopping
 
 FOR_EVER = 36_500  # days; drafts that nobody started go all the same
@@ -30,6 +33,6 @@ def upkeep() -> None:
     now, days = timezone.now(), settings.AUDIENCE_RETENTION_DAYS or FOR_EVER
     for forget in (upload.forget, subscribing.forget):
         while forget(now, days):
-            pass
+            sleep(sql.PAUSE)
     while events.forget(now, settings.CONTACT_EVENT_RETENTION_DAYS):
-        pass
+        sleep(sql.PAUSE)

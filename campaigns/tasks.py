@@ -11,10 +11,9 @@ from campaigns.counting import deltas, points
 from campaigns.ledger import ledger, months, once
 from campaigns.links import short_links
 from campaigns.sending import dispatch, resuming
+from lib import sql
 from lib.wakeup import stopping
 from providers.models import Provider
-
-PAUSE = 0.1  # seconds between long writes: on SQLite a waiting writer tries again this often
 
 
 @shared_task(name="campaigns.send")
@@ -37,11 +36,11 @@ def upkeep() -> None:
         while ledger.fail_expired(provider.pk, now, provider.validity):
             pass
     while deltas.squash() == deltas.BATCH:
-        sleep(PAUSE)
+        sleep(sql.PAUSE)
     while points.forget_minutes():
-        sleep(PAUSE)
+        sleep(sql.PAUSE)
     while short_links.forget(now):
-        sleep(PAUSE)
+        sleep(sql.PAUSE)
     while once.forget(now, settings.REPEAT_RETENTION_DAYS):
-        sleep(PAUSE)
+        sleep(sql.PAUSE)
     months.turn(now)

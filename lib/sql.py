@@ -18,6 +18,7 @@ from lib.postgres import parts
 
 Row = Sequence[Any]
 CHUNK = 500
+PAUSE = 0.1  # seconds between long writes: on SQLite a waiting writer tries again this often
 
 
 @contextmanager
@@ -37,7 +38,7 @@ def borrowed() -> Iterator[None]:
 def at_once() -> int:
     """How many rows to delete in a step. On SQLite all others who write wait for it, and that for less than
     50 ms."""
-    return 500 if connection.vendor == "sqlite" else 5000
+    return 100 if connection.vendor == "sqlite" else 5000
 
 
 def insert(

@@ -69,7 +69,15 @@ def page(broadcast: Broadcast, stats: bool) -> dict[str, Any]:
         "recipients": f"{broadcast.recipients:,}",
         "messages_url": list_url("campaigns_message", q=f"wp|{broadcast.code}|"),
         "rows_url": _rows_url(broadcast),
+        "gone": _gone(broadcast),
     }
+
+
+def _gone(broadcast: Broadcast) -> bool:
+    """Whether retention has deleted its recipients."""
+    if not broadcast.recipients or broadcast.finished_at is None:
+        return False
+    return not Recipient.objects.filter(broadcast=broadcast).exists()
 
 
 def _settled(broadcast: Broadcast, totals: Any) -> bool:

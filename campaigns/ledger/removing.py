@@ -38,11 +38,11 @@ def drop(model: type[Model], number: int) -> None:
     OperationalError while somebody reads it for long."""
     with transaction.atomic():
         if time := _TIMES.get(model):
-            low, high = number * parts.ROOM, (number + 1) * parts.ROOM
+            low, high = parts.bounds(model._meta.db_table, number)
             rows = model._base_manager.filter(pk__gte=low, pk__lt=high)
             last = rows.aggregate(last=Max(time))["last"]  # by an index that does not have the provider
             providers = Provider.objects.values_list("pk", flat=True)
-            _gone_to({pk: last for pk in providers if rows.filter(provider=pk).exists()})
+            note_gone({pk: last for pk in providers if rows.filter(provider=pk).exists()})
         together = (Message, *OF_MESSAGES) if model is Message else (model,)
         parts.drop([each._meta.db_table for each in together], number)
 
@@ -51,10 +51,11 @@ _TIMES: dict[type[Model], str] = {Message: "accepted_at", Refusal: "received_at"
 
 
 def _note(rows: QuerySet[Any], time: str) -> None:
-    _gone_to(dict(rows.order_by().values_list("provider").annotate(at=Max(time))))
+    note_gone(dict(rows.order_by().values_list("provider").annotate(at=Max(time))))
 
 
-def _gone_to(moments: Mapping[int, datetime]) -> None:
+def note_gone(moments: Mapping[int, datetime]) -> None:
+    """Notes for these providers until when rows are deleted."""
     for provider, at in moments.items():
         Horizon.objects.get_or_create(provider_id=provider, defaults={"gone_to": at})
         Horizon.objects.filter(provider=provider, gone_to__lt=at).update(gone_to=at)

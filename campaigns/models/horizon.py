@@ -1,4 +1,4 @@
-"""Up to when a provider's messages are gone."""
+"""Up to when a provider's messages and recipients are gone."""
 
 from django.db import models
 
@@ -6,7 +6,8 @@ from providers.models import Provider
 
 
 class Horizon(models.Model):
-    """Messages of the provider that were accepted up to this moment may be gone. Counts stay."""
+    """Messages of the provider that were accepted up to this moment may be gone, and recipients of broadcasts
+    that ended up to it. Counts stay."""
 
     provider = models.OneToOneField(Provider, on_delete=models.CASCADE)
     gone_to = models.DateTimeField()

@@ -61,24 +61,22 @@ def named(table: str, number: int) -> str:
     return f"{table}_m{number}"
 
 
+def room(table: str) -> int:
+    """How many values of its column a part has."""
+    return ROOM_OF_BROADCASTS if BY[table] == "broadcast_id" else ROOM
+
+
 def bounds(table: str, number: int) -> tuple[int, int]:
-    """From which value of its column to which other, without that, the rows of a part are."""
-    room = ROOM_OF_BROADCASTS if BY[table] == "broadcast_id" else ROOM
-    return number * room, (number + 1) * room
+    """The first value of a part, and the first of the next part."""
+    return number * room(table), (number + 1) * room(table)
 
 
 def made(table: str, first: int) -> Iterator[str]:
-    """Statements that give a table the part `first`, and the rest after it."""
-    high = bounds(table, first)[1]
-    yield _made(table, first)
+    """Statements that give a table the part `first`, and the rest after it. Part 0 has all that is below."""
+    low, high = bounds(table, first)
+    values = f"FROM ({low if first else 'MINVALUE'}) TO ({high})"
+    yield f'CREATE TABLE "{named(table, first)}" PARTITION OF "{table}" FOR VALUES {values}'
     yield f'CREATE TABLE "{table}_{REST}" PARTITION OF "{table}" FOR VALUES FROM ({high}) TO (MAXVALUE)'
-
-
-def _made(table: str, number: int) -> str:
-    """Part 0 has all that is below, too."""
-    low, high = bounds(table, number)
-    values = f"FROM ({low if number else 'MINVALUE'}) TO ({high})"
-    return f'CREATE TABLE "{named(table, number)}" PARTITION OF "{table}" FOR VALUES {values}'
 
 
 def numbers(table: str) -> list[int]:
@@ -107,14 +105,13 @@ def make(table: str, number: int) -> bool:
     return True
 
 
-def drop(tables: list[str], number: int, *, again: bool = False) -> None:
-    """Drops this part of several tables at once, in the caller's transaction if there is one. `again`: an
-    empty one takes its place. Raises OperationalError while somebody reads one of them for long."""
+def drop(tables: list[str], number: int, *, keep: bool = False) -> None:
+    """Drops this part of several tables at once, in the caller's transaction if there is one. `keep`: only
+    its rows go. Raises OperationalError while somebody reads one of them for long."""
+    how = "TRUNCATE TABLE" if keep else "DROP TABLE IF EXISTS"
     with alone(*tables), connection.cursor() as cursor:
         for table in tables:
-            cursor.execute(f'DROP TABLE IF EXISTS "{named(table, number)}"')
-            if again:
-                cursor.execute(_made(table, number))
+            cursor.execute(f'{how} "{named(table, number)}"')
 
 
 def at_rest(number: int) -> bool:

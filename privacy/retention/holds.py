@@ -17,15 +17,20 @@ class Holds:
     def __init__(self) -> None:
         held = list(Hold.objects.all())
         self.providers = {each.provider_id for each in held if is_for_a_provider(each)}
-        self._campaigns = {each.campaign for each in held if each.campaign}
+        self.campaigns = {each.campaign for each in held if each.campaign}
         numbers = {each.number for each in held if each.number and not pseudonyms.is_one(each.number)}
         self._names = {name for names in known.all_names(numbers).values() for name in names}
         self.numbers = known.spelt(self._names)
 
     @property
+    def people(self) -> set[str]:
+        """The names by which rows may know those who are held."""
+        return self._names | self.numbers
+
+    @property
     def anyone(self) -> bool:
         """Whether a campaign's or a person's rows are held: any part may have some."""
-        return bool(self._campaigns or self._names)
+        return bool(self.campaigns or self._names)
 
     @property
     def anything(self) -> bool:
@@ -34,15 +39,15 @@ class Holds:
     def named(self, rows: QuerySet, campaign: str = "", people: Sequence[str] = ()) -> set[int]:  # type: ignore[type-arg]
         """The keys of those rows that are a held campaign's or person's, by these columns; where the table
         has none, by what the rows say."""
-        if not (self._campaigns or self._names):
+        if not (self.campaigns or self._names):
             return set()
         which = Q(pk__in=())
         if campaign:
-            which |= Q(**{f"{campaign}__in": self._campaigns})
+            which |= Q(**{f"{campaign}__in": self.campaigns})
         for column in people:
             which |= Q(**{f"{column}__in": self._names | self.numbers})
         found = set(rows.filter(which).values_list("pk", flat=True))
-        unsaid = [] if campaign else sorted(self._campaigns)
+        unsaid = [] if campaign else sorted(self.campaigns)
         unsaid_names = [] if people else sorted(self.numbers)
         if unsaid or unsaid_names:
             looked_for = needles(unsaid_names, unsaid, least=1)

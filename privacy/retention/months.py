@@ -6,7 +6,7 @@ rows wait. If it cannot be dropped, they are deleted row by row, as on SQLite.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from time import sleep
 from typing import Any, NamedTuple
@@ -46,7 +46,7 @@ class Part(NamedTuple):
 
     @property
     def between(self) -> tuple[int, int]:
-        return self.number * parts.ROOM, (self.number + 1) * parts.ROOM
+        return parts.bounds(self.kind.model._meta.db_table, self.number)
 
     def of(self, rows: QuerySet[Any], column: str = "pk") -> QuerySet[Any]:
         low, high = self.between
@@ -59,9 +59,14 @@ class Part(NamedTuple):
 
 def wait(kind: Kind, row: int, now: datetime, before: datetime, held: Holds) -> bool:
     """Whether the row, which is too old, is left for the drop of its part."""
-    if not parts.parted() or not kind.whole or before > now - LONG or held.anything:
+    return kind.whole and waits(row // parts.ROOM, now, before, held)
+
+
+def waits(number: int, now: datetime, before: datetime, held: Holds) -> bool:
+    """Whether what is too old in this part is left for its drop."""
+    if not parts.parted() or before > now - LONG or held.anything:
         return False
-    end = months.ended(row // parts.ROOM)
+    end = months.ended(number)
     return end is not None and before < end + GRACE
 
 
@@ -84,12 +89,21 @@ def drops(now: datetime, moments: Moments, held: Holds) -> Iterator[tuple[str, i
 def _drop(part: Part) -> int:
     """Returns how many rows went."""
     count = part.rows.count()
+
+    def drop() -> int:
+        removing.drop(part.kind.model, part.number)
+        return count
+
+    return patiently(drop)
+
+
+def patiently(drop: Callable[[], int]) -> int:
+    """What `drop` returns; 0 while somebody reads the table for long."""
     for _ in range(TRIES):
         try:
-            removing.drop(part.kind.model, part.number)
-            return count
-        except OperationalError as error:  # somebody reads it for long
-            logger.info("Part %s of %s waits: %s", part.number, part.kind.name, error)
+            return drop()
+        except OperationalError as error:
+            logger.info("A part waits: %s", error)
             sleep(PAUSE)
     return 0
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from archive import ahead
 from lib.runs import SILENCE, Lost
 from privacy.models import Cursor, RetentionRun
-from privacy.retention import ages, contacts, months
+from privacy.retention import ages, contacts, months, recipients
 from privacy.retention.holds import Holds
 from privacy.retention.kinds import KINDS, Kind
 from privacy.retention.pace import Pace
@@ -53,6 +53,9 @@ def due(now: datetime) -> Iterator[Due]:
             kept = held.named(ended, kind.campaign, kind.people)
             if number := ended.count() - len(kept):
                 yield Due(kind.name, provider, number, len(old) == CAP)
+    for each in recipients.due(now, moments, held):
+        if number := each.rows[:CAP].count():
+            yield Due(each.kind, each.provider_id, number, number == CAP)
     if number := contacts.due(now, held).count():
         yield Due(contacts.NAME, 0, number, more=False)
 
@@ -82,7 +85,9 @@ def work(run: RetentionRun, seconds: float | None = None, stop: threading.Event 
 def _steps(run: RetentionRun, pace: Pace, held: Holds) -> Iterator[tuple[str, int, int]]:
     """The kind of each step, how many rows it took, and how many it left to a hold."""
     moments = ages.moments(run.started_at)
+    yield from recipients.drops(run.started_at, moments, held)
     yield from months.drops(run.started_at, moments, held)
+    yield from recipients.steps(run.started_at, moments, held, pace)
     for kind in KINDS:
         next_rows = _oldest([kind], moments[kind.age].keys() - held.providers)[kind.name]
         for provider, before in _too_old(kind, next_rows, moments[kind.age], held, run.started_at):

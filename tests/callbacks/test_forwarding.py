@@ -274,6 +274,18 @@ def test_a_persons_messages_arrive_in_order(at_endpoint: Provider, endpoint: End
         assert [one["text"]["body"] for one in endpoint.got if one["from"] == sender] == list("01234")
 
 
+def test_somebody_named_by_a_user_id_is_told_of_once(at_endpoint: Provider, endpoint: Endpoint) -> None:
+    """What waited for a number goes out under the id; what has gone out stays where it is."""
+    quirk(at_endpoint, from_user_id=True)
+    endpoint.reply = lambda _: OK if len(endpoint.got) <= 2 else (503, {}, b"")  # or it might never end
+    for text in ("Hello", "Again"):
+        row = written(at_endpoint, sender="", user_id="US.1", text=text)
+        Reply.objects.filter(pk=row.pk).update(forward=Forward.NO_NUMBER, user_id="US.1")
+        assert forward.drain(at_endpoint.pk) == 1
+    assert [one["text"]["body"] for one in endpoint.got] == ["Hello", "Again"]
+    assert set(Reply.objects.values_list("forward", flat=True)) == {Forward.DONE}
+
+
 # What CleverTap does not process
 
 

@@ -1,8 +1,10 @@
 """Tables in parts on PostgreSQL: a month that is too old goes by one DROP, and what keeps it from that."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.db import OperationalError, connection
@@ -12,7 +14,7 @@ from accounts.models import Entry
 from archive import models as archive
 from audience import events
 from audience.models import Contact
-from broadcasts.models import Recipient
+from broadcasts.models import Broadcast, Recipient
 from callbacks import audit
 from callbacks.models import ForwardCall, Webhook
 from campaigns.models import Attempt, Event, Horizon, Message, Month, Pricing, Refusal, Status
@@ -205,6 +207,118 @@ def test_an_unread_webhook_keeps_its_month(provider: Provider, settings: Any) ->
     assert list(Webhook.objects.all()) == [bad]
 
 
+def broadcast(provider: Provider, days: int) -> Broadcast:
+    """One that ended so many days ago, with a recipient in the control group."""
+    at = timezone.now() - timedelta(days=days)
+    made = Broadcast.objects.create(
+        provider=provider, name="sale", state="done", finished_at=at, recipients=1, control=1
+    )
+    recipient(made, at)
+    return made
+
+
+def recipient(made: Broadcast, at: Any) -> Recipient:
+    return Recipient.objects.create(
+        broadcast=made, phone="919812345678", state=Recipient.State.CONTROL,
+        since=at, due_at=at, planned_at=at, decided_at=at,
+    )  # fmt: skip
+
+
+def recipients() -> set[int]:
+    return set(Recipient.objects.values_list("broadcast", flat=True))
+
+
+def of_broadcasts() -> list[Any]:
+    check = "the counts of every broadcast agree with its recipients"
+    return [each for each in audit.run() if each.problems and each.check == check]
+
+
+def test_recipients_lie_in_the_month_of_their_broadcast_and_go_with_it(provider: Provider) -> None:
+    broadcast(provider, 120)
+    begin(100)
+    kept = broadcast(provider, 60)
+    assert parts.ROOM_OF_BROADCASTS <= kept.pk < 2 * parts.ROOM_OF_BROADCASTS
+    assert part_of(kept.rows.get()) == 1
+    begin(30)
+    assert retention().counts == {"messages: broadcasts.Recipient": 1}
+    assert there("broadcasts_recipient")[0] == 1
+    assert recipients() == {kept.pk}
+    assert of_broadcasts() == []
+    Recipient.objects.all().delete()
+    assert len(of_broadcasts()) == 1
+
+
+def test_recipients_wait_for_their_month(provider: Provider) -> None:
+    made, younger = broadcast(provider, 120), broadcast(provider, 85)
+    begin(80)
+    assert retention().counts == {}
+    assert recipients() == {made.pk, younger.pk}
+
+
+def test_a_broadcast_that_still_runs_keeps_its_recipients_alone(provider: Provider) -> None:
+    broadcast(provider, 120)
+    running = broadcast(provider, 120)
+    Broadcast.objects.filter(pk=running.pk).update(state="running", finished_at=None)
+    begin(100)
+    assert retention().counts == {"messages: broadcasts.Recipient": 1}
+    assert recipients() == {running.pk}
+    assert there("broadcasts_recipient")[0] == 0
+
+
+def test_a_draft_may_be_launched_when_its_month_is_gone(provider: Provider) -> None:
+    broadcast(provider, 120)
+    draft = Broadcast.objects.create(provider=provider, name="later")
+    begin(100)
+    begin(70)
+    assert retention().counts == {"messages: broadcasts.Recipient": 1}
+    assert retention().counts == {}
+    row = recipient(draft, timezone.now())
+    assert part_of(row) == 0
+    row.delete()
+    draft.delete()
+    retention()
+    assert there("broadcasts_recipient")[0] > 0
+
+
+def test_a_broadcast_that_begins_just_now_keeps_its_month(provider: Provider) -> None:
+    broadcast(provider, 120)
+    draft = Broadcast.objects.create(provider=provider, name="later")
+    begin(100)
+
+    @contextmanager
+    def begun(*tables: str) -> Iterator[None]:
+        recipient(draft, timezone.now())
+        with alone(*tables):
+            yield
+
+    alone = parts.alone
+    with patch.object(parts, "alone", begun):
+        retention()
+    assert recipients() == {draft.pk}  # the other one went row by row
+    assert there("broadcasts_recipient")[0] == 0
+
+
+def test_a_hold_keeps_the_month_of_recipients(provider: Provider) -> None:
+    made = broadcast(provider, 120)
+    Hold.objects.create(number="919812345678", reason="a claim")
+    begin(100)
+    retention()
+    assert recipients() == {made.pk}
+    Hold.objects.all().delete()
+    retention()
+    assert recipients() == set()
+
+
+def test_recipients_of_a_provider_that_keeps_them_longer_keep_the_month(provider: Provider) -> None:
+    other = make_provider()
+    broadcast(provider, 120)
+    theirs = broadcast(other, 120)
+    RetentionSetting.objects.create(provider=other, messages=0)
+    begin(100)
+    retention()
+    assert recipients() == {theirs.pk}
+
+
 def test_the_trail_goes_by_the_month(provider: Provider, settings: Any) -> None:
     settings.TRAIL_RETENTION_DAYS = 90
     Entry.objects.create(at=timezone.now() - timedelta(days=120), what=Entry.What.LOOKED)
@@ -244,7 +358,7 @@ def test_a_late_event_keeps_its_month(provider: Provider, settings: Any) -> None
 
 
 def test_a_busy_table_keeps_its_month_for_another_run(provider: Provider, monkeypatch: Any) -> None:
-    def busy(*_: Any) -> None:
+    def busy(*_: Any, **__: Any) -> None:
         raise OperationalError("canceling statement due to lock timeout")
 
     old(provider, 120)

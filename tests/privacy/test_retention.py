@@ -8,26 +8,27 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
+from django.test import Client
 from django.utils import timezone
 
 from audience import tasks as audience_tasks
 from audience.models import Contact, PhoneChoice, Upload, UploadError
-from broadcasts.models import Recipient
+from broadcasts.models import Broadcast, Recipient
 from callbacks import audit
 from callbacks import tasks as callbacks_tasks
 from callbacks.models import ForwardCall, Media, Reply, Webhook
-from campaigns.models import Attempt, Event, Forward, Message, Refusal
+from campaigns.models import Attempt, Event, Forward, Message, Refusal, StatCount, Status
 from identities import known, pseudonyms
 from privacy import tasks
 from privacy.models import Hold, RetentionRun, RetentionSetting
-from privacy.retention import holds, report, run
+from privacy.retention import holds, recipients, report, run
 from privacy.retention.pace import LIMIT, Pace
 from providers.messages import Identity
 from providers.models import Provider
 from stats.query import breakdowns
 from stats.query.filters import parse
 from tests.admin.conftest import inbound, webhook
-from tests.broadcasts.conftest import add
+from tests.broadcasts.conftest import add, launched, make_broadcast
 from tests.factories import make_provider
 from tests.stats.conftest import accepted, refused, replied, reported, submitted
 
@@ -291,8 +292,6 @@ def test_steps_become_as_large_as_the_limit_allows() -> None:
 
 
 def test_recipients_of_hidden_messages_have_no_number(provider: Provider, settings: Any) -> None:
-    from tests.broadcasts.conftest import launched, make_broadcast
-
     settings.NUMBER_RETENTION_DAYS = 90
     add("asha", phone=f"+{NUMBER}")
     launched(make_broadcast(provider))
@@ -301,6 +300,101 @@ def test_recipients_of_hidden_messages_have_no_number(provider: Provider, settin
     taken()
     message.refresh_from_db()
     assert Recipient.objects.get().phone == message.to == pseudonyms.of(NUMBER)
+
+
+def broadcast_of(provider: Provider, days: int, **values: Any) -> Broadcast:
+    """One that ended so many days ago: a message to Asha, and Ben, who was left out."""
+    add("asha", phone=f"+{NUMBER}")
+    add("ben", phone=f"+{OTHER}", opted_in=False)
+    made = launched(make_broadcast(provider, **values))
+    at = timezone.now() - timedelta(days=days)
+    Message.objects.filter(campaign=made.code).update(status=Status.UNKNOWN, accepted_at=at)
+    Recipient.objects.filter(broadcast=made).update(planned_at=at)
+    Recipient.objects.filter(broadcast=made, state=Recipient.State.QUEUED).update(decided_at=at)
+    Broadcast.objects.filter(pk=made.pk).update(finished_at=at)
+    StatCount.objects.filter(campaign=made.code).update(minute=at)
+    made.refresh_from_db()
+    return made
+
+
+def test_numbers_of_recipients_without_a_message_are_hidden_too(provider: Provider, settings: Any) -> None:
+    settings.NUMBER_RETENTION_DAYS = 90
+    made = broadcast_of(provider, 91)
+    Recipient.objects.update(detail="something about somebody")
+    assert recipients.NUMBERS in [each["kind"] for each in command("--dry-run")["due"]]
+    assert taken()[recipients.NUMBERS] == 1
+    hidden = {pseudonyms.of(NUMBER), pseudonyms.of(OTHER)}
+    assert set(Recipient.objects.values_list("phone", "detail")) == {(each, "") for each in hidden}
+    assert taken() == {}
+    made.refresh_from_db()
+    assert made.numbers_hidden
+    assert problems() == []
+
+
+def test_recipients_go_with_the_age_of_their_broadcast_and_its_figures_stay(
+    provider: Provider, settings: Any, admin_client: Client
+) -> None:
+    settings.MESSAGE_RETENTION_DAYS = 90
+    made, young = broadcast_of(provider, 91), broadcast_of(provider, 30)
+    due = {(each["kind"], each["rows"]) for each in command("--dry-run")["due"]}
+    assert due == {(recipients.MESSAGES, 2), ("messages: campaigns.Message", 1)}
+    assert taken() == {recipients.MESSAGES: 2, "messages: campaigns.Message": 1}
+    assert set(Recipient.objects.values_list("broadcast", flat=True)) == {young.pk}
+    made.refresh_from_db()
+    assert (made.recipients, made.queued, made.excluded) == (2, 1, 1)
+    assert problems() == []
+    pages = [f"/admin/broadcasts/broadcast/{each.pk}/progress/" for each in (made, young)]
+    assert ["because of its age" in admin_client.get(page).content.decode() for page in pages] == [
+        True,
+        False,
+    ]
+
+
+def test_what_is_left_of_a_broadcast_is_still_recounted(provider: Provider, settings: Any) -> None:
+    settings.MESSAGE_RETENTION_DAYS = 90
+    broadcast_of(provider, 91)
+    young = broadcast_of(provider, 30)
+    taken()
+    Recipient.objects.filter(broadcast=young, reason="not_opted_in").delete()
+    assert any(f"broadcast {young.pk}: excluded 1, rows say 0" in each for each in problems())
+
+
+@pytest.mark.parametrize("state", ["running", "paused"])
+def test_recipients_of_a_broadcast_that_is_not_over_stay(
+    provider: Provider, settings: Any, state: str
+) -> None:
+    settings.MESSAGE_RETENTION_DAYS = 90
+    made = broadcast_of(provider, 91)
+    Broadcast.objects.filter(pk=made.pk).update(state=state, finished_at=None)
+    assert taken() == {"messages: campaigns.Message": 1}
+    assert Recipient.objects.count() == 2
+    assert problems() == []
+
+
+@pytest.mark.parametrize("by", ["provider", "campaign", "number"])
+def test_recipients_that_are_held_stay_until_the_hold_ends(
+    provider: Provider, settings: Any, by: str
+) -> None:
+    settings.MESSAGE_RETENTION_DAYS = settings.NUMBER_RETENTION_DAYS = 90
+    held, other = broadcast_of(provider, 91), broadcast_of(make_provider(), 91)
+    named = {
+        "provider": {"provider": provider},
+        "campaign": {"campaign": held.code},
+        "number": {"number": OTHER},
+    }
+    hold = Hold.objects.create(reason="a letter", **named[by])
+    taken()
+    kept = set(Recipient.objects.values_list("broadcast", "phone"))
+    if by == "number":
+        assert kept == {(held.pk, OTHER), (other.pk, OTHER)}
+    else:
+        assert kept == {(held.pk, NUMBER), (held.pk, OTHER)}
+    assert problems() == []
+    hold.delete()
+    holds.ended()
+    taken()
+    assert not Recipient.objects.exists()
+    assert problems() == []
 
 
 def test_calls_to_clevertap_go_with_the_messages(provider: Provider, settings: Any) -> None:
