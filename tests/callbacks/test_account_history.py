@@ -64,7 +64,7 @@ def read(provider: Provider, payload: dict[str, Any]) -> str:
 def test_a_restriction_of_sending_pauses_the_provider_and_says_why(provider: Provider) -> None:
     assert told(provider, "account_update", RESTRICTED) == "1 account update"
     assert provider.state == Provider.State.PAUSED
-    assert "RESTRICTED_BIZ_INITIATED_MESSAGING, until 24 Nov 2026 06:00 UTC" in provider.paused_reason
+    assert "RESTRICTED_BIZ_INITIATED_MESSAGING, until 2026-11-24 06:00 UTC" in provider.paused_reason
     event = provider.account_events.get()
     assert (event.kind, event.effect) == ("ACCOUNT_RESTRICTION", "paused the provider")
     assert event.happened_at.timestamp() == AT
