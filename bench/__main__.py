@@ -1,7 +1,7 @@
 """All benchmarks, their tables printed and put into docs/benchmarks.md: `make bench`.
 
 `make bench ARGS="NAME …"` runs some of them: intake, sending, webhooks, links, templates,
-audience, broadcasts, stats, quiet, wide, end_to_end, footprint, archive, year.
+audience, broadcasts, stats, pages, quiet, wide, end_to_end, footprint, archive, year.
 """
 
 import os
@@ -19,6 +19,7 @@ from bench import (
     footprint,
     intake,
     links,
+    pages,
     quiet,
     sending,
     stats,
@@ -41,6 +42,7 @@ ALL = {
         audience,
         broadcasts,
         stats,
+        pages,
         quiet,
         wide,
         end_to_end,

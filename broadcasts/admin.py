@@ -109,7 +109,7 @@ class BroadcastAdmin(BroadcastSteps, BroadcastTrials, ExportedAdmin):
     of_waiting = _counter("waiting")
     of_excluded = _counter("excluded")
 
-    @column(description="began", empty_value="–")
+    @column(description="began")
     def begun(self, broadcast: Broadcast) -> SafeString | None:
         if broadcast.started_at is None and broadcast.state == State.SCHEDULED and broadcast.starts_at:
             return badge(

@@ -11,7 +11,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied, ValidationError
 from django.db.models import IntegerField, ManyToManyField, Model, QuerySet, Subquery
-from django.forms import Form, ModelMultipleChoiceField
+from django.forms import Form, Media, ModelMultipleChoiceField
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -48,6 +48,8 @@ column = display
 
 _LOOKS = ("changelist", "change", "history", "")  # where only a POST is a step
 
+_UNUSED = ("/urlify.js", "/prepopulate.js", "/xregexp.js", "/xregexp.min.js")
+
 _BADGE = (
     "inline-block font-semibold rounded-default text-[11px] uppercase whitespace-nowrap h-6 leading-6 px-2 "
 )
@@ -64,11 +66,24 @@ class ModelAdmin(_ModelAdmin):
     """What people do with its forms and buttons goes to Django's history and, by the site, to the trail."""
 
     admin_site: Any  # accounts.site has it
+    list_per_page = 50
 
     # Whether every step with these rows asks for a fresh proof: adding, changing, deleting, and all other
     # pages and actions except those named in the second setting.
     asks_for_proof = False
     without_proof: tuple[str, ...] = ()
+
+    @property
+    def media(self) -> Media:
+        """Without the scripts of fields that are filled in from others: no form of ours has any."""
+        return _without(super().media, *_UNUSED)
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *more: Any, **named: Any
+    ) -> HttpResponse:
+        """Without the script of the actions that lists have."""
+        context["media"] = _without(context["media"], "/actions.js")
+        return super().render_change_form(request, context, *more, **named)
 
     @property
     def urls(self) -> list[URLPattern]:
@@ -195,6 +210,11 @@ def _rows_can_have(model: type[Model], numbers: Iterable[Any]) -> None:
     """Raises ValidationError where no row of the model can have one of the numbers."""
     for number in numbers:
         model._meta.pk.clean(number, None)
+
+
+def _without(media: Any, *names: str) -> Media:
+    kept = [each for each in media._js if not (isinstance(each, str) and each.endswith(names))]
+    return Media(css=media._css, js=kept)
 
 
 def badge(text: object, tone: Tone = "", title: str = "") -> SafeString:
@@ -335,7 +355,6 @@ class LogAdmin(ModelAdmin):
     groupings: tuple[Grouping, ...] = ()  # the indexes that serve the filters
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
-    list_per_page = 50
     list_filter_submit = True
     list_fullwidth = True
     ordering = ("-id",)

@@ -153,6 +153,6 @@ class DeliveryAdmin(LogAdmin):
     def state_badge(self, delivery: Delivery) -> SafeString:
         return badge(delivery.get_state_display(), _STATES[delivery.state])
 
-    @column(description="error", empty_value="–")
+    @column(description="error")
     def why(self, delivery: Delivery) -> str | None:
         return phone_masking.text(delivery.error) or None

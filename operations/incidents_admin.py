@@ -80,7 +80,7 @@ class IncidentAdmin(LogAdmin):
     def began(self, incident: Incident) -> SafeString | None:
         return moment(incident.began_at)
 
-    @column(description="ended", empty_value="–")
+    @column(description="ended")
     def ended(self, incident: Incident) -> SafeString | None:
         return moment(incident.ended_at)
 

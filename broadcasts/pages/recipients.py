@@ -105,7 +105,7 @@ class RecipientAdmin(ExportedAdmin, LogAdmin):
             return format_html("{}", identity)
         return link(page_url("audience_contact", row.contact_id), identity)
 
-    @column(description="phone", empty_value="–")
+    @column(description="phone")
     def number(self, row: Recipient) -> str | None:
         return f"+{phone_masking.number(row.phone)}" if row.phone else None
 
@@ -127,10 +127,10 @@ class RecipientAdmin(ExportedAdmin, LogAdmin):
     def due(self, row: Recipient) -> SafeString | None:
         return moment(row.due_at)
 
-    @column(description="queued at", empty_value="–")
+    @column(description="queued at")
     def sent_on(self, row: Recipient) -> SafeString | None:
         return moment(row.decided_at) if row.state == Recipient.State.QUEUED else None
 
-    @column(description="message", empty_value="–")
+    @column(description="message")
     def of(self, row: Recipient) -> SafeString | None:
         return message_link(row.message)

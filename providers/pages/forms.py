@@ -56,6 +56,7 @@ HELP = {
 class ProviderForm(_ModelForm):
     connector: Connector  # form_of() sets it, with the fields that it declares
     connector_slug = forms.ChoiceField(
+        label="Connector",
         choices=[
             (connector.slug, connector.label + ("" if connector.tried_live else UNTRIED))
             for connector in CONNECTORS.values()

@@ -29,7 +29,11 @@ SHOWN = [
 
 @pytest.fixture(scope="module")
 def crowd(world: World) -> World:
-    """A hundred providers and a thousand templates."""
+    return crowded(world)
+
+
+def crowded(world: World) -> World:
+    """The world with a hundred providers and a thousand templates more."""
     providers = [make_provider(nickname=f"Store {n:03}") for n in range(100)]
     body = [{"type": "BODY", "text": "Hello {{1}}, your order {{2}} is on its way."}]
     Template.objects.bulk_create(
