@@ -37,12 +37,17 @@ Woken = Callable[[], set[str]]
 postgres.STILL = 0  # a test's transaction waits for what other processes do
 gc.disable()  # until all tests are found: what is made meanwhile stays
 
-# A slow machine fails no test, and all examples of a test may share the database fixture.
+# A slow machine fails no test, and all examples of a test may share the database fixture. Every run tries the
+# same examples; --hypothesis-profile=wide tries many others.
 hypothesis.settings.register_profile(
     "waypost",
     max_examples=15,
+    derandomize=True,
     deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.register_profile(
+    "wide", hypothesis.settings.get_profile("waypost"), max_examples=1000, derandomize=False
 )
 hypothesis.settings.load_profile("waypost")
 

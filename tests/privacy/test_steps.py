@@ -79,5 +79,5 @@ def test_a_step_takes_so_many_rows(
 
 
 def test_steps_are_small_on_sqlite() -> None:
-    assert sql.at_once() == {"sqlite": 500, "postgresql": 5000}[connection.vendor]
+    assert sql.at_once() == {"sqlite": 100, "postgresql": 5000}[connection.vendor]
     assert sql.at_once() <= MOST[connection.vendor]
