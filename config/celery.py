@@ -11,6 +11,7 @@ from celery import Celery
 from celery.signals import (
     beat_init,
     heartbeat_sent,
+    setup_logging,
     worker_init,
     worker_process_init,
     worker_process_shutdown,
@@ -29,6 +30,11 @@ logger = logging.getLogger(__name__)
 SIGN_EVERY = 10.0  # seconds
 _told = -SIGN_EVERY
 _reporter: Any = None
+
+
+@setup_logging.connect
+def _log_as_set(**_: Any) -> None:
+    """LOGGING has set it up. Celery would give all loggers the level of its own option, and hide our INFO."""
 
 
 @heartbeat_sent.connect
