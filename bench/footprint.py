@@ -26,7 +26,7 @@ _CELERY = [PYTHON, "-m", "celery", "--quiet", "-A", "config"]
 
 def _commands(folder: Path) -> dict[str, dict[str, list[str]]]:
     web = granian("config.asgi:application", WEB, workers=WEB_PROCESSES)
-    threads = [*_CELERY, "worker", "--pool", "threads"]
+    threads = [*_CELERY, "worker", "--pool", "threads", "--without-gossip", "--without-mingle"]
     return {
         "without a broker": {"web": web, "worker": [PYTHON, "manage.py", "worker"]},
         "with Celery": {

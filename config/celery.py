@@ -20,12 +20,16 @@ from celery.signals import (
 )
 from django.db import DatabaseError, connection
 from django.utils import timezone
+from kombu.transport.virtual import Channel
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 app = Celery("waypost")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 logger = logging.getLogger(__name__)
+# Wake-ups may be lost. A worker that wants to give them back to a Redis that has gone ends with an error, and
+# leaves the calls under way in doubt.
+Channel.do_restore = False
 
 SIGN_EVERY = 10.0  # seconds
 _told = -SIGN_EVERY

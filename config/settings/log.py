@@ -38,6 +38,7 @@ LOGGING = {
         "url_tokens": {"()": "lib.redact.UrlTokens"},
         "ids": {"()": "lib.logs.Ids"},
         "foreign_host": {"()": "lib.logs.ForeignHost"},
+        "broker_away": {"()": "lib.logs.BrokerAway"},
     },
     "loggers": {
         "django.security.DisallowedHost": {"filters": ["foreign_host"]},
@@ -50,5 +51,6 @@ LOGGING = {
         "psycopg.pool": {"level": "ERROR"},
         # Celery logs two lines for every wake-up, and one for each of the clock, which would hide the rest.
         "celery": {"level": "WARNING"},
+        "celery.beat": {"filters": ["broker_away"]},
     },
 }
