@@ -16,7 +16,10 @@ import msgspec
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,18})(\.\d{1,80})?")
-_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_FLAGS = {
+    "true": True, "yes": True, "1": True, "1.0": True,  # programs write a column with gaps as 1.0
+    "false": False, "no": False, "0": False, "0.0": False,
+}  # fmt: skip
 _LONGEST_NUMBER = 44
 
 _encoder = msgspec.json.Encoder(decimal_format="number")

@@ -103,7 +103,7 @@ def _kind_of(change: OptChange) -> PhoneChoice.Kind:
     return PhoneChoice.Kind.WHATSAPP if change.why == Why.WHATSAPP else PhoneChoice.Kind.TYPED
 
 
-def follow(moved: Mapping[str, str], provider: Provider, now: datetime) -> None:
+def follow(moved: Mapping[str, str], provider: Provider | None, now: datetime) -> None:
     """Carries opt-outs over to the new number of those whose number changed."""
     former = {name: new for old, new in moved.items() for name in names_of(old)}
     stopped = PhoneChoice.objects.filter(phone__in=list(former), stopped=True)

@@ -55,7 +55,7 @@ def is_one(said: str, words: Iterable[str]) -> bool:
     whole, bare = folded(said), plain(said)
     for word in words:
         if word.endswith("*") and len(word) > 1:
-            if whole.startswith(word[:-1]):
+            if whole.startswith(word[:-1]) or bare.startswith(word[:-1]):
                 return True
         elif whole == word or (bare and bare == plain(word)):
             return True

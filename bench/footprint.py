@@ -26,14 +26,14 @@ _CELERY = [PYTHON, "-m", "celery", "--quiet", "-A", "config"]
 
 def _commands(folder: Path) -> dict[str, dict[str, list[str]]]:
     web = granian("config.asgi:application", WEB, workers=WEB_PROCESSES)
-    threads = [*_CELERY, "worker", "--pool", "threads", "--loglevel", "WARNING"]
+    threads = [*_CELERY, "worker", "--pool", "threads", "--without-gossip", "--without-mingle"]
     return {
         "without a broker": {"web": web, "worker": [PYTHON, "manage.py", "worker"]},
         "with Celery": {
             "web": web,
             "worker": [*threads, "--hostname", "worker@%h", "--concurrency", "16", "--queues", "celery"],
             "forward": [*threads, "--hostname", "forward@%h", "--concurrency", "8", "--queues", "forward"],
-            "beat": [*_CELERY, "beat", "--loglevel", "WARNING"],
+            "beat": [*_CELERY, "beat"],
         },
     }
 

@@ -31,7 +31,7 @@ IDLE, BUSY = 100, 20
 BROKER = os.environ.get("BENCH_BROKER_URL", "redis://127.0.0.1:6379/9")
 CELERY = [
     PYTHON, "-m", "celery", "--quiet", "-A", "config", "worker", "--beat", "--pool", "threads",
-    "--concurrency", "16", "--queues", "celery,forward", "--loglevel", "WARNING",
+    "--without-gossip", "--without-mingle", "--concurrency", "16", "--queues", "celery,forward",
 ]  # fmt: skip
 WORKERS = {"without a broker": [PYTHON, "manage.py", "worker"], "with a broker": CELERY}
 

@@ -18,7 +18,7 @@ from config import urls  # noqa: F401  (all pages, which the first caller would 
 
 from django.http import HttpRequest
 
-from config.health import livez
+from config import health
 from config.pages import Pages
 from lib import addresses, aside, schema
 from lib.logs import bound
@@ -37,6 +37,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 people = Pages(wsgi.application)
 machines = MachineHandler()
+probes = aside.Threads("readyz", 4)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,7 +57,9 @@ async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
     if MACHINE_PATHS.match(path):
         await machines(scope, receive, send)
     elif path == "/livez":  # tells that the loop is alive, so it needs no thread
-        await respond(scope, send, livez(HttpRequest()))
+        await respond(scope, send, health.livez(HttpRequest()))
+    elif path == "/readyz":  # nor may it wait for pages, which may all wait for the database
+        await respond(scope, send, await probes.run(health.readyz, HttpRequest()))
     else:
         await people(scope, receive, send)
 

@@ -11,6 +11,7 @@ from celery import Celery
 from celery.signals import (
     beat_init,
     heartbeat_sent,
+    setup_logging,
     worker_init,
     worker_process_init,
     worker_process_shutdown,
@@ -19,16 +20,25 @@ from celery.signals import (
 )
 from django.db import DatabaseError, connection
 from django.utils import timezone
+from kombu.transport.virtual import Channel
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 app = Celery("waypost")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 logger = logging.getLogger(__name__)
+# Wake-ups may be lost. A worker that wants to give them back to a Redis that has gone ends with an error, and
+# leaves the calls under way in doubt.
+Channel.do_restore = False
 
 SIGN_EVERY = 10.0  # seconds
 _told = -SIGN_EVERY
 _reporter: Any = None
+
+
+@setup_logging.connect
+def _log_as_set(**_: Any) -> None:
+    """LOGGING has set it up. Celery would give all loggers the level of its own option, and hide our INFO."""
 
 
 @heartbeat_sent.connect

@@ -8,7 +8,7 @@ it could store.
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -17,11 +17,12 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
+from django.utils.log import log_response
 from kombu import Connection
 
 from callbacks.models import Webhook
 from campaigns.models import Message, Status
-from lib import migrations, schema, sql
+from lib import aside, migrations, schema, sql
 from lib.version import VERSION
 from operations.metrics.views import admitted, metrics, open_incidents
 from providers import stored_secrets
@@ -29,11 +30,11 @@ from providers.models import Provider
 
 logger = logging.getLogger(__name__)
 
+Outcome = dict[str, Any]
 NEEDED = ("database", "migrations")
-ASK_THE_DATABASE = ("migrations", "secrets", "queues")
-PATIENCE = 0.8  # seconds for the database, so that the whole answer comes within one
-
-_asking: "Future[None] | None" = None
+DATABASE = ("database", "migrations", "secrets", "queues")
+BROKER = ("broker",)
+PATIENCE = 0.8  # seconds for all checks, so that the answer comes within one
 
 
 class HealthMiddleware:
@@ -52,18 +53,16 @@ def livez(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    checks = {"database": _outcome("database", CHECKS["database"])}
-    for name, check in CHECKS.items():
-        if name in ASK_THE_DATABASE and not checks["database"]["ok"]:
-            checks[name] = {"ok": False, "problem": "the database does not answer", "milliseconds": 0}
-        elif name not in checks and _applies(name):
-            checks[name] = _outcome(name, check)
+    looks = look()
+    wait([each.over for each in looks], PATIENCE)
+    checks = {name: each.told(name) for each in looks for name in each.names}
     ready = all(checks[name]["ok"] for name in NEEDED)
     degraded = not all(check["ok"] for check in checks.values())
     status = "not ready" if not ready else "degraded" if degraded else "ready"
     answer = _answer(200 if ready else 503, {"status": status, "version": VERSION, "checks": checks})
-    if not ready:  # in the log
+    if not ready:
         answer.reason_phrase = "Not ready: " + ", ".join(n for n in NEEDED if not checks[n]["ok"])
+        log_response("%s: %s", answer.reason_phrase, "/readyz", response=answer)
     return answer
 
 
@@ -77,44 +76,82 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return _answer(200, {"status": "incidents" if incidents else "well", "incidents": incidents})
 
 
+class Look:
+    """Checks that a thread does one after the other. If the first fails, the others would too."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        self.found: dict[str, Outcome] = {}
+        self.over: Future[None] = Future()
+
+    def begin(self) -> None:
+        threading.Thread(target=self.run, name="readyz", daemon=True).start()
+
+    def run(self) -> None:
+        first, *others = self.names
+        try:
+            with sql.borrowed():
+                self.found[first] = _outcome(first)
+                for name in others:
+                    self.found[name] = _outcome(name) if self.found[first]["ok"] else _vain(first)
+        finally:
+            self.over.set_result(None)
+
+    def told(self, name: str) -> Outcome:
+        """The outcome of a check, also when it is not over."""
+        if name in self.found:
+            return self.found[name]
+        logger.warning("Not healthy: %s: no answer within %s seconds", name, PATIENCE)
+        return {"ok": False, "problem": "TimeoutError", "milliseconds": round(PATIENCE * 1000)}
+
+
+_looks: list[Look] = []
+_lock = threading.Lock()
+
+
+def look() -> list[Look]:
+    """Begins to check what we need. If a former look is not over, as while the database does not answer, that
+    one is waited for, and no thread is added.
+    """
+    global _looks
+    wanted = [DATABASE, BROKER] if settings.CELERY_BROKER_URL else [DATABASE]
+    with _lock:
+        under_way = {each.names: each for each in _looks if not each.over.done()}
+        _looks = [under_way.get(names) or Look(names) for names in wanted]
+        begun = [each for each in _looks if each not in under_way.values()]
+    for each in begun:
+        if aside.in_callers_thread:
+            each.run()
+        else:
+            each.begin()
+    return _looks
+
+
 def _answer(status: int, body: dict[str, Any]) -> HttpResponse:
     return JsonResponse(
         body, status=status, headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     )
 
 
-def _applies(name: str) -> bool:
-    return name != "broker" or bool(settings.CELERY_BROKER_URL)
-
-
-def _outcome(name: str, check: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _outcome(name: str) -> Outcome:
     """What the check says, or not ok when it fails. The reason is for the log, not for callers."""
     began = monotonic()
     try:
-        found = {"ok": True} | check()
+        found = {"ok": True} | CHECKS[name]()
     except Exception as error:
         logger.warning("Not healthy: %s: %s", name, str(error) or type(error).__name__)
         found = {"ok": False, "problem": type(error).__name__}
     return found | {"milliseconds": round((monotonic() - began) * 1000)}
 
 
+def _vain(first: str) -> Outcome:
+    return {"ok": False, "problem": f"the {first} does not answer", "milliseconds": 0}
+
+
 def _database() -> dict[str, Any]:
-    """Raises TimeoutError if the database does not answer this query, or an earlier one."""
-    global _asking
-    if _asking is None or _asking.done():
-        _asking = Future()
-        threading.Thread(target=_ask, args=(_asking,), name="readyz", daemon=True).start()
-    _asking.result(PATIENCE)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
     return {}
-
-
-def _ask(told: "Future[None]") -> None:
-    try:
-        with sql.borrowed(), connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-        told.set_result(None)
-    except BaseException as error:
-        told.set_exception(error)
 
 
 def _migrations() -> dict[str, Any]:

@@ -66,6 +66,18 @@ class ForeignHost(logging.Filter):
         return True
 
 
+class BrokerAway(logging.Filter):
+    """Shortens what Celery's clock logs for each task that the broker does not take: two stacks."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+        if error is not None:
+            record.msg = "The clock cannot wake the workers: %s"
+            record.args = (str(error.__context__ or error),)
+            record.exc_info = record.exc_text = None
+        return True
+
+
 # The database is away, or a request is not as any program of ours makes it.
 _OF_OTHERS = (OperationalError, InterfaceError, SuspiciousOperation)
 

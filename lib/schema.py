@@ -11,8 +11,8 @@ from enum import StrEnum
 from django.apps import AppConfig, apps
 from django.conf import settings
 from django.db import DatabaseError, connection, models, transaction
-from django.db.migrations.executor import MigrationExecutor
 
+from lib import migrations
 from lib.postgres import parts
 from lib.version import VERSION
 
@@ -72,13 +72,13 @@ def keep(changed: Iterable[str]) -> None:
 
 def state() -> State:
     """Whether the database belongs to this code."""
+    global _same
     try:
-        executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        if migrations.pending():
             return State.OLDER
         kept = {app: found for app, (found, _) in _kept().items()}
-        same = all(kept.get(app.label) == fingerprint(app) for app in ours())
-        return State.CURRENT if same else State.OTHER
+        _same = all(kept.get(app.label) == fingerprint(app) for app in ours())
+        return State.CURRENT if _same else State.OTHER
     except DatabaseError:
         return State.UNKNOWN
 
@@ -94,11 +94,9 @@ def _kept() -> dict[str, tuple[str, str]]:
 def other() -> str:
     """The complaint about tables of another state of the code. Those of this one stay so, and a process looks
     only until it knows that they are."""
-    global _same
     if _same:
         return ""
     found = state()
-    _same = found == State.CURRENT
     return complaint(found) if found == State.OTHER else ""
 
 

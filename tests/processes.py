@@ -126,6 +126,7 @@ def fresh_environment(data_dir: Path, copied: Mapping[str, str] | None = None) -
         "CELERY_BROKER_URL": "",
         "ALLOW_PRIVATE_TARGETS": "1",
         "PYTHONUNBUFFERED": "1",
+        "INTAKE_MAX_WAIT": str(PATIENCE),  # a slow machine refuses no message
     }
     url = os.environ.get("DATABASE_URL", "")
     if not url.startswith("postgres"):

@@ -19,9 +19,9 @@ from providers.messages import Reply as Inbound
 from providers.models import Provider
 
 
-def learn(items: Mapping[int, Sequence[WebhookItem]]) -> dict[int, Learnt]:
-    """Stores which numbers and user ids belong together, as the items of each provider say. In the caller's
-    transaction. Returns what was new; usually nothing is, which takes one statement to see."""
+def learn(items: Mapping[int | None, Sequence[WebhookItem]]) -> dict[int | None, Learnt]:
+    """Stores which numbers and user ids belong together, as the items of each provider say, or of None. In
+    the caller's transaction. Returns what was new; usually nothing is, which takes one statement to see."""
     named = {
         pk: [item.person for item in mine if isinstance(item, StatusUpdate | Inbound | Preference)]
         for pk, mine in items.items()
@@ -50,7 +50,7 @@ def with_numbers(choices: Sequence[Preference]) -> list[Preference]:
     ]
 
 
-def follow_up(provider: Provider, learnt: Learnt, now: datetime) -> set[int]:
+def follow_up(provider: Provider | None, learnt: Learnt, now: datetime) -> set[int]:
     """Opt-outs are carried over, and messages that waited for a number go on. Returns their providers.
 
     Comes after the messages of the same webhooks are stored: one of them may be a stop.

@@ -98,11 +98,13 @@ def too_early(provider: Provider, inbound: Sequence[Inbound]) -> set[int]:
     unknown = [reply for reply in named if id(reply) not in found]
     if not unknown:
         return set()
-    people = known.all_names(reply.sender for reply in unknown)
+    # A person whose number is not told may have got it at a number that we know.
+    senders = {id(reply): next(iter(reply.person.names), "") for reply in unknown}
+    people = known.all_names(senders.values())
     names = {name for each in people.values() for name in each}
     sending = Message.objects.filter(provider=provider, person__in=names, status=Status.SENDING)
     on_the_wire = set(months.in_work(sending).values_list("person", flat=True))
-    return {id(reply) for reply in unknown if not on_the_wire.isdisjoint(people.get(reply.sender, ()))}
+    return {id(reply) for reply in unknown if not on_the_wire.isdisjoint(people.get(senders[id(reply)], ()))}
 
 
 def _with_numbers(inbound: Sequence[tuple[Webhook, Inbound]]) -> list[tuple[Webhook, Inbound]]:

@@ -52,9 +52,12 @@ State = Webhook.State
 def take_in(directory: Directory, reads: Sequence[Read]) -> None:
     """Records what was read, and how each webhook ended, in one transaction."""
     now = timezone.now()
-    items: dict[int, list[WebhookItem]] = defaultdict(list)
+    items: dict[int | None, list[WebhookItem]] = defaultdict(list)
     for read in reads:
-        items[read.webhook.provider_id] += read.items
+        routes = directory.routes(read.webhook.provider_id)
+        for item in read.items:
+            receivers = routes.of(item)
+            items[receivers[0].pk if receivers else None].append(item)
     released: set[int] = set()
     with transaction.atomic():
         learnt = people.learn(items)
@@ -63,7 +66,8 @@ def take_in(directory: Directory, reads: Sequence[Read]) -> None:
         _record_reports(deliveries)
         media_awaited = [_deliver(delivery) for delivery in deliveries]
         for pk, new in learnt.items():
-            released |= people.follow_up(directory.providers[pk], new, now)
+            provider = None if pk is None else directory.providers[pk]
+            released |= people.follow_up(provider, new, now)
         settle(reads)
     for provider_id in released | {one.provider.pk for one in deliveries if one.updates or one.replies}:
         wake("callbacks.forward", provider_id)

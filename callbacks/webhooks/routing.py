@@ -10,7 +10,6 @@ from functools import cached_property
 from providers.connectors.base import Config
 from providers.messages import (
     AccountUpdate,
-    IdentityChange,
     Receiver,
     StatusUpdate,
     TemplateUpdate,
@@ -51,7 +50,7 @@ class Routes:
     def of(self, item: WebhookItem) -> list[Provider]:
         """The providers that the item is for: several for news of an account, none if not ours."""
         receiver = None if isinstance(item, Unhandled) else item.receiver
-        if receiver is None or isinstance(item, IdentityChange):
+        if receiver is None:
             return [self.provider]
         found = self._found.get(receiver)
         if found is None:

@@ -38,6 +38,7 @@ LOGGING = {
         "url_tokens": {"()": "lib.redact.UrlTokens"},
         "ids": {"()": "lib.logs.Ids"},
         "foreign_host": {"()": "lib.logs.ForeignHost"},
+        "broker_away": {"()": "lib.logs.BrokerAway"},
     },
     "loggers": {
         "django.security.DisallowedHost": {"filters": ["foreign_host"]},
@@ -48,7 +49,8 @@ LOGGING = {
         "urllib3": {"level": "WARNING"},
         # Each failure is logged by whoever meets it; the pool would add a line for each of its connections.
         "psycopg.pool": {"level": "ERROR"},
-        # Celery logs two lines for every wake-up, which would hide the rest.
-        **{name: {"level": "WARNING"} for name in ("celery.worker.strategy", "celery.app.trace")},
+        # Celery logs two lines for every wake-up, and one for each of the clock, which would hide the rest.
+        "celery": {"level": "WARNING"},
+        "celery.beat": {"filters": ["broker_away"]},
     },
 }

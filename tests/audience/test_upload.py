@@ -68,6 +68,14 @@ def test_opted_out_by_default() -> None:
     assert not OptChange.objects.exists()
 
 
+@pytest.mark.parametrize(("yes", "no"), [("TRUE", "false"), ("Yes", "NO"), ("1", "0"), ("1.0", "0.0")])
+def test_consent_is_written_in_several_ways(yes: str, no: str) -> None:
+    header = "identity,phone,MSG-whatsapp,MSG-dndWhatsApp"
+    taken_over(f"{header}\na,+14155551234,{yes},{no}\nb,+14155551235,{no},{yes}\n")
+    choices = Contact.objects.order_by("identity").values_list("opted_in", "dnd")
+    assert list(choices) == [(True, False), (False, True)]
+
+
 def test_the_same_file_again_changes_nothing() -> None:
     taken_over(FAQ)
     before = list(Contact.objects.values())

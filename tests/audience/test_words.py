@@ -23,7 +23,7 @@ WORDS = words_of("STOP\nIPTAL\nإيقاف\nÇIKIŞ\nRÉSILIER\nबंद कर�
         # Whose last letter has a vowel sign.
         "बंद करें", "*बंद करें*",
         # With what is no letter at all, as it is in the setting.
-        "🛑", "optout|88",
+        "🛑", "optout|88", "*optout|88*", "🙏 _Optout|1_",
     ],
 )  # fmt: skip
 def test_it_is_one(said: str) -> None:

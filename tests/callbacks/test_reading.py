@@ -12,8 +12,10 @@ from callbacks.webhooks import ingest, recording
 from callbacks.webhooks.routing import Directory
 from campaigns.ledger import claims, ledger
 from campaigns.models import Event, Forward, Message, Status
+from identities import known
 from providers import leases
 from providers.connectors.generic import generic
+from providers.messages import Identity
 from providers.models import Provider
 from tests.callbacks import meta
 from tests.callbacks.conftest import AT, sent_message
@@ -124,12 +126,14 @@ def test_a_report_before_its_send_was_recorded_waits(provider: Provider) -> None
     assert (webhook.state, again(row).status) == (State.DONE, Status.SENT)
 
 
-def answers(row: Message, bsp_id: str) -> Webhook:
-    """Meta tells of an answer to the message with that id."""
+def answers(row: Message, bsp_id: str, *, named: bool = True) -> Webhook:
+    """Meta tells of an answer to the message with that id, with or without the number of the person."""
     payload = meta.payload("identity_number_and_user_id")
     value = payload["entry"][0]["changes"][0]["value"]
     value["messages"][0] |= {"from": row.to, "context": {"id": bsp_id}}
     value["contacts"][0]["wa_id"] = row.to
+    if not named:
+        del value["messages"][0]["from"], value["contacts"][0]["wa_id"]
     return meta.post(row.provider, payload)
 
 
@@ -144,6 +148,12 @@ def test_an_answer_before_its_send_was_recorded_waits_once(db: None, bsp_id: str
     ingest.drain()
     assert Reply.objects.get().answers == (row if bsp_id == "wamid.LATE" else None)
     assert Webhook.objects.get().state == State.DONE
+
+
+def test_an_answer_of_a_known_person_without_the_number_waits_too(db: None) -> None:
+    row = MessageFactory(provider=meta.number(), to="34600111222", status=Status.SENDING)
+    known.learn([Identity(row.to, "ES.77aa88bb99")])
+    assert answers(row, "wamid.LATE", named=False).state == State.WAITING
 
 
 def test_an_answer_waits_for_nothing_where_nothing_is_being_sent(db: None) -> None:

@@ -4,11 +4,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from audience import opting
+from audience.models import OptSetting, PhoneChoice, Subscription
 from callbacks.models import Reply, Webhook, WebhookKind
 from callbacks.webhooks import ingest, kinds
 from campaigns.ledger import matching
 from campaigns.models import Message, Status
+from providers.messages import Reply as Inbound
 from providers.models import Provider
 from templates_app.models import Template
 from tests.callbacks import meta
@@ -84,6 +88,36 @@ def test_what_is_for_nobody_here_is_kept_and_shown(first: Provider) -> None:
     webhook = meta.post(first, meta.payload(INBOUND))
     assert not Reply.objects.exists()
     assert (webhook.state, webhook.summary) == (State.NOT_OURS, "1 not for a number here: Reply")
+
+
+def changed_number(shop: Provider, number_id: str, display: str) -> Any:
+    """Somebody's new number, told by the number of that id, after a stop from the former one."""
+    opting.forget()
+    for provider in Provider.objects.all():
+        OptSetting.objects.create(provider=provider, subscribe_url="http://127.0.0.1:9/subscribe")
+    opting.heed(shop, [(0, Inbound("text", "34600111222", text="STOP"))], timezone.now())
+    payload = meta.payload("identity_changed_number")
+    value = payload["entry"][0]["changes"][0]["value"]
+    value["metadata"] = {"phone_number_id": number_id, "display_phone_number": display}
+    return payload
+
+
+def test_a_changed_number_is_told_to_the_clevertap_of_the_number_it_names(
+    first: Provider, second: Provider
+) -> None:
+    webhook = meta.post(first, changed_number(second, SECOND, meta.NUMBERS[SECOND]))
+    assert webhook.state == State.DONE
+    assert PhoneChoice.objects.get(phone="34600999888").stopped
+    told = Subscription.objects.order_by("id").values_list("provider", "phone")
+    assert list(told) == [(second.pk, "34600111222"), (second.pk, "34600999888")]
+
+
+def test_a_changed_number_for_nobody_here_is_told_to_no_clevertap(first: Provider) -> None:
+    payload = changed_number(first, "810220999", "34911222999")
+    webhook = meta.post(first, payload)
+    assert webhook.state == State.NOT_OURS
+    assert PhoneChoice.objects.get(phone="34600999888").stopped, "it is the person's wish all the same"
+    assert list(Subscription.objects.values_list("phone", flat=True)) == ["34600111222"]
 
 
 def test_once_the_number_is_there_it_is_read_again(first: Provider) -> None:

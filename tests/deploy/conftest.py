@@ -146,7 +146,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "STATIC_ROOT": str(directory / "static"),
             "HEADER_SECONDS": "60",  # thousands of callers in one slow process may need long
             "BODY_SECONDS": "10",
-            "INTAKE_MAX_WAIT": str(PATIENCE),  # a slow machine refuses nothing
             "SIGN_IN_LIMIT": "1000/m/ip",
             "SIGN_IN_NAME_LIMIT": "",
             "DJANGO_SUPERUSER_PASSWORD": PASSWORD,

@@ -100,6 +100,29 @@ def test_messages_are_accepted_while_the_broker_is_down(installation: Installati
     installation.sound()
 
 
+def test_a_worker_in_the_middle_of_its_calls_outlives_the_broker(installation: Installation) -> None:
+    if installation.broker is None:
+        pytest.skip("there is no broker")
+
+    def workers() -> set[int]:
+        return {pid for pid, command in installation.family().items() if "celery" in command}
+
+    before = workers()
+    installation.simulator.behaviour.answer_delay = PATIENCE
+    payloads = [template() for _ in range(2)]
+    assert installation.post(payloads[0])
+    wait_until(lambda: installation.sends(payloads[0]["msgId"]))
+    installation.kill_broker()
+    assert installation.post(payloads[1])
+    installation.start_broker()
+    wait_until(lambda: installation.sends(payloads[1]["msgId"]))
+    installation.simulator.behaviour.answer_delay = 0.0
+    wait_until(installation.idle)
+    assert {installation.statuses()[each["msgId"]] for each in payloads} == {Status.ACCEPTED}
+    assert workers() == before
+    installation.sound()
+
+
 def test_a_body_in_chunks_is_read(installation: Installation) -> None:
     """Some HTTP clients never say how long a body will be."""
     payload = template()

@@ -154,10 +154,10 @@ def test_nobody_gets_an_error_once_the_database_answers_again(proxied: tuple[dic
             proxy.open()
             back = monotonic()
             wait_until(lambda: len(caller.taken(back)) > 50)
-            assert ready().status_code == 200
+            wait_until(lambda: ready().status_code == 200)
         first = min(each.ended for each in caller.answers if each.ended > back and each.status == 200)
         print(f"/readyz told of it in {took:.2f} s; the first success {first - back:.2f} s after its return")
-        assert {each.status for each in caller.answers if each.began > back} <= {200, 429}
+        assert {each.status for each in caller.answers if each.began > back} == {200}
 
 
 def _end_every_connection(url: str) -> None:

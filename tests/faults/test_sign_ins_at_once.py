@@ -28,7 +28,6 @@ TIGHT = {
     "SIGN_IN_LIMIT": "1000/m/ip",
     "SIGN_IN_NAME_LIMIT": "",
     "API_PASSWORDS": "1",
-    "INTAKE_MAX_WAIT": "60",
     "DJANGO_SUPERUSER_PASSWORD": "four unrelated words here",
 }
 

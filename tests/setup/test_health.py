@@ -1,5 +1,8 @@
 """/livez and /readyz: asked by machines, by any name, about this process and what it needs."""
 
+import asyncio
+import json
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -8,10 +11,11 @@ from django.db import DatabaseError
 from django.test import Client
 from django.utils import timezone
 
-from config import health
-from lib import migrations
+from config import asgi, health
+from lib import aside, migrations
 from providers.models import Provider
 from tests.factories import MessageFactory
+from tests.waiting import PATIENCE
 
 NOWHERE = "redis://127.0.0.1:1/0"
 
@@ -100,3 +104,62 @@ def test_what_waits_on_purpose_is_not_late(probe: Client, provider: Provider, wh
     if changed:
         Provider.objects.filter(pk=provider.pk).update(**changed)
     assert probe.get("/readyz").json()["checks"]["queues"]["oldest_message_seconds"] == 0
+
+
+@pytest.fixture
+def in_threads(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    """As in a process of the web."""
+    monkeypatch.setattr(aside, "in_callers_thread", False)
+    settings.CELERY_BROKER_URL = "memory://"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("stuck", "status", "word"),
+    [("database", 503, "not ready"), ("migrations", 503, "not ready"), ("secrets", 200, "degraded"),
+     ("queues", 200, "degraded"), ("broker", 200, "degraded")],
+)  # fmt: skip
+def test_no_check_is_waited_for_for_longer_than_the_answer_may_take(
+    probe: Client, monkeypatch: pytest.MonkeyPatch, in_threads: None, stuck: str, status: int, word: str
+) -> None:
+    over, asked = threading.Event(), []
+
+    def never() -> dict[str, Any]:
+        asked.append(stuck)
+        over.wait(PATIENCE)
+        return {}
+
+    monkeypatch.setattr(health, "PATIENCE", 0.2)
+    monkeypatch.setitem(health.CHECKS, stuck, never)
+    try:
+        for _ in range(3):
+            answer = probe.get("/readyz")
+            assert (answer.status_code, answer.json()["status"]) == (status, word)
+            assert answer.json()["checks"][stuck]["problem"] == "TimeoutError"
+        assert asked == [stuck], "no thread is added while one waits"
+    finally:
+        over.set()
+    monkeypatch.setattr(health, "PATIENCE", PATIENCE)
+    assert probe.get("/readyz").status_code == 200
+    assert probe.get("/readyz").json()["status"] == "ready", "and the truth is told again"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_loop_answers_without_a_thread_of_the_pages(
+    monkeypatch: pytest.MonkeyPatch, in_threads: None
+) -> None:
+    async def asked() -> list[Any]:
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "GET", "path": "/readyz", "headers": []}
+        await asgi.application(scope, send, send)  # type: ignore[arg-type]
+        return sent
+
+    monkeypatch.setattr(health, "PATIENCE", PATIENCE)
+    monkeypatch.setattr(asgi, "people", None)
+    start, body = asyncio.run(asked())
+    assert start["status"] == 200
+    assert json.loads(body["body"])["status"] == "ready"

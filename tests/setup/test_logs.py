@@ -154,6 +154,23 @@ def test_nothing_of_sentry_and_traces_is_loaded_without_their_settings() -> None
         assert ran.stdout.strip() == loaded
 
 
+@pytest.mark.parametrize("option", [None, "WARNING", "DEBUG"])
+def test_workers_and_the_clock_log_as_set_whatever_celery_is_told(option: str | None) -> None:
+    code = f"""
+import logging
+from config.celery import app
+app.loader.init_worker()
+app.log.setup(loglevel={option!r})
+for name in ("operations.incidents.look", "celery.beat", "celery.worker.strategy", "kombu"):
+    logging.getLogger(name).info("told")
+"""
+    env = os.environ | {"LOG_LEVEL": "INFO", "LOG_FORMAT": "plain"}
+    argv = [sys.executable, "-c", code]
+    ran = subprocess.run(argv, env=env, cwd=conf.BASE_DIR, capture_output=True, text=True, check=True)
+    said = [line.partition(" INFO ")[2] for line in ran.stderr.splitlines()]
+    assert said == ["operations.incidents.look: told", "kombu: told"]
+
+
 def test_what_sentry_gets_is_scrubbed(monkeypatch: pytest.MonkeyPatch) -> None:
     import sentry_sdk
 

@@ -26,7 +26,8 @@ def worker_command() -> list[str]:
     if settings.CELERY_BROKER_URL:
         return [
             sys.executable, "-m", "celery", "--quiet", "-A", "config", "worker", "--beat",
-            "--pool", "threads", "--concurrency", "16", "--queues", "celery,forward", "--loglevel", "WARNING",
+            "--pool", "threads", "--without-gossip", "--without-mingle", "--concurrency", "16",
+            "--queues", "celery,forward",
         ]  # fmt: skip
     return [sys.executable, "manage.py", "worker"]
 

@@ -9,6 +9,7 @@ from providers.dialects.cloud_api.codes import error_words
 from providers.dialects.cloud_api.inbound_content import contact_words, flow_answers, flow_words, order_words
 from providers.messages import InboundMedia, Location, Reply
 
+_EDITED = ("text", "image", "video", "document")
 _CHOICES = ("button_reply", "list_reply")  # Exotel's pages show them without the type beside them
 
 
@@ -65,10 +66,14 @@ def unsupported(reply: Reply, what: str = "") -> Reply:
 
 
 def _edit(reply: Reply, content: object) -> Reply:
-    """New words for an earlier message of the person's. The media of it stays what it was."""
-    message = at(content, "message")
+    """New words for an earlier message of the person's. The media of it stays what it was, and so do its
+    words if the new ones cannot be read."""
+    message = _object(at(content, "message"))
     answered = text(message, "context", "id")
-    new = with_content(replace(reply, context_bsp_id=answered), text(message, "type"), _object(message))
+    kind = first(text(message, "type"), *(each for each in _EDITED if each in message))
+    new = with_content(replace(reply, context_bsp_id=answered), kind, message)
+    if new.kind == "unsupported":
+        return new
     return replace(new, kind="edit", media=None, about_bsp_id=text(content, "original_message_id"))
 
 

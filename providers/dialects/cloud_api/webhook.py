@@ -78,7 +78,9 @@ def _change_items(change: dict[str, Any], account: str, moment: int) -> list[Web
         found = [addressed(item, receiver) for item in read(value)]
         return found or [unhandled(field, "nothing in it could be read")]
     if field == "user_id_update":  # of early versions, which some BSPs still pass on
-        return [_new_user_id(one) for one in objects(value, field)] or [unhandled(field)]
+        receiver = _receiver(value, account)
+        found = [addressed(_new_user_id(one), receiver) for one in objects(value, field)]
+        return found or [unhandled(field)]
     if update := read_update(field, value, moment):
         return [addressed(update, Receiver(account=account))]
     if news := read_account(field, value, account, moment):

@@ -119,11 +119,10 @@ def _click(click: dict[str, Any], zone: str) -> WebhookItem:
         # The date has no zone; another spelling of time has no need of one.
         timestamp=epoch(f"{moment}{zone}") or epoch(moment),
         reference=text(click, "extra"),
-        to=identity(text(click, "mobile")).phone,
         url=first(url, short_url),
         short_url=short_url,
         user_agent=text(click, "userAgent"),
-    )
+    ).of(identity(text(click, "mobile")))
 
 
 def _inbound(fields: dict[str, Any]) -> list[WebhookItem]:

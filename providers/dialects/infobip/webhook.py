@@ -133,7 +133,7 @@ def _click(item: dict[str, Any]) -> StatusUpdate | Unhandled:
     keys = ("deviceName", "os", "deviceType")
     agent = " ".join(filter(None, (text(item, "recipientInfo", key) for key in keys)))
     update = _update("clicked", item, "sendDateTime")
-    return replace(update, to=digits(text(item, "recipient")), url=url, user_agent=agent)
+    return replace(update, url=url, user_agent=agent).of(identity(text(item, "recipient")))
 
 
 def _reply(item: dict[str, Any], message: dict[str, Any]) -> WebhookItem:

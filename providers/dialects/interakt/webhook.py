@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from lib.reading import at, epoch, first, number, objects, text
+from lib.user_ids import is_user_id
 from providers.dialects.cloud_api.codes import LONGEST_CODE, cause
 from providers.dialects.cloud_api.inbound_content import (
     contact_words,
@@ -135,9 +136,11 @@ def _update(kind: StatusKind, payload: dict[str, Any], moment: int) -> StatusUpd
 
 def _customer(payload: object) -> Identity:
     customer = at(payload, "data", "customer")
-    split = text(customer, "country_code") + text(customer, "phone_number")  # left out by older webhooks
+    national = text(customer, "phone_number")
+    is_number = national and not is_user_id(national)  # a country code alone is nobody's number
+    whole = text(customer, "country_code") + national if is_number else national
     names = (text(customer, key) for key in ("user_id", "channel_user_id"))
-    return identity(text(customer, "channel_phone_number"), split, *names)
+    return identity(text(customer, "channel_phone_number"), whole, *names)
 
 
 def _reply(payload: dict[str, Any]) -> WebhookItem:
