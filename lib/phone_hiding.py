@@ -67,11 +67,10 @@ def _is_one(run: str) -> bool:
 def _hide_one(run: str) -> str:
     """Digits, with only such marks between them as join those of one number, masked if they are enough."""
     pieces = _JOINTS.split(run.removeprefix("+"))
-    if all(len(piece) >= LEAST for piece in pieces if piece):  # one number in one piece, or several
-        return _PIECE.sub(lambda piece: phone.masked(piece[0]), run)
     digits = "".join(pieces)
-    if len(digits) < (LEAST if run.startswith("+") else LEAST_SPREAD):
-        return run
+    several = all(len(piece) >= LEAST for piece in pieces if piece)  # or one, in one piece
+    if several or len(digits) < (LEAST if run.startswith("+") else LEAST_SPREAD):
+        return _PIECE.sub(lambda piece: phone.masked(piece[0]), run)
     return ("+" if run.startswith("+") else "") + phone.masked(digits)
 
 

@@ -4,7 +4,7 @@ import json
 from urllib.parse import quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lib.phone_hiding import hidden
@@ -117,6 +117,7 @@ def test_they_are_with_any_joints_at_once(joints: list[str]) -> None:
     assert hidden(text).count("•") >= 7
 
 
+@example("9/8123456")
 @given(st.text(st.sampled_from("+0123456789-/ :T.\n•x\u200b%2\\n"), max_size=200))
 def test_nothing_that_is_seven_digits_in_a_row_is_left(text: str) -> None:
     rows = "".join(each if each.isdecimal() else " " for each in hidden(text)).split()
