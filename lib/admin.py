@@ -12,6 +12,7 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied, ValidationError
 from django.db.models import IntegerField, ManyToManyField, Model, QuerySet, Subquery
 from django.forms import Form, Media, ModelMultipleChoiceField
+from django.forms.utils import flatatt
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -19,11 +20,12 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
+from unfold.admin import checkbox as _tick
 from unfold.contrib.filters.admin import DropdownFilter as _DropdownFilter
 from unfold.decorators import action as _action
 from unfold.enums import ActionVariant
 
-from lib import phone_masking
+from lib import list_headers, phone_masking
 from lib.display import clock
 from lib.listing import Grouping, InfinitePaginator
 
@@ -46,6 +48,8 @@ CAP = 10_000  # counts stop here, so that no page waits for a queue of millions
 
 column = display
 
+list_headers.make_once_a_list()
+
 _LOOKS = ("changelist", "change", "history", "")  # where only a POST is a step
 
 _UNUSED = ("/urlify.js", "/prepopulate.js", "/xregexp.js", "/xregexp.min.js")
@@ -67,6 +71,8 @@ class ModelAdmin(_ModelAdmin):
 
     admin_site: Any  # accounts.site has it
     list_per_page = 50
+    never_counts = False
+    list_sections = ()  # Unfold asks for them in each row, and what is missing takes Django long to look for
 
     # Whether every step with these rows asks for a fresh proof: adding, changing, deleting, and all other
     # pages and actions except those named in the second setting.
@@ -126,6 +132,16 @@ class ModelAdmin(_ModelAdmin):
         self, db_field: "ManyToManyField[Any, Any]", request: HttpRequest, **options: Any
     ) -> Any:
         return super().formfield_for_manytomany(db_field, request, **{"form_class": RowsField} | options)
+
+    @column(description=_ModelAdmin.action_checkbox.short_description)  # type: ignore[attr-defined]
+    def action_checkbox(self, obj: Model) -> SafeString:
+        """Unfold's box of a row, without a template for each."""
+        return format_html(
+            '<input type="checkbox" name="{}" value="{}"{}>',
+            ACTION_CHECKBOX_NAME,
+            obj.pk,
+            flatatt(_tick.attrs),
+        )
 
     def row(self, request: HttpRequest, object_id: str, *, change: bool = False) -> Any:
         """The row that a URL names. Raises Http404 where there is none, and PermissionDenied for whoever may

@@ -63,6 +63,18 @@ def test_pages_ask_little_and_weigh_little(crowd: World, people: dict[str, Clien
     assert too_much == {}
 
 
+def test_a_row_of_a_list_renders_few_templates(crowd: World, people: dict[str, Client]) -> None:
+    """What a list needs once, as its headers, is not made again for each row."""
+    few, many = (
+        people["superuser"].get("/admin/templates_app/template/", {"q": name})
+        for name in ("order_000", "order_")
+    )
+    rows = [len(shown.context["cl"].result_list) for shown in (few, many)]
+    assert rows == [10, 50]
+    more = len(many.templates) - len(few.templates)
+    assert more <= 2 * (rows[1] - rows[0]), more
+
+
 FIRST_VISIT = 700_000
 
 
