@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.models import Entry, Token
-from lib import addresses, phone_masking, redact, sql
+from lib import addresses, display, phone_masking, redact, sql
 from lib.postgres import parts
 from lib.sheets import Row
 
@@ -123,7 +123,8 @@ def _value(value: Any) -> Any:
         return sorted(str(each)[:LONGEST] for each in value)
     if value is None or isinstance(value, bool | int):
         return value
-    return str(value)[:LONGEST].replace("\0", "\N{REPLACEMENT CHARACTER}")
+    text = display.lasting(value) if isinstance(value, timedelta) else str(value)
+    return text[:LONGEST].replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def exported(

@@ -20,6 +20,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from unfold.admin import checkbox as _tick
 from unfold.contrib.filters.admin import DropdownFilter as _DropdownFilter
 from unfold.decorators import action as _action
@@ -142,6 +143,13 @@ class ModelAdmin(_ModelAdmin):
             obj.pk,
             flatatt(_tick.attrs),
         )
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The browser's tab says what is listed; Django's would say “Select … to change”."""
+        title = capfirst(str(self.opts.verbose_name_plural))
+        return super().changelist_view(request, {"title": title} | (extra_context or {}))
 
     def row(self, request: HttpRequest, object_id: str, *, change: bool = False) -> Any:
         """The row that a URL names. Raises Http404 where there is none, and PermissionDenied for whoever may

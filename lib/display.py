@@ -61,3 +61,27 @@ def length(span: timedelta) -> str:
         return f"{hours} h {minutes} min"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h"
+
+
+_UNITS = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
+
+
+def lasting(span: timedelta) -> str:
+    """A stretch of time in whole words: `1 day`, `2 hours 30 minutes`. `lasts` reads it."""
+    rest, parts = round(span.total_seconds()), []
+    for unit, seconds in _UNITS.items():
+        number, rest = divmod(rest, seconds)
+        if number:
+            parts.append(counted(number, unit))
+    return " ".join(parts) or "0 seconds"
+
+
+def lasts(words: str) -> timedelta | None:
+    """The stretch of time that words like those of `lasting` say; None where they say none."""
+    parts, seconds = words.replace(",", "").lower().split(), 0
+    for number, unit in zip(parts[::2], parts[1::2], strict=False):
+        size = _UNITS.get(unit.removesuffix("s"))
+        if size is None or not number.isdecimal() or len(number) > 6:
+            return None
+        seconds += int(number) * size
+    return timedelta(seconds=seconds) if parts and len(parts) % 2 == 0 else None

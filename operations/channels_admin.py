@@ -119,13 +119,14 @@ class ChannelAdmin(ModelAdmin):
     def success(self, channel: Channel) -> SafeString | None:
         return moment(channel.last_success_at)
 
-    @button("Send a test", permissions=["change"], icon="send", path="test", post=True, variant="primary")
+    @button("Send test alarm", permissions=["change"], icon="send", path="test", post=True, variant="primary")
     def send_test(self, request: HttpRequest, object_id: str) -> HttpResponse:
         channel: Channel = self.row(request, object_id, change=True)
         back = page_url("operations_channel", channel.pk)
         if request.method != "POST":
             text = ["Waypost sends a test to this channel now."]
-            return confirm(self, request, title="Send a test", text=text, button="Send a test", back=back)
+            title = "Send test alarm"
+            return confirm(self, request, title=title, text=text, button=title, back=back)
         trail.note(request, What.SENT, channel, test=True)
         if wrong := deliver.test(channel):
             self.message_user(request, f"The channel did not accept the test: {wrong}", messages.ERROR)

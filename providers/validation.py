@@ -40,7 +40,7 @@ def validate(provider: Provider) -> None:
         ("options", connector.options, provider.options),
     ):
         errors[kind] = _unknown(fields, given) + [
-            f"{field.name}: required ({field.label})."
+            f"{field.name}: required."
             for field in fields
             if field.required and not given.get(field.name) and not isinstance(given, Sealed)
         ]

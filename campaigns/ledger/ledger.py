@@ -34,7 +34,7 @@ from campaigns.ledger.entries import Accepted, EventKey, Late, Refused, Reported
 from campaigns.ledger.matching import match
 from campaigns.ledger.watched import Stored
 from campaigns.models import Attempt, Message, Refusal, Status
-from lib import sql
+from lib import display, sql
 from providers.messages import Outcome, ReportCode, StatusUpdate
 
 
@@ -148,7 +148,7 @@ def _attempt(tried: Tried) -> _Attempt:
 def fail_expired(provider_id: int, now: datetime, validity: timedelta, limit: int = 500) -> int:
     """Fails queued messages that are too old to be sent. Returns how many."""
     late = Q(provider_id=provider_id, queued_at__lt=now - validity)
-    text = f"Not sent within its validity period of {validity}."
+    text = f"Not sent within its validity period of {display.lasting(validity)}."
     return _give_up(late, now, "expired", text, limit)
 
 

@@ -155,7 +155,7 @@ KINDS = (
         "A channel does not accept alarms",
         Severity.CRITICAL,
         _unreachable,
-        on_page("Correct the channel, and use Send a test", "operations_channel"),
+        on_page("Correct the channel, and use Send test alarm", "operations_channel"),
     ),
     Kind(
         "process_missing",

@@ -16,6 +16,7 @@ from providers.connectors.base import Connector
 from providers.models import Provider
 from providers.pages import import_fields
 from providers.pages.connector_fields import CONNECTOR_SECTIONS, connector_fields, declared
+from providers.pages.duration_field import DurationField
 from providers.pages.quirk_fields import quirk_fields, quirk_name, quirks_of
 from providers.pages.secret_fields import CLEAR, RowsField, SecretField
 from providers.quirks import Quirks
@@ -43,7 +44,7 @@ UNTRIED = " – not tried on a live account yet"
 HELP = {
     "max_concurrency": "From 30 to 1000.",
     "rate_count": "Most requests in each period. Empty: no limit, or on a new provider the BSP's.",
-    "validity": "A message that is still not sent after this time fails. As days hours:minutes:seconds.",
+    "validity": "A message that is still not sent after this time fails: 1 day, or 2 hours 30 minutes.",
     "is_default": "Used where no other provider is named. Only one provider can be the default.",
     "endpoint": "Where the BSP accepts messages in CleverTap's format.",
     "delivery_url": "CleverTap shows it as Delivery Report Callback URL. Empty: keep reports here.",
@@ -76,6 +77,7 @@ class ProviderForm(_ModelForm):
         fields = ()  # the admin's fieldsets name them
         help_texts = HELP
         labels = {"import_paging": "Paging"}
+        field_classes = {"validity": DurationField}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -222,7 +222,7 @@ def test_it_says_what_a_provider_was_and_is_but_no_secret(provider: Provider, tm
     call_command("provider", "set", provider.nickname, *options, stdout=io.StringIO())
     changes = only(what=What.CHANGED).details["changes"]
     assert changes["max_concurrency"] == [provider.max_concurrency, 70]
-    assert changes["validity"] == [str(provider.validity), "0:10:00"]
+    assert changes["validity"] == ["1 day", "10 minutes"]
     assert changes["credentials"] == MASK
     assert "n0t-for-anybodys-eyes" not in str(changes)
     call_command("provider", "pause", provider.nickname, "--reason", "maintenance", stdout=io.StringIO())

@@ -60,3 +60,26 @@ def test_a_command_means_what_the_request_said() -> None:
 )
 def test_lengths(span: timedelta, words: str) -> None:
     assert display.length(span) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (86_400, "1 day"),
+        (9_000, "2 hours 30 minutes"),
+        (2 * 86_400 + 61, "2 days 1 minute 1 second"),
+        (1_000_000 * 86_400 - 1, "999,999 days 23 hours 59 minutes 59 seconds"),
+        (0, "0 seconds"),
+    ],
+)
+def test_a_stretch_of_time_in_words_is_read_again(seconds: int, words: str) -> None:
+    span = timedelta(seconds=seconds)
+    assert display.lasting(span) == words
+    assert display.lasts(words) == span
+
+
+@pytest.mark.parametrize(
+    "words", ["", "day", "1", "1 day 2", "1 fortnight", "-1 days", "1.5 days", "9999999 days", "١ day ²"]
+)
+def test_other_words_are_no_stretch_of_time(words: str) -> None:
+    assert display.lasts(words) is None

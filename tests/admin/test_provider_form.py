@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -125,8 +126,19 @@ def test_another_connector_may_be_chosen_for_a_provider(operator: Client) -> Non
 
 def test_a_required_secret_is_asked_for_at_its_field(operator: Client) -> None:
     shown = refused(operator.post(ADD, FORM | {"connector_slug": "interakt"}))
-    assert "required (API key)" in shown
+    assert ">required.<" in shown.replace("\n", "").replace(" ", "")
     assert not Provider.objects.exists()
+
+
+def test_the_validity_is_written_in_words(operator: Client) -> None:
+    assert "<span>Add provider</span></h1>" in "".join(text(operator.get(ADD)).split("\n"))
+    operator.post(ADD, FORM | {"validity": "2 hours 30 minutes"})
+    provider = Provider.objects.get()
+    assert provider.validity == timedelta(hours=2, minutes=30)
+    assert 'value="2 hours 30 minutes"' in text(operator.get(change_url(provider)))
+    assert "Write a time such as 1 day" in refused(
+        operator.post(change_url(provider), FORM | {"validity": "soon"})
+    )
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ def test_from_a_segment_to_the_last_message(
     expect(page.locator("#estimate-messages")).to_have_text("45")
     expect(page.locator("#estimate-excluded")).to_contain_text("about 5")
     shoot(page, "broadcast-review")
-    page.get_by_role("link", name="Send a test").click()
+    page.get_by_role("link", name="Send test").click()
     page.get_by_label("Phone numbers").fill("+14155550100")
     page.get_by_label("Variant").select_option(label="B: spring_sale")
     page.get_by_label("With the values of").select_option(label="p002")

@@ -29,7 +29,7 @@ class Command(BaseCommand):
         added.set_defaults(how=Channel.How.APPRISE)
         shown = actions.add_parser("list", help="List the channels.")
         with_json(shown)
-        tried = actions.add_parser("test", help="Send a test to a channel.")
+        tried = actions.add_parser("test", help="Send a test alarm to a channel.")
         tried.add_argument("name", help="The name of the channel.")
 
     def handle(self, *args: Any, **options: Any) -> None:
