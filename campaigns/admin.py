@@ -227,7 +227,7 @@ class MessageAdmin(SampleSends, ExportedAdmin, LogAdmin):
             ]
         elif message.status == Status.FAILED:
             text = [
-                phone_masking.text(f"It failed: {message.error_text or 'no reason was given'}"),
+                phone_masking.text(f"It failed: {said_once(message.error_text) or 'no reason was given'}"),
                 "It is queued as a new attempt.",
             ]
         else:

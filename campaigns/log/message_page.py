@@ -54,7 +54,7 @@ def meaning(message: Message) -> str:
     if message.status == Status.QUEUED:
         return _why_waiting(message)
     if message.status == Status.FAILED:
-        why = _sentence(phone_masking.text(message.error_text) or "No reason was given")
+        why = _sentence(phone_masking.text(timeline.said_once(message.error_text)) or "No reason was given")
         advice = of_failure(message.provider.connector_slug, message.bsp_code, message.error_code)
         return f"{why} {advice or 'Waypost stopped retrying. Resend makes one more attempt.'}"
     return _MEANINGS.get(message.status, "")
@@ -69,7 +69,7 @@ def _why_waiting(message: Message) -> str:
         until = display.clock(provider.hold_until)[:-4]
         return f"It waits because the BSP asked for a break until {until}: {provider.hold_reason}"
     if message.next_attempt_at > now:
-        why = phone_masking.text(message.error_text)
+        why = phone_masking.text(timeline.said_once(message.error_text))
         again = f"Waypost retries it at {display.clock(message.next_attempt_at)[:-4]}."
         return f"{_sentence(why)} {again}" if why else again
     return "It is next in line, as far as the rate limit and the concurrency allow."
@@ -97,6 +97,7 @@ def message_page(message: Message, log: Iterable[Any]) -> dict[str, Any]:
         "payload": phone_masking.text(display.body(message.payload)),
         "content": phone_masking.text(display.body(message.content)),
         "bubble": _bubble(message) if message.payload else "",
+        "arrived": message.status in (Status.DELIVERED, Status.READ),
         "removed": not message.payload,
         "inbound_curl": phone_masking.text(_inbound_curl(message)),
         "links": [_link(each) for each in message.links.order_by("id")],
@@ -104,7 +105,7 @@ def message_page(message: Message, log: Iterable[Any]) -> dict[str, Any]:
 
 
 def _bubble(message: Message) -> SafeString:
-    """What the person saw, with the template as it is now."""
+    """What the person sees, with the template as it is now."""
     try:
         content = msgspec.json.decode(message.content, type=Content)
     except msgspec.MsgspecError:

@@ -203,7 +203,7 @@ def _event(event: Event) -> Step:
         Lag=_lag(event.received_at - event.at) if by_bsp else "",
         CleverTap_code=code_words(event.code),
         BSP_code=event.bsp_code,
-        Reason="" if event.kind == Event.Kind.REACTED else event.text,
+        Reason="" if event.kind == Event.Kind.REACTED else said_once(event.text),
         Emoji=event.text if event.kind == Event.Kind.REACTED else "",
         Link=event.url,
         Short_link=event.short_url,

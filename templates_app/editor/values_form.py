@@ -24,7 +24,7 @@ MOST_NUMBERS = 20
 USER_IDS = "If a person's number is not known, write WhatsApp’s user id."
 
 _HELP = {
-    "url": "What replaces the variable in the template's URL, or or the whole URL. Where clicks are "
+    "url": "What replaces the variable in the template's URL, or the whole URL. Where clicks are "
     "tracked: the whole URL it leads to.",
     "payload": "The payload that comes back when somebody taps the button. Empty: the button's text.",
     "location": "Latitude, longitude, name, address. For example: 41.38, 2.17, Shop 4, Carrer Major 4.",

@@ -122,9 +122,21 @@ def test_it_shows_what_came_in_and_what_was_read(operator: Client, bsp: Provider
         assert words in text
 
 
+def test_a_failure_says_its_reason_once_and_nobody_saw_it(operator: Client, bsp: Provider) -> None:
+    message = MessageFactory(
+        provider=bsp,
+        payload='{"to": "+919812345678"}',
+        status=Status.FAILED,
+        error_text="EC_UNKNOWN_USER: EC_UNKNOWN_USER",
+    )
+    text = shown(operator, message)
+    assert text.count("EC_UNKNOWN_USER") == 1
+    assert "What the person would see" in text
+
+
 def test_content_that_was_removed_is_not_made_up(operator: Client, bsp: Provider) -> None:
     """The template's examples once stood in its place, as if the person had seen them."""
-    message = MessageFactory(provider=bsp, payload='{"to": "+919812345678"}')
+    message = MessageFactory(provider=bsp, payload='{"to": "+919812345678"}', status=Status.READ)
     assert "What the person saw" in shown(operator, message)
     anonymising.drop_bodies([message.pk])
     text = shown(operator, message)
