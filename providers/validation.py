@@ -15,6 +15,7 @@ from providers.encrypted_fields import Sealed, require_key
 from providers.models import Provider
 from providers.quirks import load
 
+LONGEST_VALIDITY = timedelta(days=366)
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
 
 
@@ -67,6 +68,8 @@ def validate(provider: Provider) -> None:
                 check_target(value)
             except ValidationError as error:
                 errors["options"] += [f"{name}: {message}" for message in error.messages]
+    if not timedelta(0) < provider.validity <= LONGEST_VALIDITY:
+        errors["validity"] = [f"Write a time of at most {LONGEST_VALIDITY.days} days."]
     if provider.cap_retries and provider.validity <= timedelta(days=1):
         errors["cap_retries"] = [
             "The next attempt is a day later, so the validity must be longer than a day."

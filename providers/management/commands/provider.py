@@ -2,6 +2,7 @@ import json
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -309,7 +310,10 @@ def _apply(provider: Provider, options: dict[str, Any]) -> None:
         provider.import_every = EVERY[options["import_every"]]
     lifecycle.set_import_credentials(provider, _import_credentials(options))
     if options["validity"] is not None:
-        provider.validity = type(provider.validity)(seconds=options["validity"])
+        try:
+            provider.validity = timedelta(seconds=options["validity"])
+        except OverflowError as error:
+            raise CommandError("--validity: that is longer than any message may wait.") from error
     if options["is_default"]:
         provider.is_default = True
     if options["rate"]:
