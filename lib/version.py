@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 
 
 def of_the_page(request: HttpRequest) -> dict[str, str]:
