@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from lib.display import clock
+from lib.display import to_second
 
 
 class Token(models.Model):
@@ -110,4 +110,4 @@ class Entry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{clock(self.at)[:-4]} {self.who or self.by} {self.get_what_display()}"
+        return f"{to_second(self.at)} {self.who or self.by} {self.get_what_display()}"

@@ -33,7 +33,7 @@ from lib.admin import (
     moment,
     page_url,
 )
-from lib.display import clock
+from lib.display import to_minute
 from lib.exported import ExportedAdmin
 from lib.phone_masking import Eyes
 from lib.sheets import Row
@@ -231,7 +231,7 @@ def _shown(value: Any, kind: str) -> str:
     """A value by the type of its property: a text that only looks like a moment stays as it was written."""
     at = kept_values.moment_of(value)
     if at and kind in ("date", "moment", "list"):
-        return clock(at)[:-7]
+        return to_minute(at)
     if at or kept_values.day_of(value):
         return str(value)
     if isinstance(value, bool):

@@ -24,7 +24,7 @@ LITTLE = 30  # bytes a message; tables that take less are left out
 _CELERY = [PYTHON, "-m", "celery", "--quiet", "-A", "config"]
 
 
-def _commands(folder: Path) -> dict[str, dict[str, list[str]]]:
+def _commands() -> dict[str, dict[str, list[str]]]:
     web = granian("config.asgi:application", WEB, workers=WEB_PROCESSES)
     threads = [*_CELERY, "worker", "--pool", "threads", "--without-gossip", "--without-mingle"]
     return {
@@ -47,7 +47,7 @@ def run(messages: int = 10_000) -> str:
             running(*simulator(SIMULATOR)),
         ):
             env |= {"PORT": str(WEB), "CELERY_BROKER_URL": BROKER if name == "with Celery" else ""}
-            commands = _commands(Path(folder))[name]
+            commands = _commands()[name]
             processes += [(f"{name}: {each[0]}", *each[1:]) for each in _measured(env, commands, messages)]
             sizes = sizes or _sizes(env, messages)
     header = ("process", "idle", f"at most, over {messages:,} messages", "connections at most")

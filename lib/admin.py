@@ -27,7 +27,7 @@ from unfold.decorators import action as _action
 from unfold.enums import ActionVariant
 
 from lib import list_headers, phone_masking
-from lib.display import clock
+from lib.display import to_minute, to_second
 from lib.listing import Grouping, InfinitePaginator
 
 if TYPE_CHECKING:
@@ -253,8 +253,7 @@ def moment(at: datetime | None) -> SafeString | None:
     """A time to the minute, on one line; its second is in the title."""
     if at is None:
         return None
-    words = clock(at)
-    return format_html('<time class="whitespace-nowrap" title="{}">{}</time>', words[:-4], words[:-7])
+    return format_html('<time class="whitespace-nowrap" title="{}">{}</time>', to_second(at), to_minute(at))
 
 
 def copied(element: str, text: str) -> SafeString:

@@ -35,8 +35,18 @@ def curl(method: str, url: str, headers: Mapping[str, str], content: str, user: 
 
 
 def clock(at: datetime) -> str:
-    """To the millisecond, in the time zone of the settings."""
+    """To the millisecond, in the zone of the reader on pages, else in that of the settings."""
     return timezone.localtime(at).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+
+
+def to_second(at: datetime) -> str:
+    """The same to the second."""
+    return clock(at)[:-4]
+
+
+def to_minute(at: datetime) -> str:
+    """The same to the minute."""
+    return clock(at)[:-7]
 
 
 def counted(number: int, noun: str) -> str:

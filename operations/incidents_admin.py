@@ -140,7 +140,7 @@ class IncidentAdmin(LogAdmin):
             trail.note(request, What.CHANGED, incident, silenced_until=until, reason=reason)
             self.message_user(
                 request,
-                f"No notification of it is sent before {display.clock(until)[:-7]}.",
+                f"No notification of it is sent before {display.to_minute(until)}.",
                 messages.SUCCESS,
             )
             return redirect(back)

@@ -28,7 +28,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from lib.admin import SimpleListFilter, badge, choice_filter, column, list_url, moment, page_url
-from lib.display import clock
+from lib.display import to_minute
 from providers import description, lifecycle
 from providers.connectors import CONNECTORS
 from providers.connectors.base import Connector
@@ -121,7 +121,7 @@ class ProviderAdmin(ProviderButtons):
     @column(description="state", ordering="state")
     def state_badge(self, provider: Provider) -> SafeString:
         if provider.archived_at:
-            return badge("Archived", "", f"Since {clock(provider.archived_at)[:-7]}.")
+            return badge("Archived", "", f"Since {to_minute(provider.archived_at)}.")
         if provider.unreadable:
             return badge("Credentials cannot be decrypted", "danger", provider.unreadable)
         if provider.state == Provider.State.PAUSED:

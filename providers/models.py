@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from lib.crypto import token
-from lib.display import clock
+from lib.display import to_second
 from providers.connectors import CONNECTORS
 from providers.connectors.base import Config, Connector
 from providers.encrypted_fields import EncryptedJSONField, Sealed
@@ -343,7 +343,7 @@ class CallSample(models.Model):
         indexes = [models.Index(fields=["provider", "what", "-id"], name="call_sample_newest")]
 
     def __str__(self) -> str:
-        return f"{self.what} at {clock(self.at)[:-4]}"
+        return f"{self.what} at {to_second(self.at)}"
 
 
 class AccountEvent(models.Model):

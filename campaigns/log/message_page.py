@@ -66,11 +66,11 @@ def _why_waiting(message: Message) -> str:
         why = _sentence(provider.paused_reason)
         return f"It waits because {provider} is paused: {why} Resume the provider to send it."
     if provider.hold_until and provider.hold_until > now:
-        until = display.clock(provider.hold_until)[:-4]
+        until = display.to_second(provider.hold_until)
         return f"It waits because the BSP asked for a break until {until}: {provider.hold_reason}"
     if message.next_attempt_at > now:
         why = phone_masking.text(timeline.said_once(message.error_text))
-        again = f"Waypost retries it at {display.clock(message.next_attempt_at)[:-4]}."
+        again = f"Waypost retries it at {display.to_second(message.next_attempt_at)}."
         return f"{_sentence(why)} {again}" if why else again
     return "It is next in line, as far as the rate limit and the concurrency allow."
 
@@ -125,10 +125,10 @@ def _link(each: Link) -> dict[str, Any]:
         ("Button", each.path),
         ("Leads to", phone_masking.text(each.url)),
         ("Short link", each.short_url),
-        ("Clicks", f"{each.clicks:,}" + (f", first {display.clock(first)[:-4]}" if first else "")),
-        ("Expires", display.clock(each.expires_at)[:-4]),
+        ("Clicks", f"{each.clicks:,}" + (f", first {display.to_second(first)}" if first else "")),
+        ("Expires", display.to_second(each.expires_at)),
     ]
-    clicks = [(display.clock(one.at)[:-4], one.address, one.user_agent, one.preview) for one in seen]
+    clicks = [(display.to_second(one.at), one.address, one.user_agent, one.preview) for one in seen]
     return {"facts": facts, "clicks": clicks}
 
 

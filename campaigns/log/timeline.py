@@ -199,7 +199,7 @@ def _event(event: Event) -> Step:
     title, tone = _KINDS.get(event.kind, (str(event.kind), ""))
     by_bsp = event.at != event.received_at  # equal where no BSP gave a time, as for our own failures
     facts = _facts(
-        BSP_time=display.clock(event.at)[:-4] if by_bsp else "",
+        BSP_time=display.to_second(event.at) if by_bsp else "",
         Lag=_lag(event.received_at - event.at) if by_bsp else "",
         CleverTap_code=code_words(event.code),
         BSP_code=event.bsp_code,
@@ -259,8 +259,8 @@ def _reply(reply: Answer) -> Step:
         Text=reply.text,
         From_ad=str(getattr(reply, "referral", "")),
         First_written=reply.first_text,
-        Edited=display.clock(reply.edited_at)[:-4] if reply.edited_at else "",
-        Deleted_by_its_sender=display.clock(reply.deleted_at)[:-4] if reply.deleted_at else "",
+        Edited=display.to_second(reply.edited_at) if reply.edited_at else "",
+        Deleted_by_its_sender=display.to_second(reply.deleted_at) if reply.deleted_at else "",
     )
     title = _NO_ANSWERS.get(reply.kind) or f"Answered with {reply.kind}"
     return Step(reply.received_at, 3, title, "info", facts=facts, reply=reply.pk)

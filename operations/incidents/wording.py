@@ -26,7 +26,7 @@ def state_words(incident: Incident) -> str:
     if incident.ended_at:
         return "Ended"
     if incident.silenced_until and incident.silenced_until > timezone.now():
-        return f"Silenced until {display.clock(incident.silenced_until)[:-7]}: {incident.silence_reason}"
+        return f"Silenced until {display.to_minute(incident.silenced_until)}: {incident.silence_reason}"
     if incident.acknowledged_at:
         return f"{incident.acknowledged_by or 'Somebody'} takes care of it"
     return "Open"

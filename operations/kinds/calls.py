@@ -44,7 +44,7 @@ def _turned_away(
             text = f"{words}, {count:,} in a quarter of an hour"
             if sample is not None:
                 came = f" from {sample.address}" if sample.address else ""
-                text += f"; the last at {display.clock(sample.at)[:-4]}{came}: {sample.text}"
+                text += f"; the last at {display.to_second(sample.at)}{came}: {sample.text}"
             yield Found(of_provider(pk), text, nickname, pk, count, since=first)
 
     return find

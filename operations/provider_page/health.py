@@ -57,7 +57,7 @@ def refused_calls(samples: Iterable[CallSample]) -> list[tuple[str, list[Call]]]
     found: dict[str, list[Call]] = defaultdict(list)
     for sample in samples:
         text = phone_masking.text(sample.text)
-        found[sample.what].append(Call(display.clock(sample.at)[:-4], sample.address, text))
+        found[sample.what].append(Call(display.to_second(sample.at), sample.address, text))
     return [(what.label[0].upper() + what.label[1:], found[what]) for what in REFUSED if what in found]
 
 

@@ -126,4 +126,4 @@ def _latest(*moments: datetime | None) -> datetime | None:
 
 
 def _clock(at: datetime) -> str:
-    return display.clock(at)[:-7]
+    return display.to_minute(at)

@@ -94,16 +94,16 @@ def _drop(part: Part) -> int:
         removing.drop(part.kind.model, part.number)
         return count
 
-    return patiently(drop)
+    return patiently(f"Part {part.number} of {part.kind.name}", drop)
 
 
-def patiently(drop: Callable[[], int]) -> int:
-    """What `drop` returns; 0 while somebody reads the table for long."""
+def patiently(part: str, drop: Callable[[], int]) -> int:
+    """What `drop` returns; 0 while somebody reads the table for long. `part` is its name for the log."""
     for _ in range(TRIES):
         try:
             return drop()
         except OperationalError as error:
-            logger.info("A part waits: %s", error)
+            logger.info("%s waits: %s", part, error)
             sleep(PAUSE)
     return 0
 

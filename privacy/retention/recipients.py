@@ -62,7 +62,7 @@ def steps(now: datetime, moments: Moments, held: Holds, pace: Pace) -> Iterator[
             Broadcast.objects.filter(pk=each.pk).update(numbers_hidden=True)
     for each in _old(now, moments, held):
         _note([each])
-        for taken in _by_steps(_unheld(held).filter(broadcast=each), pace, _delete):
+        for taken in _by_steps(_unheld(held).filter(broadcast=each), pace, Rows.delete):
             yield MESSAGES, taken, 0
 
 
@@ -75,7 +75,7 @@ def drops(now: datetime, moments: Moments, held: Holds) -> Iterator[tuple[str, i
         end = calendar.ended(number)
         if end is not None and end < now - months.LONG and not _kept(number, over, held):
             yield MESSAGES, 0, 0
-            yield MESSAGES, months.patiently(partial(_drop, number, over)), 0
+            yield MESSAGES, months.patiently(f"Part {number} of {MESSAGES}", partial(_drop, number, over)), 0
 
 
 def _over(moments: Mapping[int, datetime], held: Holds) -> QuerySet[Broadcast]:
@@ -118,7 +118,7 @@ def _unhidden(rows: Rows) -> Rows:
     return _with_number(rows).filter(message=None)
 
 
-def _by_steps(rows: Rows, pace: Pace, act: Callable[[Rows], None]) -> Iterator[int]:
+def _by_steps(rows: Rows, pace: Pace, act: Callable[[Rows], object]) -> Iterator[int]:
     while keys := list(rows.values_list("pk", flat=True)[:READ]):
         while keys:
             some, keys = keys[: pace.rows], keys[pace.rows :]
@@ -132,10 +132,6 @@ def _by_steps(rows: Rows, pace: Pace, act: Callable[[Rows], None]) -> Iterator[i
 def _hide(rows: Rows) -> None:
     for pk, number in list(rows.values_list("pk", "phone")):
         rows.filter(pk=pk).update(phone=pseudonyms.of(number), detail="")
-
-
-def _delete(rows: Rows) -> None:
-    rows.delete()
 
 
 def _note(broadcasts: Iterable[Broadcast]) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts import trail
 from accounts.trail import What
 from lib.admin import ModelAdmin, button, confirm, page_url
-from lib.display import body, clock
+from lib.display import body, to_minute
 from providers import description, lifecycle, refused_calls
 from providers.connection_check import check
 from providers.models import ROTATION_GRACE, CallbackToken, CallCount, Provider
@@ -171,7 +171,7 @@ class ProviderButtons(ModelAdmin):
         label = CallbackToken.Purpose(purpose).label
         if request.method == "POST":
             lifecycle.rotate_callback(provider, purpose)
-            until = clock(timezone.now() + ROTATION_GRACE)[:-7]
+            until = to_minute(timezone.now() + ROTATION_GRACE)
             return self._tell(request, provider, f"New {label}. The former one works until {until}.")
         text = [
             f"Makes a new {label}. The former one keeps working for {ROTATION_GRACE.days} days; "

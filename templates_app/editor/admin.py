@@ -12,7 +12,7 @@ from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
 from lib.admin import ModelAdmin, badge, column, moment
-from lib.display import clock
+from lib.display import to_minute
 from templates_app.content import draft as drafts
 from templates_app.content import rules
 from templates_app.content.components import unsupported
@@ -153,7 +153,7 @@ def facts(template: Template) -> list[tuple[str, SafeString | str | None]]:
     ]
     if template.stale_since:
         words = "the BSP may have changed it: messages that do not fit are sent until the next import"
-        shown.append(("Content", badge(f"stale since {clock(template.stale_since)[:-7]}", "warning", words)))
+        shown.append(("Content", badge(f"stale since {to_minute(template.stale_since)}", "warning", words)))
     if template.vanished_at:
         shown.append(("Vanished", moment(template.vanished_at)))
     if template.unsupported:

@@ -26,7 +26,7 @@ from lib.admin import (
     moment,
     page_url,
 )
-from lib.display import clock
+from lib.display import to_second
 from providers.list_filters import ProviderFilter
 from templates_app.history import changes
 from templates_app.models import Template, TemplateChange
@@ -65,7 +65,7 @@ def step(change: TemplateChange) -> Step:
     contents = [each for each in (change.before, change.after) if isinstance(each, list | dict)]
     return Step(
         pk=change.pk,
-        clock=clock(change.at)[:-4],
+        clock=to_second(change.at),
         title=title(change),
         tone=_tone(change),
         source=who(change),

@@ -11,7 +11,7 @@ from accounts import trail
 from accounts.trail import What
 from lib.arguments import how_many, with_json
 from lib.commands import BaseCommand
-from lib.display import clock, counted
+from lib.display import counted, to_second
 from operations.incidents import handling
 from operations.incidents.wording import as_json
 from operations.models import Incident
@@ -73,7 +73,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no user {options['user']!r}.")
         now = timezone.now()
         if incident.ended_at is not None:
-            raise CommandError(f"It ended at {clock(incident.ended_at)[:-4]}.")
+            raise CommandError(f"It ended at {to_second(incident.ended_at)}.")
         if options["action"] == "ack":
             if not handling.acknowledge(incident, by, now):
                 raise CommandError("It has been acknowledged already.")
