@@ -102,8 +102,8 @@ def test_a_month_waits_for_the_archive(provider: Provider, settings: Any) -> Non
     message = old(provider, 120)
     begin(100)
     assert retention().counts == {}
-    for dataset in ("messages", "costs"):
-        archive.Cursor.objects.create(dataset=dataset, after=message.pk)
+    for dataset, last in (("messages", message), ("costs", Pricing.objects.latest("pk"))):
+        archive.Cursor.objects.create(dataset=dataset, after=last.pk)
     assert retention().counts == {}
     archive.Cursor.objects.create(dataset="reports", after=Event.objects.latest("pk").pk)
     assert retention().counts == {"messages: campaigns.Message": 1}
